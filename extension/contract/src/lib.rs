@@ -1,0 +1,1 @@
+//! Replays recorded calls of the SQL API against a live server.

@@ -1,0 +1,1 @@
+//! Document semantics in pure Rust: no PostgreSQL here.

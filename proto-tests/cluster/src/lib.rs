@@ -1,0 +1,1 @@
+//! A local PostgreSQL primary and its streaming standby, for `make run`, tests and benchmarks.

@@ -1,0 +1,1 @@
+//! Wire-level tests against the real proxy.
