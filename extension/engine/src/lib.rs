@@ -1,1 +1,19 @@
-//! Document semantics in pure Rust: no PostgreSQL here.
+//! Document semantics in pure Rust: what a BSON value is, how values compare, which documents match a filter,
+//! what an update does. No PostgreSQL here: the extension's glue in `../pg` calls this crate.
+//!
+//! `raw` (borrowed) and `value` (owned) are the two forms of BSON, `compare` is MongoDB's order, `codes` and
+//! `error` are what goes wrong. Everything else builds on these.
+#![forbid(unsafe_code)]
+
+pub mod codes;
+pub mod compare;
+pub mod decimal;
+pub mod error;
+pub mod number;
+pub mod raw;
+pub mod value;
+
+pub use codes::Code;
+pub use error::{Error, Result};
+pub use raw::{Doc, Elem, Val, View};
+pub use value::{ArrayWriter, DocWriter, Value};

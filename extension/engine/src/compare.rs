@@ -1,0 +1,83 @@
+//! MongoDB's order of values (MongoDB manual, "Comparison/Sort Order").
+
+use crate::raw::{Doc, Val, View, ty};
+use std::cmp::Ordering;
+
+/// Rank of a type in the order between types. Types of one rank compare by value.
+#[must_use]
+pub fn bracket(t: u8) -> u8 {
+    match t {
+        ty::MIN_KEY => 1,
+        ty::UNDEFINED | ty::NULL => 5,
+        ty::DOUBLE | ty::INT32 | ty::INT64 | ty::DECIMAL128 => 10,
+        ty::STRING | ty::SYMBOL => 15,
+        ty::DOCUMENT => 20,
+        ty::ARRAY => 25,
+        ty::BINARY => 30,
+        ty::OBJECT_ID => 35,
+        ty::BOOL => 40,
+        ty::DATE => 45,
+        ty::TIMESTAMP => 47,
+        ty::REGEX => 50,
+        ty::DB_POINTER => 55,
+        ty::CODE => 60,
+        ty::CODE_WITH_SCOPE => 65,
+        ty::MAX_KEY => 127,
+        _ => 0,
+    }
+}
+
+/// Compares two values of any types.
+#[must_use]
+pub fn values(a: Val<'_>, b: Val<'_>) -> Ordering {
+    let rank = bracket(a.ty).cmp(&bracket(b.ty));
+    if rank != Ordering::Equal {
+        return rank;
+    }
+    match (a.view(), b.view()) {
+        (View::Document(x), View::Document(y)) | (View::Array(x), View::Array(y)) => docs(x, y),
+        (View::Binary { subtype: s, bytes: x }, View::Binary { subtype: t, bytes: y }) => {
+            x.len().cmp(&y.len()).then(s.cmp(&t)).then_with(|| x.cmp(y))
+        }
+        (View::ObjectId(x), View::ObjectId(y)) => x.cmp(&y),
+        (View::Bool(x), View::Bool(y)) => x.cmp(&y),
+        (View::DateTime(x), View::DateTime(y)) => x.cmp(&y),
+        (View::Timestamp { t, i }, View::Timestamp { t: u, i: j }) => (t, i).cmp(&(u, j)),
+        (View::Regex { pattern, options }, View::Regex { pattern: p, options: o }) => {
+            pattern.cmp(p).then_with(|| options.cmp(o))
+        }
+        (View::DbPointer { ns, id }, View::DbPointer { ns: m, id: j }) => {
+            ns.len().cmp(&m.len()).then_with(|| ns.cmp(m)).then(id.cmp(&j))
+        }
+        (View::CodeWithScope { code, scope }, View::CodeWithScope { code: c, scope: s }) => {
+            code.cmp(c).then_with(|| docs(scope, s))
+        }
+        (View::String(_) | View::Symbol(_), _) | (View::Code(_), _) => a.string_bytes().cmp(b.string_bytes()),
+        _ if a.is_number() => crate::number::compare(a, b),
+        _ => Ordering::Equal,
+    }
+}
+
+/// Compares two documents field by field: type rank, then name, then value; a prefix is smaller.
+#[must_use]
+pub fn docs(a: Doc<'_>, b: Doc<'_>) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
+    let (mut x, mut y) = (a.iter(), b.iter());
+    loop {
+        let (e, f) = match (x.next(), y.next()) {
+            (None, None) => return Ordering::Equal,
+            (None, Some(_)) => return Ordering::Less,
+            (Some(_), None) => return Ordering::Greater,
+            (Some(e), Some(f)) => (e, f),
+        };
+        let order = bracket(e.val.ty)
+            .cmp(&bracket(f.val.ty))
+            .then_with(|| e.name_bytes().cmp(f.name_bytes()))
+            .then_with(|| values(e.val, f.val));
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}

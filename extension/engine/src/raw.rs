@@ -1,0 +1,449 @@
+//! Borrowed BSON: walking documents and reading values without decoding them.
+//!
+//! A [`Doc`] is made from bytes that [`validate`] has accepted, once, where bytes enter the engine. The
+//! readers below still never index past the end: on bytes that were not validated they stop early.
+
+use crate::codes;
+use crate::error::{Error, Result};
+use std::fmt;
+
+/// Deepest nesting accepted (MongoDB's limit for stored documents is 180, commands add a few levels).
+pub const MAX_DEPTH: usize = 200;
+
+/// BSON element types (bsonspec.org, version 1.1).
+pub mod ty {
+    #![allow(missing_docs, reason = "the names are the specification's")]
+    pub const DOUBLE: u8 = 0x01;
+    pub const STRING: u8 = 0x02;
+    pub const DOCUMENT: u8 = 0x03;
+    pub const ARRAY: u8 = 0x04;
+    pub const BINARY: u8 = 0x05;
+    pub const UNDEFINED: u8 = 0x06;
+    pub const OBJECT_ID: u8 = 0x07;
+    pub const BOOL: u8 = 0x08;
+    pub const DATE: u8 = 0x09;
+    pub const NULL: u8 = 0x0A;
+    pub const REGEX: u8 = 0x0B;
+    pub const DB_POINTER: u8 = 0x0C;
+    pub const CODE: u8 = 0x0D;
+    pub const SYMBOL: u8 = 0x0E;
+    pub const CODE_WITH_SCOPE: u8 = 0x0F;
+    pub const INT32: u8 = 0x10;
+    pub const TIMESTAMP: u8 = 0x11;
+    pub const INT64: u8 = 0x12;
+    pub const DECIMAL128: u8 = 0x13;
+    pub const MAX_KEY: u8 = 0x7F;
+    pub const MIN_KEY: u8 = 0xFF;
+}
+
+/// One whole document (or array) in its encoded form: length prefix to trailing NUL.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Doc<'a>(&'a [u8]);
+
+/// One value in its encoded form: its type and its bytes without type and name.
+#[derive(Clone, Copy)]
+pub struct Val<'a> {
+    /// Element type, one of [`ty`].
+    pub ty: u8,
+    /// The encoded value.
+    pub bytes: &'a [u8],
+}
+
+/// One element of a document.
+#[derive(Clone, Copy)]
+pub struct Elem<'a> {
+    name: &'a [u8],
+    /// The element's value.
+    pub val: Val<'a>,
+}
+
+/// A value read into Rust types; documents and arrays stay encoded.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "variants are BSON's types")]
+pub enum View<'a> {
+    Double(f64),
+    String(&'a str),
+    Document(Doc<'a>),
+    Array(Doc<'a>),
+    Binary { subtype: u8, bytes: &'a [u8] },
+    Undefined,
+    ObjectId([u8; 12]),
+    Bool(bool),
+    DateTime(i64),
+    Null,
+    Regex { pattern: &'a str, options: &'a str },
+    DbPointer { ns: &'a str, id: [u8; 12] },
+    Code(&'a str),
+    Symbol(&'a str),
+    CodeWithScope { code: &'a str, scope: Doc<'a> },
+    Int32(i32),
+    Timestamp { t: u32, i: u32 },
+    Int64(i64),
+    Decimal128([u8; 16]),
+    MaxKey,
+    MinKey,
+}
+
+const EMPTY: &[u8] = &[5, 0, 0, 0, 0];
+
+fn i32_at(b: &[u8], at: usize) -> Option<i32> {
+    Some(i32::from_le_bytes(b.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+fn len_at(b: &[u8], at: usize) -> Option<usize> {
+    usize::try_from(i32_at(b, at)?).ok()
+}
+
+fn cstr_len(b: &[u8]) -> Option<usize> {
+    memchr::memchr(0, b)
+}
+
+fn array<const N: usize>(b: &[u8]) -> [u8; N] {
+    b.get(..N).and_then(|s| s.try_into().ok()).unwrap_or([0; N])
+}
+
+/// Validated bytes are UTF-8; anything else reads as empty rather than as garbage.
+fn text(b: &[u8]) -> &str {
+    std::str::from_utf8(b).unwrap_or("")
+}
+
+/// Encoded size of a value of type `t` at the start of `b`; `None` when `b` is too short to say or the type is unknown.
+fn value_len(t: u8, b: &[u8]) -> Option<usize> {
+    let n = match t {
+        ty::DOUBLE | ty::DATE | ty::TIMESTAMP | ty::INT64 => 8,
+        ty::INT32 => 4,
+        ty::BOOL => 1,
+        ty::OBJECT_ID => 12,
+        ty::DECIMAL128 => 16,
+        ty::UNDEFINED | ty::NULL | ty::MIN_KEY | ty::MAX_KEY => 0,
+        ty::STRING | ty::CODE | ty::SYMBOL => len_at(b, 0)?.checked_add(4)?,
+        ty::DOCUMENT | ty::ARRAY | ty::CODE_WITH_SCOPE => len_at(b, 0)?,
+        ty::BINARY => len_at(b, 0)?.checked_add(5)?,
+        ty::DB_POINTER => len_at(b, 0)?.checked_add(16)?,
+        ty::REGEX => {
+            let first = cstr_len(b)?;
+            let second = cstr_len(b.get(first + 1..)?)?;
+            first + second + 2
+        }
+        _ => return None,
+    };
+    Some(n)
+}
+
+impl<'a> Doc<'a> {
+    /// The empty document.
+    pub const EMPTY: Doc<'static> = Doc(EMPTY);
+
+    /// Checks `bytes` in depth ([`validate`]) and borrows them.
+    ///
+    /// # Errors
+    /// `BadValue` when the bytes are not one well-formed document.
+    pub fn new(bytes: &'a [u8]) -> Result<Self> {
+        validate(bytes)?;
+        Ok(Doc(bytes))
+    }
+
+    /// Borrows bytes that were validated before (a stored document, a part of a validated one).
+    #[must_use]
+    pub fn trusted(bytes: &'a [u8]) -> Self {
+        Doc(bytes)
+    }
+
+    /// The whole encoded document.
+    #[must_use]
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The encoded elements, without length prefix and trailing NUL.
+    #[must_use]
+    pub fn elements(self) -> &'a [u8] {
+        self.0.get(4..self.0.len().saturating_sub(1)).unwrap_or(&[])
+    }
+
+    /// Has no element.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0.len() <= 5
+    }
+
+    /// The elements in order.
+    #[must_use]
+    pub fn iter(self) -> Iter<'a> {
+        Iter { buf: self.0, pos: 4 }
+    }
+
+    /// First element named `name`.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<Val<'a>> {
+        self.iter().find(|e| e.name == name.as_bytes()).map(|e| e.val)
+    }
+
+    /// First element.
+    #[must_use]
+    pub fn first(self) -> Option<Elem<'a>> {
+        self.iter().next()
+    }
+
+    /// The values in order, for arrays.
+    pub fn values(self) -> impl Iterator<Item = Val<'a>> + Clone {
+        self.iter().map(|e| e.val)
+    }
+}
+
+impl<'a> IntoIterator for Doc<'a> {
+    type Item = Elem<'a>;
+    type IntoIter = Iter<'a>;
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// Iterator over a document's elements.
+#[derive(Clone)]
+pub struct Iter<'a> {
+    buf: &'a [u8],
+    pos: usize,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Elem<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Elem<'a>> {
+        let t = *self.buf.get(self.pos)?;
+        if t == 0 {
+            return None;
+        }
+        let rest = self.buf.get(self.pos + 1..)?;
+        let n = cstr_len(rest)?;
+        let (name, body) = (rest.get(..n)?, rest.get(n + 1..)?);
+        let len = value_len(t, body)?;
+        let bytes = body.get(..len)?;
+        self.pos += n + len + 2;
+        Some(Elem { name, val: Val { ty: t, bytes } })
+    }
+}
+
+impl<'a> Elem<'a> {
+    /// Field name.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        text(self.name)
+    }
+
+    /// Field name as bytes: cheaper than [`Elem::name`] where only equality matters.
+    #[must_use]
+    pub fn name_bytes(&self) -> &'a [u8] {
+        self.name
+    }
+}
+
+impl<'a> Val<'a> {
+    /// BSON null.
+    pub const NULL: Val<'static> = Val { ty: ty::NULL, bytes: &[] };
+
+    /// Reads the value.
+    #[must_use]
+    pub fn view(self) -> View<'a> {
+        let b = self.bytes;
+        match self.ty {
+            ty::DOUBLE => View::Double(f64::from_le_bytes(array(b))),
+            ty::STRING => View::String(self.string_body()),
+            ty::DOCUMENT => View::Document(Doc(b)),
+            ty::ARRAY => View::Array(Doc(b)),
+            ty::BINARY => {
+                View::Binary { subtype: b.get(4).copied().unwrap_or(0), bytes: b.get(5..).unwrap_or(&[]) }
+            }
+            ty::UNDEFINED => View::Undefined,
+            ty::OBJECT_ID => View::ObjectId(array(b)),
+            ty::BOOL => View::Bool(b.first().is_some_and(|x| *x != 0)),
+            ty::DATE => View::DateTime(i64::from_le_bytes(array(b))),
+            ty::REGEX => {
+                let n = cstr_len(b).unwrap_or(0);
+                let options = b.get(n + 1..b.len().saturating_sub(1)).unwrap_or(&[]);
+                View::Regex { pattern: text(b.get(..n).unwrap_or(&[])), options: text(options) }
+            }
+            ty::DB_POINTER => {
+                let n = b.len().saturating_sub(12);
+                View::DbPointer {
+                    ns: text(b.get(4..n.saturating_sub(1)).unwrap_or(&[])),
+                    id: array(b.get(n..).unwrap_or(&[])),
+                }
+            }
+            ty::CODE => View::Code(self.string_body()),
+            ty::SYMBOL => View::Symbol(self.string_body()),
+            ty::CODE_WITH_SCOPE => {
+                let n = len_at(b, 4).unwrap_or(0);
+                View::CodeWithScope {
+                    code: text(b.get(8..(8 + n).saturating_sub(1)).unwrap_or(&[])),
+                    scope: Doc(b.get(8 + n..).unwrap_or(EMPTY)),
+                }
+            }
+            ty::INT32 => View::Int32(i32::from_le_bytes(array(b))),
+            ty::TIMESTAMP => View::Timestamp {
+                i: u32::from_le_bytes(array(b)),
+                t: u32::from_le_bytes(array(b.get(4..).unwrap_or(&[]))),
+            },
+            ty::INT64 => View::Int64(i64::from_le_bytes(array(b))),
+            ty::DECIMAL128 => View::Decimal128(array(b)),
+            ty::MAX_KEY => View::MaxKey,
+            ty::MIN_KEY => View::MinKey,
+            _ => View::Null,
+        }
+    }
+
+    /// Bytes of a string, code or symbol without length prefix and NUL: enough for comparison.
+    #[must_use]
+    pub fn string_bytes(self) -> &'a [u8] {
+        self.bytes.get(4..self.bytes.len().saturating_sub(1)).unwrap_or(&[])
+    }
+
+    fn string_body(self) -> &'a str {
+        text(self.string_bytes())
+    }
+
+    /// The string, when it is one.
+    #[must_use]
+    pub fn as_str(self) -> Option<&'a str> {
+        (self.ty == ty::STRING).then(|| self.string_body())
+    }
+
+    /// The document, when it is one (arrays are not).
+    #[must_use]
+    pub fn as_doc(self) -> Option<Doc<'a>> {
+        (self.ty == ty::DOCUMENT).then_some(Doc(self.bytes))
+    }
+
+    /// The array, when it is one.
+    #[must_use]
+    pub fn as_array(self) -> Option<Doc<'a>> {
+        (self.ty == ty::ARRAY).then_some(Doc(self.bytes))
+    }
+
+    /// The bool, when it is one.
+    #[must_use]
+    pub fn as_bool(self) -> Option<bool> {
+        (self.ty == ty::BOOL).then(|| self.bytes.first().is_some_and(|x| *x != 0))
+    }
+
+    /// Is int32, int64, double or decimal128.
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        matches!(self.ty, ty::DOUBLE | ty::INT32 | ty::INT64 | ty::DECIMAL128)
+    }
+
+    /// Is null or undefined.
+    #[must_use]
+    pub fn is_nullish(self) -> bool {
+        matches!(self.ty, ty::NULL | ty::UNDEFINED)
+    }
+
+    /// MongoDB's name of the value's type, as `$type` and error messages give it.
+    #[must_use]
+    pub fn type_name(self) -> &'static str {
+        type_name(self.ty)
+    }
+}
+
+impl fmt::Debug for Val<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.view().fmt(f)
+    }
+}
+
+impl fmt::Debug for Doc<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|e| (e.name(), e.val))).finish()
+    }
+}
+
+/// MongoDB's alias of a BSON type (MongoDB manual, "BSON Types").
+#[must_use]
+pub fn type_name(t: u8) -> &'static str {
+    match t {
+        ty::DOUBLE => "double",
+        ty::STRING => "string",
+        ty::DOCUMENT => "object",
+        ty::ARRAY => "array",
+        ty::BINARY => "binData",
+        ty::UNDEFINED => "undefined",
+        ty::OBJECT_ID => "objectId",
+        ty::BOOL => "bool",
+        ty::DATE => "date",
+        ty::NULL => "null",
+        ty::REGEX => "regex",
+        ty::DB_POINTER => "dbPointer",
+        ty::CODE => "javascript",
+        ty::SYMBOL => "symbol",
+        ty::CODE_WITH_SCOPE => "javascriptWithScope",
+        ty::INT32 => "int",
+        ty::TIMESTAMP => "timestamp",
+        ty::INT64 => "long",
+        ty::DECIMAL128 => "decimal",
+        ty::MAX_KEY => "maxKey",
+        ty::MIN_KEY => "minKey",
+        _ => "missing",
+    }
+}
+
+fn invalid<T>(what: &str) -> Result<T> {
+    Err(Error::new(codes::BAD_VALUE, format!("invalid BSON: {what}")))
+}
+
+/// Checks in one pass that `bytes` are exactly one well-formed document: lengths, terminators, known types,
+/// UTF-8, nesting of at most [`MAX_DEPTH`].
+///
+/// # Errors
+/// `BadValue` naming what is wrong.
+pub fn validate(bytes: &[u8]) -> Result<()> {
+    check_doc(bytes, 0)
+}
+
+fn check_doc(doc: &[u8], depth: usize) -> Result<()> {
+    if depth > MAX_DEPTH {
+        return invalid("nested too deeply");
+    }
+    if doc.len() < 5 || len_at(doc, 0) != Some(doc.len()) || doc.last() != Some(&0) {
+        return invalid("length and content disagree");
+    }
+    let mut it = Doc(doc).iter();
+    for e in it.by_ref() {
+        if std::str::from_utf8(e.name).is_err() {
+            return invalid("a field name is not UTF-8");
+        }
+        check_value(e.val, depth)?;
+    }
+    if it.pos + 1 == doc.len() { Ok(()) } else { invalid("an element is truncated or of unknown type") }
+}
+
+fn check_value(v: Val<'_>, depth: usize) -> Result<()> {
+    match v.ty {
+        ty::DOCUMENT | ty::ARRAY => check_doc(v.bytes, depth + 1),
+        ty::STRING | ty::CODE | ty::SYMBOL => check_string(v.bytes),
+        ty::BOOL if v.bytes.first().is_some_and(|b| *b > 1) => invalid("a bool is neither 0 nor 1"),
+        ty::REGEX if std::str::from_utf8(v.bytes).is_err() => invalid("a regular expression is not UTF-8"),
+        ty::DB_POINTER => match v.bytes.len().checked_sub(12).and_then(|n| v.bytes.get(..n)) {
+            Some(s) => check_string(s),
+            None => invalid("a dbPointer is truncated"),
+        },
+        ty::CODE_WITH_SCOPE => {
+            let end = len_at(v.bytes, 4).and_then(|n| n.checked_add(8));
+            match end.and_then(|e| Some((v.bytes.get(4..e)?, v.bytes.get(e..)?))) {
+                Some((code, scope)) => check_string(code).and_then(|()| check_doc(scope, depth + 1)),
+                None => invalid("a code with scope is truncated"),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_string(b: &[u8]) -> Result<()> {
+    if b.len() < 5 || b.last() != Some(&0) || len_at(b, 0) != Some(b.len() - 4) {
+        return invalid("a string's length is wrong");
+    }
+    match b.get(4..).map(std::str::from_utf8) {
+        Some(Ok(_)) => Ok(()),
+        _ => invalid("a string is not UTF-8"),
+    }
+}
