@@ -1,1 +1,2 @@
+//! The `ermine` program.
 fn main() {}

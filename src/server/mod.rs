@@ -1,0 +1,2 @@
+//! Sockets: accepting clients, reading frames, writing replies, stopping.
+pub mod handle;
