@@ -1,0 +1,501 @@
+//! A primary, its standbys, and the extension in them.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::account::Account;
+use crate::error::{Context, Error, Result};
+use crate::install::{Extension, Install};
+use crate::node::{Node, Site, Stop};
+use crate::ports::free_port;
+use crate::watchdog::Watchdog;
+
+/// How long a standby may take to catch up before it counts as broken.
+const REPLAY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The role the proxy connects as: it may create users and act as DocumentDB's administrator, no more.
+const SERVICE_ROLE: &str = "ermine_service";
+
+/// A name and a password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The user's name.
+    pub user: String,
+    /// The password, in clear.
+    pub password: String,
+}
+
+/// What a cluster is to be; made by [`Cluster::builder`], ended by [`Builder::start`].
+#[derive(Clone, Debug)]
+pub struct Builder {
+    directory: Option<PathBuf>,
+    standbys: usize,
+    extension: Option<Extension>,
+    login: Login,
+    settings: Vec<String>,
+    log_statements: bool,
+}
+
+impl Builder {
+    /// Keeps the data in `directory`, which is created, or started again as it was left. Without this the
+    /// cluster is thrown away at the end, and does not wait for the disk.
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// The number of standbys; 1 unless said otherwise.
+    pub fn standbys(mut self, standbys: usize) -> Self {
+        self.standbys = standbys;
+        self
+    }
+
+    /// The extension to install and create; without it the cluster is plain PostgreSQL with no MongoDB user.
+    pub fn extension(mut self, extension: Extension) -> Self {
+        self.extension = Some(extension);
+        self
+    }
+
+    /// The first MongoDB user, created by `documentdb_api.create_user` when the data is new.
+    pub fn login(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.login = Login { user: user.into(), password: password.into() };
+        self
+    }
+
+    /// A setting of every node, for example `("shared_preload_libraries", "ermine")`.
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push(format!("{name}={value}"));
+        self
+    }
+
+    /// Every node logs every statement with its parameters, for
+    /// [`LogMark::statements`](crate::LogMark::statements).
+    pub fn log_statements(mut self) -> Self {
+        self.log_statements = true;
+        self
+    }
+
+    /// Makes the cluster and waits until the standbys stream.
+    ///
+    /// # Errors
+    /// A sentence that says which step failed and why.
+    pub fn start(self) -> Result<Cluster> {
+        let account = Account::choose()?;
+        let durable = self.directory.is_some();
+        // Servers' sockets have short names only; a data directory may lie deep.
+        let run = scratch_directory(&account)?;
+        let base = match &self.directory {
+            Some(directory) => durable_directory(directory, &account)?,
+            None => run.clone(),
+        };
+        let watchdog = match durable {
+            true => Watchdog::start(&base, "INT", [Some(&run), None]),
+            false => Watchdog::start(&base, "QUIT", [Some(&run), None]),
+        }?;
+        let install = Install::lay(&base.join("root"), self.extension.as_ref(), &account)?;
+        let password = service_password(&base, &account)?;
+        let site = Site {
+            account,
+            install,
+            sockets: run.clone(),
+            database: "ermine".into(),
+            service: (SERVICE_ROLE.into(), password),
+        };
+        let primary = Node::new("primary", &base, free_port()?, Vec::new(), site.clone());
+        let mut cluster =
+            Cluster { primary, standbys: Vec::new(), site, base, run, durable, watchdog, options: self };
+        cluster.bring_up()?;
+        Ok(cluster)
+    }
+}
+
+/// A running primary with its standbys. Dropping it stops them and removes what is not to be kept; a watchdog
+/// does the same when the process ends without that.
+#[derive(Debug)]
+pub struct Cluster {
+    primary: Node,
+    standbys: Vec<Node>,
+    site: Site,
+    base: PathBuf,
+    run: PathBuf,
+    durable: bool,
+    watchdog: Watchdog,
+    options: Builder,
+}
+
+impl Cluster {
+    /// A throw-away cluster of one primary and one standby, to be changed before it is started.
+    pub fn builder() -> Builder {
+        let login = Login { user: "ermine".into(), password: "Ermine-test-1".into() };
+        let (settings, log_statements) = (Vec::new(), false);
+        Builder { directory: None, standbys: 1, extension: None, login, settings, log_statements }
+    }
+
+    /// The node that was made as primary.
+    pub fn primary(&self) -> &Node {
+        &self.primary
+    }
+
+    /// The nodes that were made as standbys, in order.
+    pub fn standbys(&self) -> &[Node] {
+        &self.standbys
+    }
+
+    /// The first standby.
+    ///
+    /// # Panics
+    /// When the cluster was made without one.
+    pub fn standby(&self) -> &Node {
+        &self.standbys[0]
+    }
+
+    /// The first MongoDB user.
+    pub fn login(&self) -> &Login {
+        &self.options.login
+    }
+
+    /// The directory everything lies in.
+    pub fn directory(&self) -> &Path {
+        &self.base
+    }
+
+    /// Waits until every running standby has replayed what the primary has committed.
+    ///
+    /// # Errors
+    /// When a standby does not get there within a minute.
+    pub fn wait_replayed(&self) -> Result<()> {
+        let standbys: Vec<_> = self.standbys.iter().filter(|node| node.is_running()).collect();
+        let Some(target) = self.primary.query("SELECT pg_current_wal_flush_lsn()")? else { return Ok(()) };
+        for standby in standbys {
+            wait_replayed(standby, &target)?;
+        }
+        Ok(())
+    }
+
+    /// Stops all nodes, the standbys first.
+    ///
+    /// # Errors
+    /// When one does not stop.
+    pub fn stop(&self) -> Result<()> {
+        self.standbys.iter().chain([&self.primary]).try_for_each(|node| node.stop(Stop::Fast))
+    }
+
+    /// From whatever lies in the directory to a running cluster.
+    fn bring_up(&mut self) -> Result<()> {
+        let new = !self.primary.data().join("PG_VERSION").exists();
+        if new {
+            self.init_primary()?;
+        }
+        let port = self.primary.port();
+        self.primary = Node::new("primary", &self.base, port, self.settings(port, None), self.site.clone());
+        self.primary.spawn()?;
+        for number in 1..=self.options.standbys {
+            let (name, port) =
+                (format!("standby{number}"), free_port_but(&self.standbys, self.primary.port())?);
+            let node =
+                Node::new(&name, &self.base, port, self.settings(port, Some(&name)), self.site.clone());
+            self.standbys.push(node);
+        }
+        // Those that exist start beside the primary.
+        let (old, fresh): (Vec<_>, Vec<_>) =
+            self.standbys.iter().partition(|node| node.data().join("standby.signal").exists());
+        old.iter().try_for_each(|node| node.spawn())?;
+        self.primary.wait_ready()?;
+        if new {
+            self.create_database()?;
+        }
+        self.check_extension(new)?;
+        for node in &fresh {
+            self.copy_primary(node)?;
+        }
+        for node in old {
+            self.await_standby(node)?;
+        }
+        fresh.into_iter().try_for_each(|node| self.await_standby(node))
+    }
+
+    /// Waits until a started standby streams. One that cannot, because the primary no longer has what it
+    /// needs, is made anew.
+    fn await_standby(&self, node: &Node) -> Result<()> {
+        if node.wait_ready().is_ok() && self.streams(node) {
+            return Ok(());
+        }
+        node.stop(Stop::Immediate)?;
+        self.copy_primary(node)?;
+        node.wait_ready()?;
+        if self.streams(node) { Ok(()) } else { Err(Error::new(format!("{} does not stream", node.name()))) }
+    }
+
+    /// Whether the standby is connected to the primary, after some seconds at most.
+    fn streams(&self, node: &Node) -> bool {
+        let sql = format!(
+            "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND application_name = '{}'",
+            node.name()
+        );
+        until(Duration::from_secs(5), || self.primary.query(&sql).ok().flatten())
+    }
+
+    fn init_primary(&self) -> Result<()> {
+        let mut command = self.site.account.command(&self.site.install.bin.join("initdb"));
+        command.arg("-D").arg(self.primary.data()).args([
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+        ]);
+        command.args([
+            "--locale=C.UTF-8",
+            "--no-instructions",
+            if self.durable { "--data-checksums" } else { "--no-sync" },
+        ]);
+        run(command, "initdb")?;
+        // Only those who can enter the sockets' directory need no password.
+        let hba =
+            "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        let file = self.primary.data().join("pg_hba.conf");
+        fs::write(&file, hba).context(|| format!("write {}", file.display()))
+    }
+
+    /// Creates the database, the extension, the service role and the first user.
+    fn create_database(&self) -> Result<()> {
+        let database = &self.site.database;
+        self.primary.query_in("postgres", &format!("CREATE DATABASE {database}"))?;
+        let (role, password) = &self.site.service;
+        if self.options.extension.is_none() {
+            return self
+                .primary
+                .execute(&format!("CREATE ROLE {role} LOGIN CREATEROLE PASSWORD '{password}'"));
+        }
+        self.primary.execute("CREATE EXTENSION ermine CASCADE")?;
+        self.primary.execute(&format!(
+            "CREATE ROLE {role} LOGIN CREATEROLE PASSWORD '{password}' IN ROLE documentdb_admin_role"
+        ))?;
+        let Login { user, password } = &self.options.login;
+        let roles = r#"[{"role":"clusterAdmin","db":"admin"},{"role":"readWriteAnyDatabase","db":"admin"}]"#;
+        let spec = format!(
+            r#"{{"createUser":{},"pwd":{},"roles":{roles}}}"#,
+            json_string(user),
+            json_string(password)
+        );
+        let literal = spec.replace('\'', "''");
+        self.primary
+            .query(&format!("SELECT documentdb_api.create_user('{literal}'::documentdb_core.bson)"))?;
+        Ok(())
+    }
+
+    /// Data made by other scripts of the extension than today's may lack functions: better said than met.
+    fn check_extension(&self, new: bool) -> Result<()> {
+        let Some(extension) = &self.options.extension else { return Ok(()) };
+        let (file, now) = (self.base.join("extension.sql"), extension.sql_text()?);
+        if new {
+            return fs::write(&file, now).context(|| format!("write {}", file.display()));
+        }
+        match fs::read_to_string(&file) {
+            Ok(then) if then == now => Ok(()),
+            _ => Err(Error::new(format!(
+                "the data in {} was made by another version of the extension: run `make clean-data` to start afresh",
+                self.base.display()
+            ))),
+        }
+    }
+
+    /// Makes a standby from a copy of the primary, with a slot that keeps the WAL it needs, and starts it.
+    fn copy_primary(&self, node: &Node) -> Result<()> {
+        if node.data().exists() {
+            fs::remove_dir_all(node.data()).context(|| format!("remove {}", node.data().display()))?;
+        }
+        let slot = node.name();
+        self.primary.query(&format!(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{slot}'"
+        ))?;
+        let mut command = self.site.account.command(&self.site.install.bin.join("pg_basebackup"));
+        command.arg("-D").arg(node.data()).arg("-h").arg(&self.site.sockets);
+        command.args([
+            "-p",
+            &self.primary.port().to_string(),
+            "-U",
+            "postgres",
+            "-c",
+            "fast",
+            "-C",
+            "-S",
+            slot,
+            "-R",
+        ]);
+        if !self.durable {
+            command.arg("--no-sync");
+        }
+        run(command, "pg_basebackup")?;
+        node.spawn()
+    }
+
+    /// The settings of a node; `standby` is the name of its slot.
+    fn settings(&self, port: u16, standby: Option<&str>) -> Vec<String> {
+        let mut settings: Vec<String> = vec![
+            format!("port={port}"),
+            "listen_addresses=127.0.0.1".into(),
+            format!("unix_socket_directories={}", self.site.sockets.display()),
+            "password_encryption=scram-sha-256".into(),
+            "timezone=Etc/UTC".into(),
+            "log_timezone=Etc/UTC".into(),
+            "log_line_prefix=%m [%p] %q%u ".into(),
+            "max_connections=200".into(),
+            "jit=off".into(),
+            "hot_standby_feedback=on".into(),
+            "wal_receiver_status_interval=1s".into(),
+            "wal_retrieve_retry_interval=500ms".into(),
+            "max_slot_wal_keep_size=4GB".into(),
+        ];
+        if let Some(slot) = standby {
+            let (sockets, primary) = (self.site.sockets.display(), self.primary.port());
+            settings.push(format!("primary_slot_name={slot}"));
+            settings.push(format!(
+                "primary_conninfo=host={sockets} port={primary} user=postgres application_name={slot}"
+            ));
+        }
+        if !self.durable {
+            // Still commit by commit: the standby gets a commit when it is flushed, and no later.
+            settings.extend(["fsync=off", "full_page_writes=off", "shared_buffers=64MB"].map(String::from));
+        }
+        if self.options.log_statements {
+            settings.extend(["log_statement=all", "log_min_error_statement=panic"].map(String::from));
+        }
+        settings.extend(self.options.settings.iter().cloned());
+        settings
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let stopped = if self.durable { self.stop() } else { self.stop_at_once() };
+        if stopped.is_ok() && fs::remove_dir_all(&self.run).is_ok() {
+            self.watchdog.dismiss();
+        }
+    }
+}
+
+impl Cluster {
+    fn stop_at_once(&self) -> Result<()> {
+        self.standbys.iter().chain([&self.primary]).try_for_each(|node| node.stop(Stop::Immediate))
+    }
+}
+
+/// Waits until `standby` has replayed the WAL up to `target`.
+fn wait_replayed(standby: &Node, target: &str) -> Result<()> {
+    let sql =
+        format!("SELECT 1 WHERE pg_last_wal_replay_lsn() >= '{target}'::pg_lsn OR NOT pg_is_in_recovery()");
+    if until(REPLAY_PATIENCE, || standby.query(&sql).ok().flatten()) {
+        return Ok(());
+    }
+    Err(Error::new(format!("{} has not replayed {target} within {REPLAY_PATIENCE:?}", standby.name())))
+}
+
+/// Asks until there is an answer; false when there is none in time.
+fn until<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> bool {
+    let give_up = Instant::now() + patience;
+    loop {
+        if ask().is_some() {
+            return true;
+        }
+        if Instant::now() > give_up {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A free port that none of the nodes has, started or not.
+fn free_port_but(taken: &[Node], primary: u16) -> Result<u16> {
+    loop {
+        let port = free_port()?;
+        if port != primary && taken.iter().all(|node| node.port() != port) {
+            return Ok(port);
+        }
+    }
+}
+
+/// Runs a program to its end and quotes its last words when it fails.
+fn run(mut command: Command, name: &str) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output().context(|| format!("run {name}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(Error::new(format!("{name} failed: {}", words.trim().replace('\n', "; "))))
+}
+
+/// A new directory of ours below /tmp, which only the servers' account and we can enter.
+fn scratch_directory(account: &Account) -> Result<PathBuf> {
+    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+    let name = format!("ermine-{}-{nanos:x}", std::process::id());
+    // PostgreSQL's limit for a socket's path is 107 bytes.
+    let temp = std::env::temp_dir();
+    let short = temp.as_os_str().len() < 60 && account.can_reach(&temp.join(&name));
+    let path = if short { temp } else { PathBuf::from("/tmp") }.join(name);
+    DirBuilder::new().mode(0o700).create(&path).context(|| format!("create {}", path.display()))?;
+    account.give(&path)?;
+    Ok(path)
+}
+
+/// The directory of data that is to stay, which only the servers' account can enter.
+fn durable_directory(directory: &Path, account: &Account) -> Result<PathBuf> {
+    fs::create_dir_all(directory).context(|| format!("create {}", directory.display()))?;
+    let path = directory.canonicalize().context(|| format!("open {}", directory.display()))?;
+    if !account.can_reach(&path.join("primary")) && !account.can_reach(&path) {
+        let (path, name) = (path.display(), account.name());
+        return Err(Error::new(format!(
+            "{path} cannot be entered by {name}, who runs PostgreSQL: set ERMINE_DATA"
+        )));
+    }
+    account.give(&path)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
+        .context(|| format!("protect {}", path.display()))?;
+    Ok(path)
+}
+
+/// The service role's password, made once per data directory.
+fn service_password(base: &Path, account: &Account) -> Result<String> {
+    let file = base.join("service-password");
+    if let Ok(password) = fs::read_to_string(&file) {
+        return Ok(password);
+    }
+    let password = random_word()?;
+    write_secret(&file, &password)?;
+    account.give(&file)?;
+    Ok(password)
+}
+
+/// Writes a file nobody else can read.
+pub(crate) fn write_secret(file: &Path, secret: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = fs::OpenOptions::new();
+    let opened = options.write(true).create(true).truncate(true).mode(0o600).open(file);
+    opened.and_then(|mut f| f.write_all(secret.as_bytes())).context(|| format!("write {}", file.display()))
+}
+
+/// 24 random letters and digits.
+pub(crate) fn random_word() -> Result<String> {
+    use std::io::Read;
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0u8; 24];
+    let random = fs::File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut bytes));
+    random.context(|| "read /dev/urandom".into())?;
+    Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
+}
+
+/// A JSON string.
+fn json_string(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out += &format!("\\u{:04x}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out + "\""
+}

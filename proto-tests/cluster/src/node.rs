@@ -1,0 +1,301 @@
+//! One PostgreSQL server of a cluster.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use postgres::NoTls;
+
+use crate::account::Account;
+use crate::error::{Context, Error, Result};
+use crate::install::Install;
+use crate::log::LogMark;
+
+/// How long a server may take to start or stop before it counts as broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at a condition.
+const STEP: Duration = Duration::from_millis(5);
+
+/// What every node of a cluster has in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    pub(crate) account: Account,
+    pub(crate) install: Install,
+    /// Where the nodes' Unix sockets are.
+    pub(crate) sockets: PathBuf,
+    /// The database with the extension.
+    pub(crate) database: String,
+    /// The service role's name and password.
+    pub(crate) service: (String, String),
+}
+
+/// How to end a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Roll back what runs, write a checkpoint, end.
+    Fast,
+    /// End at once, with crash recovery at the next start.
+    Immediate,
+}
+
+/// One PostgreSQL server: its directory, its port, its process.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+    data: PathBuf,
+    log: PathBuf,
+    port: u16,
+    /// `-c name=value` for the server's command line.
+    settings: Vec<String>,
+    site: Site,
+    process: Mutex<Option<Child>>,
+}
+
+impl Node {
+    pub(crate) fn new(name: &str, base: &Path, port: u16, settings: Vec<String>, site: Site) -> Self {
+        let (data, log) = (base.join(name), base.join(format!("{name}.log")));
+        Self { name: name.into(), data, log, port, settings, site, process: Mutex::new(None) }
+    }
+
+    /// The name: `primary`, `standby1`, ….
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The port on 127.0.0.1, which stays the same over restarts.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The directory of the Unix socket, over which every role is let in without a password.
+    pub fn socket_dir(&self) -> &Path {
+        &self.site.sockets
+    }
+
+    /// The address of the database over TCP for the service role, which is not a superuser and which the
+    /// proxy connects as.
+    pub fn url(&self) -> String {
+        let (user, password) = &self.site.service;
+        format!("postgresql://{user}:{password}@127.0.0.1:{}/{}", self.port, self.site.database)
+    }
+
+    /// The process id of the server, when it was started and not stopped since.
+    pub fn pid(&self) -> Option<u32> {
+        self.lock().as_ref().map(Child::id)
+    }
+
+    /// Starts the server and waits until it takes connections.
+    ///
+    /// # Errors
+    /// When it ends again or is not ready within a minute; the sentence quotes the last lines of its log.
+    pub fn start(&self) -> Result<()> {
+        self.spawn()?;
+        self.wait_ready()
+    }
+
+    /// Starts the server; [`Node::wait_ready`] waits for it. Several nodes start side by side that way.
+    pub(crate) fn spawn(&self) -> Result<()> {
+        let mut process = self.lock();
+        if let Some(child) = process.as_mut()
+            && matches!(child.try_wait(), Ok(None))
+        {
+            return Err(Error::new(format!("{} runs already", self.name)));
+        }
+        *process = Some(self.spawn_child()?);
+        Ok(())
+    }
+
+    fn spawn_child(&self) -> Result<Child> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log);
+        let log = log.context(|| format!("write {}", self.log.display()))?;
+        let errors = log.try_clone().context(|| "duplicate a file handle".into())?;
+        let mut command = self.site.account.command(&self.site.install.postgres);
+        command.arg("-D").arg(&self.data);
+        for setting in &self.settings {
+            command.arg("-c").arg(setting);
+        }
+        // Its own process group: Ctrl-C at the terminal reaches us, and we stop the servers in order.
+        command.process_group(0).stdin(Stdio::null()).stdout(log).stderr(errors);
+        command.spawn().context(|| format!("start {}", self.site.install.postgres.display()))
+    }
+
+    /// Waits until the server takes connections. A server whose predecessor was killed is refused its shared
+    /// memory until the last of the old processes is gone, and is started again.
+    pub(crate) fn wait_ready(&self) -> Result<()> {
+        let give_up = Instant::now() + PATIENCE;
+        let mut mark = LogMark::end_of(&self.log);
+        loop {
+            let mut process = self.lock();
+            let Some(child) = process.as_mut() else {
+                return Err(Error::new(format!("{} was stopped while it started", self.name)));
+            };
+            if self.says_ready(child.id()) {
+                return Ok(());
+            }
+            if !matches!(child.try_wait(), Ok(None)) {
+                let text = fs::read_to_string(&self.log).unwrap_or_default();
+                let tail = text.lines().rev().take(3).collect::<Vec<_>>();
+                if !tail.iter().any(|line| line.contains("still in use")) || Instant::now() > give_up {
+                    let fatal = tail.iter().find(|l| l.contains("FATAL")).or(tail.first()).copied();
+                    *process = None;
+                    let (name, why) = (&self.name, fatal.unwrap_or("its log is empty"));
+                    return Err(Error::new(format!(
+                        "{name} did not start: {why} (see {})",
+                        self.log.display()
+                    )));
+                }
+                std::thread::sleep(STEP * 10);
+                mark = LogMark::end_of(&self.log);
+                *process = Some(self.spawn_child()?);
+            }
+            drop(process);
+            if Instant::now() > give_up {
+                let (name, text) = (&self.name, mark.text());
+                return Err(Error::new(format!("{name} is not ready after {PATIENCE:?}; its log: {text}")));
+            }
+            std::thread::sleep(STEP);
+        }
+    }
+
+    /// Whether the server's own file says that it takes connections.
+    fn says_ready(&self, pid: u32) -> bool {
+        let text = fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
+        let mut lines = text.lines();
+        lines.next() == Some(pid.to_string().as_str())
+            && lines.nth(6).is_some_and(|status| status.trim() == "ready")
+    }
+
+    /// Stops the server and waits for its end. A server that does not run is left as it is.
+    ///
+    /// # Errors
+    /// When it has not ended within a minute.
+    pub fn stop(&self, how: Stop) -> Result<()> {
+        self.end(match how {
+            Stop::Fast => Signal::SIGINT,
+            Stop::Immediate => Signal::SIGQUIT,
+        })
+    }
+
+    /// Kills the server as a crash does: nothing is written, the clients' connections break.
+    ///
+    /// # Errors
+    /// When the process cannot be signalled.
+    pub fn kill(&self) -> Result<()> {
+        self.end(Signal::SIGKILL)
+    }
+
+    /// Stops and starts the server.
+    ///
+    /// # Errors
+    /// As [`Node::stop`] and [`Node::start`].
+    pub fn restart(&self, how: Stop) -> Result<()> {
+        self.stop(how)?;
+        self.start()
+    }
+
+    fn end(&self, signal: Signal) -> Result<()> {
+        let mut process = self.lock();
+        let Some(child) = process.as_mut() else { return Ok(()) };
+        let pid = i32::try_from(child.id()).map_err(|_| Error::new("a process id is not a number"))?;
+        if matches!(child.try_wait(), Ok(None)) {
+            kill(Pid::from_raw(pid), signal)
+                .map_err(|e| Error::new(format!("cannot signal {}: {e}", self.name)))?;
+        }
+        let give_up = Instant::now() + PATIENCE;
+        while matches!(child.try_wait(), Ok(None)) {
+            if Instant::now() > give_up {
+                return Err(Error::new(format!("{} has not stopped within {PATIENCE:?}", self.name)));
+            }
+            std::thread::sleep(STEP);
+        }
+        *process = None;
+        Ok(())
+    }
+
+    /// Whether the server's process runs.
+    pub fn is_running(&self) -> bool {
+        self.lock().as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Makes a standby a primary and waits until it is one.
+    ///
+    /// # Errors
+    /// When it is not a standby or does not get there.
+    pub fn promote(&self) -> Result<()> {
+        match self.query("SELECT pg_promote(true, 60)")?.as_deref() {
+            Some("t") => Ok(()),
+            _ => Err(Error::new(format!("{} was not promoted", self.name))),
+        }
+    }
+
+    /// Runs statements as superuser in the database with the extension.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn execute(&self, sql: &str) -> Result<()> {
+        self.with_client(&self.site.database, |client| client.batch_execute(sql))
+    }
+
+    /// Runs one statement as superuser and gives the first column of its first row as text.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn query(&self, sql: &str) -> Result<Option<String>> {
+        self.query_in(&self.site.database, sql)
+    }
+
+    pub(crate) fn query_in(&self, database: &str, sql: &str) -> Result<Option<String>> {
+        let messages = self.with_client(database, |client| client.simple_query(sql))?;
+        Ok(messages.iter().find_map(|message| match message {
+            postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        }))
+    }
+
+    /// Runs `work` on a connection of the superuser over the socket, on a thread of its own: the client blocks
+    /// on a runtime inside, which is not allowed on a thread of another runtime.
+    pub(crate) fn with_client<T: Send>(
+        &self,
+        database: &str,
+        work: impl FnOnce(&mut postgres::Client) -> std::result::Result<T, postgres::Error> + Send,
+    ) -> Result<T> {
+        let mut config = postgres::Config::new();
+        config.host_path(&self.site.sockets).port(self.port).user("postgres").dbname(database);
+        config.connect_timeout(Duration::from_secs(10));
+        let run = move || config.connect(NoTls).and_then(|mut client| work(&mut client));
+        let result = std::thread::scope(|scope| scope.spawn(run).join());
+        result.map_err(|_| Error::new("a database client panicked"))?.map_err(Error::from)
+    }
+
+    /// The present end of the server's log, to read later what was logged since.
+    pub fn log_mark(&self) -> LogMark {
+        LogMark::end_of(&self.log)
+    }
+
+    /// The server's log file.
+    pub fn log_file(&self) -> &Path {
+        &self.log
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Child>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The watchdog has a second try at a server that does not stop.
+        let _ = self.stop(Stop::Fast);
+    }
+}
