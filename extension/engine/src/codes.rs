@@ -582,6 +582,8 @@ codes! {
     TRANSACTION_COMMITTED "M00F7" 256 "TransactionCommitted"
     TOO_MANY_LOGICAL_SESSIONS "M00F8" 261 "TooManyLogicalSessions"
     REAUTHENTICATION_REQUIRED "M00F9" 391 "ReauthenticationRequired"
+    CANNOT_INDEX_PARALLEL_ARRAYS "M00FA" 171 "CannotIndexParallelArrays"
+    LOCATION16746 "M00FB" 16746 "Location16746"
 }
 
 #[cfg(test)]

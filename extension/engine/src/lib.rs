@@ -9,6 +9,7 @@ pub mod codes;
 pub mod compare;
 pub mod decimal;
 pub mod error;
+pub mod key;
 pub mod number;
 pub mod raw;
 pub mod value;

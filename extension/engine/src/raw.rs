@@ -243,6 +243,9 @@ impl<'a> Val<'a> {
     /// BSON null.
     pub const NULL: Val<'static> = Val { ty: ty::NULL, bytes: &[] };
 
+    /// The int32 0.
+    pub const ZERO: Val<'static> = Val { ty: ty::INT32, bytes: &[0; 4] };
+
     /// Reads the value.
     #[must_use]
     pub fn view(self) -> View<'a> {

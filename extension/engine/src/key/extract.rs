@@ -1,0 +1,188 @@
+//! The keys of one document.
+
+use super::spec::{KeySpec, position};
+use super::{EMPTY_ARRAY, MAX_KEY, NULL, encode};
+use crate::raw::{Doc, Val, ty};
+use crate::{Result, bail, codes};
+use sha2::{Digest, Sha256};
+
+/// Number of the marker that stands for "some key was cut at [`MAX_KEY`]".
+pub const TRUNCATED: u8 = 0xFF;
+
+/// Bytes of hash appended to a cut key, so that two long values stay different under a unique index.
+const HASH: usize = 16;
+
+/// The entries one document has in an index.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Extracted {
+    /// Keys, ascending, each once; empty when the index skips the document.
+    pub keys: Vec<Vec<u8>>,
+    /// Markers the document needs: numbers of the components for which it has several keys, [`TRUNCATED`].
+    pub markers: Vec<u8>,
+}
+
+/// The key that announces property `number` (a component with several values in one document, or [`TRUNCATED`])
+/// somewhere in the index. It sorts before every other key. `row` keeps markers apart in a unique index.
+#[must_use]
+pub fn marker(number: u8, row: Option<[u8; 6]>) -> Vec<u8> {
+    let mut key = vec![0, number];
+    key.extend(row.into_iter().flatten());
+    key
+}
+
+/// Cuts a complete key to the stored form; says whether it had to.
+#[must_use]
+pub fn finish(mut key: Vec<u8>) -> (Vec<u8>, bool) {
+    if key.len() <= MAX_KEY {
+        return (key, false);
+    }
+    let hash = Sha256::digest(&key);
+    key.truncate(MAX_KEY - HASH);
+    key.extend_from_slice(&hash[..HASH]);
+    (key, true)
+}
+
+/// Where one component's path has got to.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    /// In this document, before path component `.1`.
+    Doc(Doc<'a>, usize),
+    /// In this array; `.1` components are consumed.
+    Array(Doc<'a>, usize),
+    /// The path's value.
+    Value(Val<'a>),
+    Missing,
+    EmptyArray,
+}
+
+impl KeySpec {
+    /// Entries of `doc`, which go through arrays as MongoDB's multikey indexes do.
+    ///
+    /// # Errors
+    /// `CannotIndexParallelArrays` when two components go through different arrays, `Location16746` when a numeric
+    /// component could mean both an array position and a field.
+    pub fn extract(&self, doc: Doc<'_>) -> Result<Extracted> {
+        let mut walk = Walk { spec: self, out: Extracted::default(), multi: vec![false; self.fields.len()] };
+        let start = vec![At::Doc(doc, 0); self.fields.len()];
+        walk.go(start)?;
+        let Walk { mut out, multi, .. } = walk;
+        out.keys.sort_unstable();
+        out.keys.dedup();
+        if out.keys.len() > 1 {
+            out.markers.extend((0u8..).zip(multi).filter(|(_, m)| *m).map(|(i, _)| i));
+        }
+        Ok(out)
+    }
+}
+
+struct Walk<'s> {
+    spec: &'s KeySpec,
+    out: Extracted,
+    multi: Vec<bool>,
+}
+
+impl<'s> Walk<'s> {
+    /// Follows every component until it ends or meets an array, then goes through that array's elements.
+    fn go(&mut self, mut at: Vec<At<'_>>) -> Result<()> {
+        let mut array: Option<(Doc<'_>, usize)> = None;
+        for (i, a) in at.iter_mut().enumerate() {
+            let parts = &self.spec.fields[i].parts;
+            *a = descend(*a, parts)?;
+            let At::Array(d, _) = *a else { continue };
+            match array {
+                None => array = Some((d, i)),
+                Some((other, _)) if std::ptr::eq(other.bytes(), d.bytes()) => {}
+                Some((_, first)) => bail!(
+                    codes::CANNOT_INDEX_PARALLEL_ARRAYS,
+                    "cannot index parallel arrays [{}] [{}]",
+                    parts.last().map_or("", String::as_str),
+                    self.spec.fields[first].parts.last().map_or("", String::as_str)
+                ),
+            }
+        }
+        let Some((array, _)) = array else { return self.emit(&at) };
+        let several = array.iter().nth(1).is_some();
+        let mut elements = array.values().peekable();
+        if elements.peek().is_none() {
+            for (i, a) in at.iter_mut().enumerate() {
+                if let At::Array(_, used) = *a {
+                    *a = if used == self.spec.fields[i].parts.len() { At::EmptyArray } else { At::Missing };
+                }
+            }
+            return self.go(at);
+        }
+        for v in elements {
+            let mut next = at.clone();
+            for (i, a) in next.iter_mut().enumerate() {
+                let At::Array(_, used) = *a else { continue };
+                self.multi[i] |= several;
+                *a = if used == self.spec.fields[i].parts.len() {
+                    At::Value(v)
+                } else {
+                    v.as_doc().map_or(At::Missing, |d| At::Doc(d, used))
+                };
+            }
+            self.go(next)?;
+        }
+        Ok(())
+    }
+
+    fn emit(&mut self, at: &[At<'_>]) -> Result<()> {
+        if self.spec.sparse && at.iter().all(|a| matches!(a, At::Missing)) {
+            return Ok(());
+        }
+        let mut key = Vec::with_capacity(16 * at.len());
+        for (a, field) in at.iter().zip(&self.spec.fields) {
+            let start = key.len();
+            match a {
+                At::Value(v) => encode(&mut key, *v),
+                At::EmptyArray => key.push(EMPTY_ARRAY),
+                _ => key.push(NULL),
+            }
+            if field.descending {
+                key[start..].iter_mut().for_each(|b| *b = !*b);
+            }
+        }
+        let (key, cut) = finish(key);
+        if cut && !self.out.markers.contains(&TRUNCATED) {
+            self.out.markers.push(TRUNCATED);
+        }
+        self.out.keys.push(key);
+        Ok(())
+    }
+}
+
+/// Follows documents and array positions; stops at an array to go through, at the value or where the path ends.
+fn descend<'a>(mut at: At<'a>, parts: &[String]) -> Result<At<'a>> {
+    loop {
+        let At::Doc(d, used) = at else { return Ok(at) };
+        let Some(part) = parts.get(used) else {
+            return Ok(At::Value(Val { ty: ty::DOCUMENT, bytes: d.bytes() }));
+        };
+        at = match d.get(part) {
+            Some(v) => step(v, used + 1, parts)?,
+            None => At::Missing,
+        };
+    }
+}
+
+fn step<'a>(v: Val<'a>, used: usize, parts: &[String]) -> Result<At<'a>> {
+    let Some(array) = v.as_array() else {
+        return Ok(match v.as_doc() {
+            Some(d) if used < parts.len() => At::Doc(d, used),
+            _ if used == parts.len() => At::Value(v),
+            _ => At::Missing,
+        });
+    };
+    let Some(part) = parts.get(used) else { return Ok(At::Array(array, used)) };
+    let Some(index) = position(part) else { return Ok(At::Array(array, used)) };
+    let named = array.values().any(|v| v.as_doc().is_some_and(|d| d.get(part).is_some()));
+    match array.values().nth(index) {
+        Some(_) if named => bail!(
+            codes::LOCATION16746,
+            "Ambiguous field name found in array (do not use numeric field names in embedded elements in an array), field: '{part}'"
+        ),
+        Some(v) => step(v, used + 1, parts),
+        None => Ok(At::Array(array, used)),
+    }
+}

@@ -1,0 +1,83 @@
+//! What an index covers.
+
+use crate::raw::{Doc, View};
+use crate::{Error, Result, codes};
+
+/// One component of an index key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyField {
+    /// Dotted path, as written in the key pattern.
+    pub path: String,
+    /// The path's components.
+    pub parts: Vec<String>,
+    /// Stored in reverse order.
+    pub descending: bool,
+}
+
+/// The key pattern of an index with the options that decide which entries a document has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySpec {
+    /// Components in order; never empty.
+    pub fields: Vec<KeyField>,
+    /// A document in which every field is missing has no entry.
+    pub sparse: bool,
+    /// Keys are kept apart from each other by value, so a [`super::marker`] needs a row identity.
+    pub unique: bool,
+}
+
+impl KeyField {
+    /// Has a component that may name an array position. Such paths have keys, but [`super::bounds`] leaves them alone.
+    #[must_use]
+    pub fn positional(&self) -> bool {
+        self.parts.iter().any(|p| position(p).is_some())
+    }
+}
+
+/// The array position a path component may stand for.
+#[must_use]
+pub fn position(part: &str) -> Option<usize> {
+    if part.is_empty()
+        || !part.bytes().all(|c| c.is_ascii_digit())
+        || (part.len() > 1 && part.starts_with('0'))
+    {
+        return None;
+    }
+    part.parse().ok()
+}
+
+impl KeySpec {
+    /// Reads `{key: {path: 1 | -1, …}, sparse: bool, unique: bool}`; other fields are left to the caller.
+    ///
+    /// # Errors
+    /// `CannotCreateIndex` when the pattern is missing, empty or has a component that is not a direction.
+    pub fn parse(spec: Doc<'_>) -> Result<Self> {
+        let pattern = spec.get("key").and_then(|v| v.as_doc()).unwrap_or(Doc::EMPTY);
+        let mut fields = Vec::new();
+        for e in pattern {
+            let direction = match e.val.view() {
+                View::Int32(i) => f64::from(i),
+                #[allow(clippy::cast_precision_loss, reason = "only the sign matters")]
+                View::Int64(i) => i as f64,
+                View::Double(d) => d,
+                View::Decimal128(_) if crate::compare::values(e.val, crate::raw::Val::ZERO).is_lt() => -1.0,
+                View::Decimal128(_) => 1.0,
+                _ => {
+                    return Err(Error::new(
+                        codes::CANNOT_CREATE_INDEX,
+                        format!("Index direction of '{}' is not a number", e.name()),
+                    ));
+                }
+            };
+            fields.push(KeyField {
+                path: e.name().to_owned(),
+                parts: e.name().split('.').map(str::to_owned).collect(),
+                descending: direction < 0.0,
+            });
+        }
+        if fields.is_empty() {
+            return Err(Error::new(codes::CANNOT_CREATE_INDEX, "Index keys cannot be empty."));
+        }
+        let flag = |name| spec.get(name).and_then(|v| v.as_bool()).unwrap_or(false);
+        Ok(Self { fields, sparse: flag("sparse"), unique: flag("unique") })
+    }
+}
