@@ -1,3 +1,36 @@
 //! The `ermine` extension: the `documentdb_*` SQL surface on a plain PostgreSQL 15.
+//!
+//! | folder | holds | may use |
+//! |---|---|---|
+//! | `write` | insert, update, delete, findAndModify | everything below |
+//! | `ddl` | collections, views, databases | everything below |
+//! | `storage` | rows of data tables, without parser, planner and executor | `catalog` and below |
+//! | `catalog` | which collection is which table; name rules | `spi` and below |
+//! | `types` | bson, bsonsequence, bsonquery: input, output, order | `sys`, `error` |
+//! | `guard`, `guc`, `spi`, `sys`, `error` | the seam to PostgreSQL | nothing of the above |
+//!
+//! What a document *means* is the business of the `engine` crate; here is only what PostgreSQL needs to know.
+//! The SQL script `sql/ermine--0.1.0.sql` names every entry point.
 
-pgrx::pg_module_magic!();
+::pgrx::pg_module_magic!();
+
+#[macro_use]
+mod sys;
+mod error;
+mod guc;
+mod types;
+
+/// Runs once per backend, when PostgreSQL loads the library.
+///
+/// # Safety
+/// Called by PostgreSQL's loader only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn _PG_init() {
+    // SAFETY: the loader calls us on the main thread with a live top-level memory context.
+    unsafe {
+        error::boundary(|| {
+            guc::define();
+            Ok(pgrx::pg_sys::Datum::null())
+        });
+    }
+}
