@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 
 use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys::Datum;
 
 /// What went wrong, with everything PostgreSQL can say about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub fn internal(message: impl Into<String>) -> Error {
 
 impl From<engine::Error> for Error {
     fn from(e: engine::Error) -> Self {
-        Error { sqlstate: *e.code.sqlstate(), message: e.message, detail: None, hint: None }
+        Error { sqlstate: *e.code.sqlstate.as_bytes().first_chunk().unwrap_or(b"XX000"), message: e.message, detail: None, hint: None }
     }
 }
 
@@ -162,7 +162,7 @@ unsafe fn raise(e: Error) -> ! {
     LAST_RAISED.with_borrow_mut(|last| *last = Some(e));
     // SAFETY: all strings are NUL-terminated, in PostgreSQL's memory; nothing here has a destructor any more.
     unsafe {
-        errstart(pg_sys::ERROR as c_int, core::ptr::null());
+        errstart(pgrx::PgLogLevel::ERROR as c_int, core::ptr::null());
         errcode(code);
         errmsg(c"%s".as_ptr(), message);
         if !detail.is_null() {

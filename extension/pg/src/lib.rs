@@ -16,9 +16,13 @@
 
 #[macro_use]
 mod sys;
+mod catalog;
 mod error;
 mod guc;
+mod spi;
+mod storage;
 mod types;
+mod xact;
 
 /// Runs once per backend, when PostgreSQL loads the library.
 ///

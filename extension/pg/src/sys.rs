@@ -16,12 +16,10 @@ macro_rules! pgfn {
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $name(fcinfo: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum {
             // SAFETY: PostgreSQL hands over a call frame that lives as long as the call.
-            unsafe {
-                $crate::error::boundary(move || -> $crate::error::Result<pgrx::pg_sys::Datum> {
-                    let $call = $crate::sys::Call::new(fcinfo);
-                    $body
-                })
-            }
+            let $call = unsafe { $crate::sys::Call::new(fcinfo) };
+            let body = move || -> $crate::error::Result<pgrx::pg_sys::Datum> { $body };
+            // SAFETY: called by PostgreSQL; nothing here has a destructor.
+            unsafe { $crate::error::boundary(body) }
         }
         const _: () = {
             #[unsafe(export_name = concat!("pg_finfo_", stringify!($name)))]

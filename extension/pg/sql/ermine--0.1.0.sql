@@ -1,0 +1,274 @@
+-- Ermine 0.1.0: the documentdb_* SQL surface. Sections: 1 guard, 2 schemas and roles, 3 types, 4 catalog,
+-- 5 writes, 6 collections, 7 versions; the read side and the index access method follow.
+\echo Use "CREATE EXTENSION ermine" to load this file. \quit
+
+-- === 1. Guard ===
+
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname IN ('documentdb', 'documentdb_core')) THEN
+        RAISE EXCEPTION 'ermine cannot be created in a database that has the documentdb extension: both own the documentdb_* schemas'
+            USING ERRCODE = 'duplicate_schema';
+    END IF;
+END
+$$;
+
+-- === 2. Schemas and roles ===
+
+CREATE SCHEMA documentdb_core;
+CREATE SCHEMA documentdb_api;
+CREATE SCHEMA documentdb_api_internal;
+CREATE SCHEMA documentdb_api_catalog;
+CREATE SCHEMA documentdb_data;
+
+-- Roles belong to the whole cluster: another database may have made them already.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'documentdb_admin_role') THEN
+        CREATE ROLE documentdb_admin_role NOLOGIN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'documentdb_readonly_role') THEN
+        CREATE ROLE documentdb_readonly_role NOLOGIN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'documentdb_bg_worker_role') THEN
+        CREATE ROLE documentdb_bg_worker_role LOGIN IN ROLE documentdb_admin_role;
+    END IF;
+END
+$$;
+
+GRANT USAGE ON SCHEMA documentdb_core, documentdb_api, documentdb_api_internal, documentdb_api_catalog, documentdb_data TO PUBLIC;
+GRANT CREATE ON SCHEMA documentdb_data TO documentdb_admin_role;
+
+-- === 3. Types ===
+
+CREATE TYPE documentdb_core.bson;
+CREATE TYPE documentdb_core.bsonsequence;
+CREATE TYPE documentdb_core.bsonquery;
+
+CREATE FUNCTION documentdb_core.bson_in(cstring) RETURNS documentdb_core.bson
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_in';
+CREATE FUNCTION documentdb_core.bson_out(documentdb_core.bson) RETURNS cstring
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_out';
+CREATE FUNCTION documentdb_core.bson_recv(internal) RETURNS documentdb_core.bson
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_recv';
+CREATE FUNCTION documentdb_core.bson_send(documentdb_core.bson) RETURNS bytea
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_send';
+CREATE FUNCTION documentdb_core.bsonquery_in(cstring) RETURNS documentdb_core.bsonquery
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_in';
+CREATE FUNCTION documentdb_core.bsonquery_out(documentdb_core.bsonquery) RETURNS cstring
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_out';
+CREATE FUNCTION documentdb_core.bsonquery_recv(internal) RETURNS documentdb_core.bsonquery
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_recv';
+CREATE FUNCTION documentdb_core.bsonquery_send(documentdb_core.bsonquery) RETURNS bytea
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_send';
+CREATE FUNCTION documentdb_core.bsonsequence_in(cstring) RETURNS documentdb_core.bsonsequence
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bsonsequence_in';
+CREATE FUNCTION documentdb_core.bsonsequence_out(documentdb_core.bsonsequence) RETURNS cstring
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bsonsequence_out';
+CREATE FUNCTION documentdb_core.bsonsequence_recv(internal) RETURNS documentdb_core.bsonsequence
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bsonsequence_recv';
+CREATE FUNCTION documentdb_core.bsonsequence_send(documentdb_core.bsonsequence) RETURNS bytea
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_send';
+
+CREATE TYPE documentdb_core.bson (
+    INPUT = documentdb_core.bson_in, OUTPUT = documentdb_core.bson_out,
+    RECEIVE = documentdb_core.bson_recv, SEND = documentdb_core.bson_send,
+    INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended
+);
+CREATE TYPE documentdb_core.bsonsequence (
+    INPUT = documentdb_core.bsonsequence_in, OUTPUT = documentdb_core.bsonsequence_out,
+    RECEIVE = documentdb_core.bsonsequence_recv, SEND = documentdb_core.bsonsequence_send,
+    INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended
+);
+CREATE TYPE documentdb_core.bsonquery (
+    INPUT = documentdb_core.bsonquery_in, OUTPUT = documentdb_core.bsonquery_out,
+    RECEIVE = documentdb_core.bsonquery_recv, SEND = documentdb_core.bsonquery_send,
+    INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended
+);
+
+-- The casts from bytea check in depth: nothing behind them has to.
+CREATE FUNCTION documentdb_core.bson_from_bytea(bytea) RETURNS documentdb_core.bson
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_from_bytea';
+CREATE FUNCTION documentdb_core.bsonsequence_from_bytea(bytea) RETURNS documentdb_core.bsonsequence
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bsonsequence_from_bytea';
+CREATE CAST (bytea AS documentdb_core.bson) WITH FUNCTION documentdb_core.bson_from_bytea(bytea) AS IMPLICIT;
+CREATE CAST (bytea AS documentdb_core.bsonsequence) WITH FUNCTION documentdb_core.bsonsequence_from_bytea(bytea) AS IMPLICIT;
+CREATE CAST (documentdb_core.bson AS bytea) WITHOUT FUNCTION;
+CREATE CAST (documentdb_core.bsonsequence AS bytea) WITHOUT FUNCTION;
+CREATE CAST (documentdb_core.bson AS documentdb_core.bsonsequence) WITHOUT FUNCTION;
+CREATE CAST (documentdb_core.bson AS documentdb_core.bsonquery) WITHOUT FUNCTION;
+CREATE CAST (documentdb_core.bsonquery AS documentdb_core.bson) WITHOUT FUNCTION;
+
+CREATE FUNCTION documentdb_core.bson_get_value(documentdb_core.bson, text) RETURNS documentdb_core.bson
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_get_value';
+CREATE FUNCTION documentdb_core.bson_get_value_text(documentdb_core.bson, text) RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_get_value_text';
+CREATE FUNCTION documentdb_core.bson_to_bson_hex(documentdb_core.bson) RETURNS cstring
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_to_bson_hex';
+CREATE FUNCTION documentdb_core.bson_hex_to_bson(cstring) RETURNS documentdb_core.bson
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_hex_to_bson';
+CREATE FUNCTION documentdb_core.bson_json_to_bson(text) RETURNS documentdb_core.bson
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_json_to_bson';
+CREATE FUNCTION documentdb_core.bson_to_json_string(documentdb_core.bson) RETURNS cstring
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_to_json_string';
+CREATE FUNCTION documentdb_core.row_get_bson(record) RETURNS documentdb_core.bson
+    LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'row_get_bson';
+CREATE FUNCTION documentdb_core.bson_object_keys_array(documentdb_core.bson) RETURNS text[]
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_object_keys_array';
+CREATE FUNCTION documentdb_core.bsonsequence_documents(documentdb_core.bsonsequence) RETURNS bytea[]
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bsonsequence_documents';
+CREATE FUNCTION documentdb_core.bson_object_keys(documentdb_core.bson) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT pg_catalog.unnest(documentdb_core.bson_object_keys_array($1))';
+CREATE FUNCTION documentdb_core.bsonsequence_get_bson(documentdb_core.bsonsequence) RETURNS SETOF documentdb_core.bson
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT d::documentdb_core.bson FROM pg_catalog.unnest(documentdb_core.bsonsequence_documents($1)) AS d';
+
+CREATE OPERATOR documentdb_core.-> (LEFTARG = documentdb_core.bson, RIGHTARG = text, FUNCTION = documentdb_core.bson_get_value);
+CREATE OPERATOR documentdb_core.->> (LEFTARG = documentdb_core.bson, RIGHTARG = text, FUNCTION = documentdb_core.bson_get_value_text);
+
+CREATE FUNCTION documentdb_core.bson_equal(documentdb_core.bson, documentdb_core.bson) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_equal';
+CREATE FUNCTION documentdb_core.bson_not_equal(documentdb_core.bson, documentdb_core.bson) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_not_equal';
+CREATE FUNCTION documentdb_core.bson_lt(documentdb_core.bson, documentdb_core.bson) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_lt';
+CREATE FUNCTION documentdb_core.bson_lte(documentdb_core.bson, documentdb_core.bson) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_lte';
+CREATE FUNCTION documentdb_core.bson_gt(documentdb_core.bson, documentdb_core.bson) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_gt';
+CREATE FUNCTION documentdb_core.bson_gte(documentdb_core.bson, documentdb_core.bson) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_gte';
+CREATE FUNCTION documentdb_core.bson_compare(documentdb_core.bson, documentdb_core.bson) RETURNS int4
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_compare';
+CREATE OPERATOR documentdb_core.= (LEFTARG = documentdb_core.bson, RIGHTARG = documentdb_core.bson, FUNCTION = documentdb_core.bson_equal,
+    COMMUTATOR = OPERATOR(documentdb_core.=), NEGATOR = OPERATOR(documentdb_core.<>), RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES);
+CREATE OPERATOR documentdb_core.<> (LEFTARG = documentdb_core.bson, RIGHTARG = documentdb_core.bson, FUNCTION = documentdb_core.bson_not_equal,
+    COMMUTATOR = OPERATOR(documentdb_core.<>), NEGATOR = OPERATOR(documentdb_core.=), RESTRICT = neqsel, JOIN = neqjoinsel);
+CREATE OPERATOR documentdb_core.< (LEFTARG = documentdb_core.bson, RIGHTARG = documentdb_core.bson, FUNCTION = documentdb_core.bson_lt,
+    COMMUTATOR = OPERATOR(documentdb_core.>), NEGATOR = OPERATOR(documentdb_core.>=), RESTRICT = scalarltsel, JOIN = scalarltjoinsel);
+CREATE OPERATOR documentdb_core.<= (LEFTARG = documentdb_core.bson, RIGHTARG = documentdb_core.bson, FUNCTION = documentdb_core.bson_lte,
+    COMMUTATOR = OPERATOR(documentdb_core.>=), NEGATOR = OPERATOR(documentdb_core.>), RESTRICT = scalarlesel, JOIN = scalarlejoinsel);
+CREATE OPERATOR documentdb_core.> (LEFTARG = documentdb_core.bson, RIGHTARG = documentdb_core.bson, FUNCTION = documentdb_core.bson_gt,
+    COMMUTATOR = OPERATOR(documentdb_core.<), NEGATOR = OPERATOR(documentdb_core.<=), RESTRICT = scalargtsel, JOIN = scalargtjoinsel);
+CREATE OPERATOR documentdb_core.>= (LEFTARG = documentdb_core.bson, RIGHTARG = documentdb_core.bson, FUNCTION = documentdb_core.bson_gte,
+    COMMUTATOR = OPERATOR(documentdb_core.<=), NEGATOR = OPERATOR(documentdb_core.<), RESTRICT = scalargesel, JOIN = scalargejoinsel);
+CREATE OPERATOR CLASS documentdb_core.bson_btree_ops DEFAULT FOR TYPE documentdb_core.bson USING btree AS
+    OPERATOR 1 documentdb_core.<, OPERATOR 2 documentdb_core.<=, OPERATOR 3 documentdb_core.=,
+    OPERATOR 4 documentdb_core.>=, OPERATOR 5 documentdb_core.>,
+    FUNCTION 1 documentdb_core.bson_compare(documentdb_core.bson, documentdb_core.bson);
+CREATE FUNCTION documentdb_core.bsonquery_equal(documentdb_core.bsonquery, documentdb_core.bsonquery) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_equal';
+CREATE FUNCTION documentdb_core.bsonquery_not_equal(documentdb_core.bsonquery, documentdb_core.bsonquery) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_not_equal';
+CREATE FUNCTION documentdb_core.bsonquery_lt(documentdb_core.bsonquery, documentdb_core.bsonquery) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_lt';
+CREATE FUNCTION documentdb_core.bsonquery_lte(documentdb_core.bsonquery, documentdb_core.bsonquery) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_lte';
+CREATE FUNCTION documentdb_core.bsonquery_gt(documentdb_core.bsonquery, documentdb_core.bsonquery) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_gt';
+CREATE FUNCTION documentdb_core.bsonquery_gte(documentdb_core.bsonquery, documentdb_core.bsonquery) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_gte';
+CREATE FUNCTION documentdb_core.bsonquery_compare(documentdb_core.bsonquery, documentdb_core.bsonquery) RETURNS int4
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_compare';
+CREATE OPERATOR documentdb_core.= (LEFTARG = documentdb_core.bsonquery, RIGHTARG = documentdb_core.bsonquery, FUNCTION = documentdb_core.bsonquery_equal,
+    COMMUTATOR = OPERATOR(documentdb_core.=), NEGATOR = OPERATOR(documentdb_core.<>), RESTRICT = eqsel, JOIN = eqjoinsel);
+CREATE OPERATOR documentdb_core.<> (LEFTARG = documentdb_core.bsonquery, RIGHTARG = documentdb_core.bsonquery, FUNCTION = documentdb_core.bsonquery_not_equal,
+    COMMUTATOR = OPERATOR(documentdb_core.<>), NEGATOR = OPERATOR(documentdb_core.=), RESTRICT = neqsel, JOIN = neqjoinsel);
+CREATE OPERATOR documentdb_core.< (LEFTARG = documentdb_core.bsonquery, RIGHTARG = documentdb_core.bsonquery, FUNCTION = documentdb_core.bsonquery_lt,
+    COMMUTATOR = OPERATOR(documentdb_core.>), NEGATOR = OPERATOR(documentdb_core.>=), RESTRICT = scalarltsel, JOIN = scalarltjoinsel);
+CREATE OPERATOR documentdb_core.<= (LEFTARG = documentdb_core.bsonquery, RIGHTARG = documentdb_core.bsonquery, FUNCTION = documentdb_core.bsonquery_lte,
+    COMMUTATOR = OPERATOR(documentdb_core.>=), NEGATOR = OPERATOR(documentdb_core.>), RESTRICT = scalarlesel, JOIN = scalarlejoinsel);
+CREATE OPERATOR documentdb_core.> (LEFTARG = documentdb_core.bsonquery, RIGHTARG = documentdb_core.bsonquery, FUNCTION = documentdb_core.bsonquery_gt,
+    COMMUTATOR = OPERATOR(documentdb_core.<), NEGATOR = OPERATOR(documentdb_core.<=), RESTRICT = scalargtsel, JOIN = scalargtjoinsel);
+CREATE OPERATOR documentdb_core.>= (LEFTARG = documentdb_core.bsonquery, RIGHTARG = documentdb_core.bsonquery, FUNCTION = documentdb_core.bsonquery_gte,
+    COMMUTATOR = OPERATOR(documentdb_core.<=), NEGATOR = OPERATOR(documentdb_core.<), RESTRICT = scalargesel, JOIN = scalargejoinsel);
+CREATE OPERATOR CLASS documentdb_core.bsonquery_btree_ops DEFAULT FOR TYPE documentdb_core.bsonquery USING btree AS
+    OPERATOR 1 documentdb_core.<, OPERATOR 2 documentdb_core.<=, OPERATOR 3 documentdb_core.=,
+    OPERATOR 4 documentdb_core.>=, OPERATOR 5 documentdb_core.>,
+    FUNCTION 1 documentdb_core.bsonquery_compare(documentdb_core.bsonquery, documentdb_core.bsonquery);
+CREATE FUNCTION documentdb_core.bson_hash_int4(documentdb_core.bson) RETURNS int4
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_hash_int4';
+CREATE FUNCTION documentdb_core.bson_hash_int8(documentdb_core.bson, int8) RETURNS int8
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_hash_int8';
+CREATE OPERATOR CLASS documentdb_core.bson_hash_ops DEFAULT FOR TYPE documentdb_core.bson USING hash AS
+    OPERATOR 1 documentdb_core.=,
+    FUNCTION 1 documentdb_core.bson_hash_int4(documentdb_core.bson),
+    FUNCTION 2 documentdb_core.bson_hash_int8(documentdb_core.bson, int8);
+
+-- === 4. Catalog ===
+
+CREATE SEQUENCE documentdb_api_catalog.collections_collection_id_seq;
+CREATE SEQUENCE documentdb_api_catalog.collection_indexes_index_id_seq;
+
+CREATE FUNCTION documentdb_api_internal.documentdb_get_next_collection_id() RETURNS bigint
+    LANGUAGE sql VOLATILE AS $$SELECT pg_catalog.nextval('documentdb_api_catalog.collections_collection_id_seq')$$;
+CREATE FUNCTION documentdb_api_internal.documentdb_get_next_collection_index_id() RETURNS int
+    LANGUAGE sql VOLATILE AS $$SELECT pg_catalog.nextval('documentdb_api_catalog.collection_indexes_index_id_seq')::int$$;
+CREATE FUNCTION documentdb_api_internal.ensure_valid_db_coll(databasename text, collectionname text) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ensure_valid_db_coll';
+CREATE FUNCTION documentdb_api_internal.catalog_changed() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'catalog_changed';
+
+-- Names compare byte by byte, whatever the database's collation is.
+CREATE TABLE documentdb_api_catalog.collections (
+    database_name text COLLATE "C" NOT NULL,
+    collection_name text COLLATE "C" NOT NULL,
+    collection_id bigint NOT NULL UNIQUE DEFAULT documentdb_api_internal.documentdb_get_next_collection_id(),
+    shard_key documentdb_core.bson,
+    collection_uuid uuid,
+    view_definition documentdb_core.bson,
+    validator documentdb_core.bson,
+    validation_level text CHECK (validation_level IN ('off', 'strict', 'moderate')),
+    validation_action text CHECK (validation_action IN ('warn', 'error')),
+    create_options documentdb_core.bson,
+    CONSTRAINT collections_pkey PRIMARY KEY (database_name, collection_name),
+    CONSTRAINT valid_db_coll_name CHECK (documentdb_api_internal.ensure_valid_db_coll(database_name, collection_name))
+);
+
+CREATE TYPE documentdb_api_catalog.index_spec_type_internal AS (
+    index_name text,
+    index_key documentdb_core.bson,
+    index_pfe documentdb_core.bson,
+    index_wp documentdb_core.bson,
+    index_is_sparse boolean,
+    index_is_unique boolean,
+    index_version int,
+    index_expire_after_seconds int,
+    cosmos_search_options documentdb_core.bson,
+    index_options documentdb_core.bson
+);
+CREATE DOMAIN documentdb_api_catalog.index_spec_type AS documentdb_api_catalog.index_spec_type_internal
+    CHECK (VALUE IS NULL OR ((VALUE).index_name IS NOT NULL AND (VALUE).index_key IS NOT NULL AND (VALUE).index_version > 0));
+CREATE TYPE documentdb_api_catalog.shard_key_and_document AS (shard_key_value bigint, document documentdb_core.bson);
+
+CREATE TABLE documentdb_api_catalog.collection_indexes (
+    collection_id bigint NOT NULL,
+    index_id int NOT NULL DEFAULT documentdb_api_internal.documentdb_get_next_collection_index_id(),
+    index_spec documentdb_api_catalog.index_spec_type NOT NULL,
+    index_is_valid boolean NOT NULL,
+    CONSTRAINT collection_indexes_pkey PRIMARY KEY (index_id)
+);
+CREATE INDEX collection_index_name ON documentdb_api_catalog.collection_indexes (collection_id, ((index_spec).index_name));
+CREATE INDEX collection_index_key ON documentdb_api_catalog.collection_indexes (collection_id, ((index_spec).index_key));
+
+-- Every change empties the backends' caches, at commit and at once for the backend that made it.
+CREATE TRIGGER collections_trigger AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON documentdb_api_catalog.collections
+    FOR EACH STATEMENT EXECUTE FUNCTION documentdb_api_internal.catalog_changed();
+CREATE TRIGGER collection_indexes_trigger AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON documentdb_api_catalog.collection_indexes
+    FOR EACH STATEMENT EXECUTE FUNCTION documentdb_api_internal.catalog_changed();
+
+GRANT SELECT ON documentdb_api_catalog.collections, documentdb_api_catalog.collection_indexes TO PUBLIC;
+GRANT INSERT, UPDATE, DELETE ON documentdb_api_catalog.collections, documentdb_api_catalog.collection_indexes TO documentdb_admin_role;
+GRANT USAGE, SELECT, UPDATE ON SEQUENCE documentdb_api_catalog.collections_collection_id_seq, documentdb_api_catalog.collection_indexes_index_id_seq
+    TO documentdb_admin_role;
+
+SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.collections', '');
+SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.collection_indexes', '');
+SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.collections_collection_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.collection_indexes_index_id_seq', '');
+
+-- === 5. Writes ===
+
+-- === 6. Collections ===
+
+-- === 7. Versions ===
+

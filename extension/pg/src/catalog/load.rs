@@ -1,0 +1,108 @@
+//! Reading the catalog tables.
+
+use core::ffi::CStr;
+use std::ffi::CString;
+
+use pgrx::pg_sys::{self, Oid};
+
+use super::{Collection, Index, Level, Validator};
+use crate::error::{Result, internal};
+use crate::spi::{self, Cell, Param};
+use crate::xact::Snapshot;
+
+/// Oid of a relation by schema and name; invalid if there is none.
+pub fn relation(schema: &CStr, name: &str) -> Result<Oid> {
+    let name = CString::new(name).map_err(|_| internal("NUL in a relation's name"))?;
+    // SAFETY: look-ups in PostgreSQL's caches with C strings.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(schema.as_ptr(), true);
+        Ok(if schema == pg_sys::InvalidOid { schema } else { pg_sys::get_relname_relid(name.as_ptr(), schema) })
+    }
+}
+
+/// Oids of the two catalog tables.
+pub fn catalog_oids() -> Result<[Oid; 2]> {
+    Ok([
+        relation(c"documentdb_api_catalog", "collections")?,
+        relation(c"documentdb_api_catalog", "collection_indexes")?,
+    ])
+}
+
+/// The entry of this name as it is committed now, or changed by this transaction.
+pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
+    let _snapshot = Snapshot::latest();
+    let rows = spi::query(
+        "SELECT collection_id, collection_uuid, view_definition, validator, validation_level, validation_action, create_options
+         FROM documentdb_api_catalog.collections WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.=) $2",
+        &[Param::Text(Some(db)), Param::Text(Some(name))],
+    )?;
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
+    let [id, uuid, view, validator, level, action, options] =
+        <[Cell; 7]>::try_from(row).map_err(|_| internal("the catalog has other columns"))?;
+    let id = id.int().ok_or_else(|| internal("a collection without a number"))?;
+    let view = view.bytes().map(<[u8]>::to_vec);
+    let (mut heap, mut pk, mut indexes) = (pg_sys::InvalidOid, pg_sys::InvalidOid, vec![]);
+    if view.is_none() {
+        heap = relation(c"documentdb_data", &format!("documents_{id}"))?;
+        pk = relation(c"documentdb_data", &format!("collection_pk_{id}"))?;
+        if heap == pg_sys::InvalidOid || pk == pg_sys::InvalidOid {
+            return Err(internal(format!("the data table of {db}.{name} is missing")));
+        }
+        indexes = self::indexes(id)?;
+    }
+    let validator = validator.bytes().map(|filter| Validator {
+        filter: filter.to_vec(),
+        level: match level.text() {
+            Some("off") => Level::Off,
+            Some("moderate") => Level::Moderate,
+            _ => Level::Strict,
+        },
+        refuse: action.text() != Some("warn"),
+    });
+    Ok(Some(Collection {
+        id,
+        db: db.to_owned(),
+        name: name.to_owned(),
+        uuid: uuid.bytes().and_then(|b| b.try_into().ok()),
+        view,
+        validator,
+        options: options.bytes().map(<[u8]>::to_vec),
+        heap,
+        pk,
+        indexes,
+    }))
+}
+
+fn indexes(id: i64) -> Result<Vec<Index>> {
+    let rows = spi::query(
+        "SELECT index_id, (index_spec).index_name, (index_spec).index_key, (index_spec).index_pfe, (index_spec).index_wp,
+                (index_spec).index_is_sparse, (index_spec).index_is_unique, (index_spec).index_version,
+                (index_spec).index_expire_after_seconds, (index_spec).index_options, index_is_valid
+         FROM documentdb_api_catalog.collection_indexes
+         WHERE collection_id OPERATOR(pg_catalog.=) $1 AND (index_spec).index_name OPERATOR(pg_catalog.<>) '_id_' ORDER BY index_id",
+        &[Param::Int8(id)],
+    )?;
+    rows.iter().map(|r| index(r)).collect()
+}
+
+fn index(row: &[Cell]) -> Result<Index> {
+    let [id, name, key, partial, wildcard, sparse, unique, version, expire, options, valid] = row else {
+        return Err(internal("the index catalog has other columns"));
+    };
+    let own = |c: &Cell| c.bytes().map(<[u8]>::to_vec);
+    let id = id.int().unwrap_or(0) as i32;
+    Ok(Index {
+        id,
+        name: name.text().unwrap_or("").to_owned(),
+        key: own(key).unwrap_or_default(),
+        partial: own(partial),
+        wildcard: own(wildcard),
+        sparse: sparse.bool().unwrap_or(false),
+        unique: unique.bool().unwrap_or(false),
+        version: version.int().unwrap_or(2) as i32,
+        expire_after: expire.int().map(|i| i as i32),
+        options: own(options),
+        valid: valid.bool().unwrap_or(false),
+        relation: relation(c"documentdb_data", &format!("documents_rum_index_{id}"))?,
+    })
+}

@@ -1,0 +1,12 @@
+//! Rows of data tables through the table and index access methods, without parser, planner and executor.
+//!
+//! Everything is PostgreSQL's own beneath: WAL, MVCC, locks, vacuum. What is skipped is only the way there; so what the
+//! executor would have checked is checked here: privileges, read-only transactions ([`crate::guard`]).
+
+mod key;
+mod scan;
+mod table;
+
+pub use key::Key;
+pub use scan::{Row, Scan, Tid};
+pub use table::{Access, Table};

@@ -1,0 +1,140 @@
+//! Walking rows: the whole table, or a part of the primary key.
+
+use pgrx::pg_sys::{self, Datum, ScanDirection::ForwardScanDirection};
+
+use super::key::{Key, scan_keys};
+use super::table::Table;
+use crate::error::Result;
+use crate::sys::payload;
+use crate::xact::check_interrupts;
+
+/// Where a row version is.
+pub type Tid = pg_sys::ItemPointerData;
+
+/// A row that a scan is at; its bytes live until the scan moves on.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    /// Where it is.
+    pub tid: Tid,
+    /// The document.
+    pub document: &'a [u8],
+}
+
+enum Kind {
+    Heap(pg_sys::TableScanDesc),
+    Index { scan: pg_sys::IndexScanDesc, index: pg_sys::Relation, keys: Vec<pg_sys::ScanKeyData>, direction: i32 },
+}
+
+/// A running scan under the active snapshot of the moment it began. That snapshot must stay active as long.
+pub struct Scan<'t> {
+    kind: Kind,
+    slot: *mut pg_sys::TupleTableSlot,
+    /// Detoasted documents: emptied at each step.
+    memory: pg_sys::MemoryContext,
+    table: core::marker::PhantomData<&'t Table>,
+}
+
+/// Column numbers of data tables.
+pub(super) const DOCUMENT: i32 = 3;
+
+fn scratch() -> pg_sys::MemoryContext {
+    // SAFETY: a child of the current context, deleted with it at the latest.
+    unsafe {
+        pg_sys::AllocSetContextCreateInternal(
+            pg_sys::CurrentMemoryContext,
+            c"ermine row".as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        )
+    }
+}
+
+impl<'t> Scan<'t> {
+    /// Every row, in the order of the table.
+    pub fn all(table: &'t Table) -> Scan<'t> {
+        // SAFETY: the table is open as long as the scan lives.
+        unsafe {
+            let rel = table.relation();
+            let slot = pg_sys::table_slot_create(rel, core::ptr::null_mut());
+            let scan = pg_sys::table_beginscan(rel, pg_sys::GetActiveSnapshot(), 0, core::ptr::null_mut());
+            Scan { kind: Kind::Heap(scan), slot, memory: scratch(), table: core::marker::PhantomData }
+        }
+    }
+
+    /// The rows whose object id satisfies all `keys`, in the order of the primary key.
+    pub fn primary_key(table: &'t Table, keys: &[Key], forward: bool) -> Result<Scan<'t>> {
+        // SAFETY: the table is open as long as the scan lives; the keys live in the scan.
+        unsafe {
+            let rel = table.relation();
+            let slot = pg_sys::table_slot_create(rel, core::ptr::null_mut());
+            let index = pg_sys::index_open(table.pk(), pg_sys::AccessShareLock as i32);
+            let mut keys = scan_keys(index, table.shard(), keys)?;
+            let n = keys.len() as i32;
+            let scan = pg_sys::index_beginscan(rel, index, pg_sys::GetActiveSnapshot(), n, 0);
+            pg_sys::index_rescan(scan, keys.as_mut_ptr(), n, core::ptr::null_mut(), 0);
+            let direction =
+                if forward { ForwardScanDirection } else { pg_sys::ScanDirection::BackwardScanDirection };
+            let kind = Kind::Index { scan, index, keys, direction };
+            Ok(Scan { kind, slot, memory: scratch(), table: core::marker::PhantomData })
+        }
+    }
+
+    /// The next row.
+    pub fn next(&mut self) -> Option<Row<'_>> {
+        check_interrupts();
+        // SAFETY: descriptors and slot are this scan's and open.
+        unsafe {
+            pg_sys::MemoryContextReset(self.memory);
+            let found = match &mut self.kind {
+                Kind::Heap(scan) => pg_sys::table_scan_getnextslot(*scan, ForwardScanDirection, self.slot),
+                Kind::Index { scan, direction, .. } => pg_sys::index_getnext_slot(*scan, *direction, self.slot),
+            };
+            found.then(|| Row { tid: (*self.slot).tts_tid, document: column(self.slot, DOCUMENT, self.memory) })
+        }
+    }
+}
+
+/// Bytes of a varlena column of the row in a slot; a copy, if one is needed, is made in `memory`.
+///
+/// # Safety
+/// The slot holds a row whose column is a varlena and not NULL; the result lives as long as both slot and memory.
+pub(super) unsafe fn column<'a>(
+    slot: *mut pg_sys::TupleTableSlot,
+    number: i32,
+    memory: pg_sys::MemoryContext,
+) -> &'a [u8] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if i32::from((*slot).tts_nvalid) < number {
+            pg_sys::slot_getsomeattrs_int(slot, number);
+        }
+        let value: Datum = *(*slot).tts_values.add(number as usize - 1);
+        let before = pg_sys::MemoryContextSwitchTo(memory);
+        let bytes = payload(value).0;
+        pg_sys::MemoryContextSwitchTo(before);
+        bytes
+    }
+}
+
+impl Drop for Scan<'_> {
+    fn drop(&mut self) {
+        // After an ERROR the resource owner and the memory context do this.
+        if std::thread::panicking() {
+            return;
+        }
+        // SAFETY: all of these were made by the constructors and are used by nobody else.
+        unsafe {
+            match &mut self.kind {
+                Kind::Heap(scan) => pg_sys::table_endscan(*scan),
+                Kind::Index { scan, index, keys, .. } => {
+                    pg_sys::index_endscan(*scan);
+                    pg_sys::index_close(*index, pg_sys::NoLock as i32);
+                    keys.clear();
+                }
+            }
+            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+            pg_sys::MemoryContextDelete(self.memory);
+        }
+    }
+}

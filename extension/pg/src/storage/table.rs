@@ -1,0 +1,91 @@
+//! An open data table.
+
+use pgrx::pg_sys;
+
+use crate::catalog::Collection;
+use crate::error::{Error, Result};
+
+/// What a table is opened for: decides the lock and the privilege asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// SELECT
+    Read,
+    /// INSERT
+    Insert,
+    /// UPDATE
+    Update,
+    /// DELETE
+    Delete,
+}
+
+impl Access {
+    fn lock(self) -> i32 {
+        match self {
+            Access::Read => pg_sys::AccessShareLock as i32,
+            _ => pg_sys::RowExclusiveLock as i32,
+        }
+    }
+
+    fn privilege(self) -> pg_sys::AclMode {
+        let bits = match self {
+            Access::Read => pg_sys::ACL_SELECT,
+            Access::Insert => pg_sys::ACL_INSERT,
+            Access::Update => pg_sys::ACL_UPDATE,
+            Access::Delete => pg_sys::ACL_DELETE,
+        };
+        bits as pg_sys::AclMode
+    }
+}
+
+/// A data table, open until dropped. Its lock stays until the transaction ends, as PostgreSQL's do.
+pub struct Table {
+    rel: pg_sys::Relation,
+    shard: i64,
+    pk: pg_sys::Oid,
+}
+
+impl Table {
+    /// Opens a collection's table. The caller has refused views.
+    ///
+    /// # Errors
+    /// 42501 without the privilege; 42P01 when the table has just been dropped.
+    pub fn open(c: &Collection, access: Access) -> Result<Table> {
+        // SAFETY: oids of the catalog entry; try_table_open gives null for a table that is gone.
+        unsafe {
+            let allowed = pg_sys::pg_class_aclcheck(c.heap, pg_sys::GetUserId(), access.privilege());
+            if allowed == pg_sys::AclResult::ACLCHECK_NO_PRIV {
+                return Err(Error::native(b"42501", format!("permission denied for collection {}", c.namespace())));
+            }
+            let rel = pg_sys::try_table_open(c.heap, access.lock());
+            if rel.is_null() {
+                return Err(Error::native(b"42P01", format!("collection '{}' does not exist", c.name)));
+            }
+            Ok(Table { rel, shard: c.id, pk: c.pk })
+        }
+    }
+
+    /// PostgreSQL's descriptor; live as long as this value.
+    pub fn relation(&self) -> pg_sys::Relation {
+        self.rel
+    }
+
+    /// The shard key value of an unsharded collection.
+    pub fn shard(&self) -> i64 {
+        self.shard
+    }
+
+    /// Oid of the primary key.
+    pub fn pk(&self) -> pg_sys::Oid {
+        self.pk
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // After an ERROR the resource owner has closed it, or will.
+        if !std::thread::panicking() {
+            // SAFETY: opened by `open`; NoLock keeps the lock.
+            unsafe { pg_sys::table_close(self.rel, pg_sys::NoLock as i32) };
+        }
+    }
+}
