@@ -146,3 +146,66 @@ fn magnitude(c: u128, e: i32, d: u128, f: i32) -> Ordering {
         scale(d, f - e).map_or(Ordering::Less, |d| c.cmp(&d))
     }
 }
+
+/// The number without its fraction.
+#[must_use]
+pub fn truncate_i64(parts: Parts) -> crate::number::Truncated {
+    use crate::number::Truncated::{Int, NotFinite, OutOfRange};
+    let Parts::Finite { negative, coefficient, exponent } = parts else { return NotFinite };
+    let power = 10u128.checked_pow(exponent.unsigned_abs());
+    let whole = match (coefficient, exponent) {
+        (0, _) => Some(0),
+        (c, e) if e < 0 => Some(power.map_or(0, |p| c / p)),
+        (c, _) => power.and_then(|p| c.checked_mul(p)),
+    };
+    let signed = whole.and_then(|w| i128::try_from(w).ok()).map(|w| if negative { -w } else { w });
+    signed.and_then(|w| i64::try_from(w).ok()).map_or(OutOfRange, Int)
+}
+
+/// The nearest double.
+#[must_use]
+pub fn to_f64(parts: Parts) -> f64 {
+    match parts {
+        Parts::NaN => f64::NAN,
+        Parts::Infinity { negative } => {
+            if negative {
+                f64::NEG_INFINITY
+            } else {
+                f64::INFINITY
+            }
+        }
+        Parts::Finite { negative, coefficient, exponent } => {
+            // The standard library's parser rounds correctly, which powers of ten in floating point would not.
+            let d: f64 = format!("{coefficient}e{exponent}").parse().unwrap_or(f64::NAN);
+            if negative { -d } else { d }
+        }
+    }
+}
+
+/// The number as MongoDB writes it (IEEE 754-2008 to-scientific-string).
+#[must_use]
+pub fn to_text(parts: Parts) -> String {
+    let (negative, coefficient, exponent) = match parts {
+        Parts::NaN => return "NaN".into(),
+        Parts::Infinity { negative } => return if negative { "-Infinity" } else { "Infinity" }.into(),
+        Parts::Finite { negative, coefficient, exponent } => (negative, coefficient, exponent),
+    };
+    let digits = coefficient.to_string();
+    let sign = if negative { "-" } else { "" };
+    let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
+    let adjusted = exponent + count - 1;
+    if exponent > 0 || adjusted < -6 {
+        let (first, rest) = digits.split_at(1);
+        let dot = if rest.is_empty() { "" } else { "." };
+        return format!("{sign}{first}{dot}{rest}E{adjusted:+}");
+    }
+    let point = count + exponent;
+    match usize::try_from(point) {
+        Ok(point) if point >= digits.len() => format!("{sign}{digits}"),
+        Ok(point) if point > 0 => {
+            let (whole, fraction) = digits.split_at(point);
+            format!("{sign}{whole}.{fraction}")
+        }
+        _ => format!("{sign}0.{}{digits}", "0".repeat(usize::try_from(-point).unwrap_or(0))),
+    }
+}

@@ -8,9 +8,12 @@
 pub mod codes;
 pub mod compare;
 pub mod decimal;
+pub mod display;
 pub mod error;
 pub mod key;
 pub mod number;
+pub mod path;
+pub mod query;
 pub mod raw;
 pub mod value;
 

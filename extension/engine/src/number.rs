@@ -38,3 +38,61 @@ fn int_double(i: i64, d: f64) -> Ordering {
     let order = i.cmp(&(whole as i64));
     order.then_with(|| doubles(whole, d))
 }
+
+/// A number with its fraction cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truncated {
+    /// Fits.
+    Int(i64),
+    /// NaN or an infinity.
+    NotFinite,
+    /// Beyond 64 bits.
+    OutOfRange,
+}
+
+/// The number without its fraction; `None` when `v` is not a number.
+#[must_use]
+pub fn truncate_i64(v: Val<'_>) -> Option<Truncated> {
+    Some(match v.view() {
+        View::Int32(i) => Truncated::Int(i64::from(i)),
+        View::Int64(i) => Truncated::Int(i),
+        View::Double(d) => truncate_f64(d),
+        View::Decimal128(d) => crate::decimal::truncate_i64(crate::decimal::decode(d)),
+        _ => return None,
+    })
+}
+
+fn truncate_f64(d: f64) -> Truncated {
+    if !d.is_finite() {
+        return Truncated::NotFinite;
+    }
+    // -2^63 is an int64, 2^63 is not; both are exact doubles.
+    if !(-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&d) {
+        return Truncated::OutOfRange;
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "in range by the check above")]
+    let i = d as i64;
+    Truncated::Int(i)
+}
+
+/// The number as an int64, when it is one exactly.
+#[must_use]
+pub fn exact_i64(v: Val<'_>) -> Option<i64> {
+    let Truncated::Int(i) = truncate_i64(v)? else { return None };
+    let bytes = i.to_le_bytes();
+    let whole = Val { ty: crate::raw::ty::INT64, bytes: &bytes };
+    (compare(v, whole) == Ordering::Equal).then_some(i)
+}
+
+/// The nearest double; NaN for anything that is not a number.
+#[must_use]
+pub fn to_f64(v: Val<'_>) -> f64 {
+    match v.view() {
+        View::Int32(i) => f64::from(i),
+        #[allow(clippy::cast_precision_loss, reason = "the nearest double is wanted")]
+        View::Int64(i) => i as f64,
+        View::Double(d) => d,
+        View::Decimal128(d) => crate::decimal::to_f64(crate::decimal::decode(d)),
+        _ => f64::NAN,
+    }
+}

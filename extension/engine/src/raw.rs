@@ -175,6 +175,7 @@ impl<'a> Doc<'a> {
 
     /// First element named `name`.
     #[must_use]
+    #[inline]
     pub fn get(self, name: &str) -> Option<Val<'a>> {
         self.iter().find(|e| e.name == name.as_bytes()).map(|e| e.val)
     }

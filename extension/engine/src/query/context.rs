@@ -1,0 +1,32 @@
+//! What a filter is parsed for.
+
+use crate::raw::Doc;
+
+/// Where a filter stands: some operators are allowed only in some places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// The filter of find, count, distinct, update, delete, findAndModify.
+    #[default]
+    Find,
+    /// An aggregation's `$match`.
+    Match,
+    /// A collection's validator.
+    Validator,
+    /// An index's `partialFilterExpression`.
+    PartialIndex,
+    /// A filter over array elements: `arrayFilters`, `$pull`, the projection's `$elemMatch`.
+    Element,
+}
+
+/// The surroundings of a filter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ParseContext<'a> {
+    /// Where the filter stands.
+    pub place: Place,
+    /// The command's `let` document: variables that `$expr` can name.
+    pub variables: Option<Doc<'a>>,
+    /// The statement's time for `$$NOW`, milliseconds since 1970-01-01T00:00:00Z.
+    pub now: i64,
+    /// The command's `collation` document. Anything but the simple collation is refused.
+    pub collation: Option<Doc<'a>>,
+}

@@ -1,0 +1,96 @@
+//! Filters: which documents a query selects (MongoDB manual, "Query and Projection Operators").
+//!
+//! [`Query::parse`] reads a filter once, with MongoDB's checks; [`Query::matches`] then tests documents on their
+//! encoded bytes. Uses `path`, `compare` and `number`; knows nothing of updates, projections or storage.
+
+mod bits;
+mod bounds;
+mod context;
+mod expr;
+mod geo;
+mod modulo;
+mod node;
+mod operand;
+mod parse;
+mod predicate;
+mod regex;
+mod sample;
+mod schema;
+mod type_set;
+
+pub use bounds::{Bound, Conjunct};
+pub use context::{ParseContext, Place};
+pub use node::Details;
+pub use operand::{Operand, OperandSet};
+pub use predicate::Relation;
+pub use regex::Regex;
+pub use type_set::{TypeSet, type_of_alias};
+
+use crate::error::Result;
+use crate::raw::{Doc, Val};
+use node::Node;
+
+/// A parsed filter.
+#[derive(Debug)]
+pub struct Query {
+    root: Node,
+    source: Vec<u8>,
+}
+
+impl Query {
+    /// Parses a filter.
+    ///
+    /// # Errors
+    /// MongoDB's code and message for what is not a filter, or `CommandNotSupported` naming what is not supported.
+    pub fn parse(filter: Doc<'_>, cx: &ParseContext<'_>) -> Result<Self> {
+        Ok(Self { root: parse::parse(filter, cx)?, source: filter.bytes().to_vec() })
+    }
+
+    /// The filter as it was given.
+    #[must_use]
+    pub fn source(&self) -> Doc<'_> {
+        Doc::trusted(&self.source)
+    }
+
+    /// Does the document match?
+    ///
+    /// # Errors
+    /// When the evaluation fails: an expression with operands of wrong types, a regular expression beyond its limits.
+    pub fn matches(&self, doc: Doc<'_>) -> Result<bool> {
+        self.root.matches(doc, None)
+    }
+
+    /// Does the document match, and if so, which array element does the positional `$` mean? `None`: no match.
+    /// `Some(details)` without a position: no array took part in the match.
+    ///
+    /// # Errors
+    /// As [`Query::matches`].
+    pub fn match_position(&self, doc: Doc<'_>) -> Result<Option<Details>> {
+        let mut details = Details::default();
+        Ok(self.root.matches(doc, Some(&mut details))?.then_some(details))
+    }
+
+    /// Does an array element match a filter whose conditions are on the field `name` (`arrayFilters`,
+    /// `$pull` with operators)? The value takes the place of that field.
+    ///
+    /// # Errors
+    /// As [`Query::matches`].
+    pub fn matches_value(&self, name: &str, v: Val<'_>) -> Result<bool> {
+        let mut w = crate::value::DocWriter::with_capacity(v.bytes.len() + name.len() + 8);
+        w.put_val(name, v);
+        self.matches(Doc::trusted(&w.finish()))
+    }
+
+    /// The equalities an upsert takes over into the new document: `path: value` and `path: {$eq: value}`, also
+    /// below `$and` and in an `$or` or `$in` with a single choice.
+    #[must_use]
+    pub fn equalities(&self) -> Vec<(&crate::path::Path, Val<'_>)> {
+        let mut found = Vec::new();
+        self.root.equalities(&mut found);
+        found
+    }
+
+    pub(crate) fn root(&self) -> &Node {
+        &self.root
+    }
+}

@@ -1,0 +1,128 @@
+//! Operators that stand where a field name could: `$and`, `$expr`, `$jsonSchema`, …
+
+use super::super::expr::ExprFilter;
+use super::super::node::Node;
+use super::super::sample::SampleRate;
+use super::super::schema::Schema;
+use super::{At, document};
+use crate::error::Result;
+use crate::raw::{Elem, Val, View};
+use crate::{bail, codes, display, number};
+
+/// Is there such an operator on whole documents? Decides between the two forms of `$elemMatch`.
+pub(super) fn exists(name: &str) -> bool {
+    matches!(
+        name,
+        "$and"
+            | "$or"
+            | "$nor"
+            | "$expr"
+            | "$jsonSchema"
+            | "$text"
+            | "$where"
+            | "$comment"
+            | "$sampleRate"
+            | "$alwaysTrue"
+            | "$alwaysFalse"
+    )
+}
+
+pub(super) fn operator(e: &Elem<'_>, at: At<'_>) -> Result<Node> {
+    let name = e.name();
+    if at.sub_document && matches!(name, "$expr" | "$jsonSchema" | "$text" | "$where") {
+        bail!(codes::BAD_VALUE, "{name} can only be applied to the top-level document");
+    }
+    Ok(match name {
+        "$and" => super::and(flat(list(e, at)?)),
+        "$or" => Node::Or(list(e, at)?),
+        "$nor" => Node::Nor(list(e, at)?),
+        "$comment" => Node::True,
+        "$alwaysTrue" => {
+            constant(e)?;
+            Node::True
+        }
+        "$alwaysFalse" => {
+            constant(e)?;
+            Node::False
+        }
+        "$expr" => Node::Expr(Box::new(ExprFilter::parse(e.val, at.cx)?)),
+        "$jsonSchema" => Node::Schema(Box::new(Schema::parse(e.val)?)),
+        "$sampleRate" => sample_rate(e.val)?,
+        "$text" => text(e.val)?,
+        "$where" => bail!(codes::BAD_VALUE, "no globalScriptEngine in $where parsing"),
+        _ => bail!(
+            codes::BAD_VALUE,
+            "unknown top level operator: {name}. If you have a field name that starts with a '$' symbol, \
+             consider using $getField or $setField."
+        ),
+    })
+}
+
+fn flat(list: Vec<Node>) -> Vec<Node> {
+    let mut all = Vec::with_capacity(list.len());
+    list.into_iter().for_each(|n| super::conjoin(&mut all, n));
+    all
+}
+
+fn list(e: &Elem<'_>, at: At<'_>) -> Result<Vec<Node>> {
+    let Some(array) = e.val.as_array() else {
+        bail!(codes::BAD_VALUE, "{} must be an array", e.name());
+    };
+    if array.is_empty() {
+        bail!(codes::BAD_VALUE, "$or/$and/$nor arrays must have at least one entry");
+    }
+    let one = |v: Val<'_>| match v.as_doc() {
+        Some(d) => document(d, at),
+        None => bail!(codes::BAD_VALUE, "$or/$and/$nor entries need to be full objects"),
+    };
+    array.values().map(one).collect()
+}
+
+fn constant(e: &Elem<'_>) -> Result<()> {
+    if number::exact_i64(e.val) == Some(1) {
+        return Ok(());
+    }
+    bail!(codes::FAILED_TO_PARSE, "{} must be an integer value of 1", e.name())
+}
+
+fn sample_rate(v: Val<'_>) -> Result<Node> {
+    if !v.is_number() {
+        bail!(codes::BAD_VALUE, "argument to $sampleRate must be a numeric type");
+    }
+    let rate = number::to_f64(v);
+    if !(0.0..=1.0).contains(&rate) {
+        bail!(codes::BAD_VALUE, "numeric argument to $sampleRate must be in [0, 1]");
+    }
+    Ok(match rate {
+        0.0 => Node::False,
+        1.0 => Node::True,
+        rate => Node::Sample(SampleRate::new(rate)),
+    })
+}
+
+fn text(v: Val<'_>) -> Result<Node> {
+    let Some(spec) = v.as_doc() else {
+        bail!(codes::BAD_VALUE, "$text expects an object");
+    };
+    match spec.get("$search").map(Val::view) {
+        None => bail!(codes::BAD_VALUE, "Missing expected field \"$search\""),
+        Some(View::String(_)) => {}
+        Some(_) => {
+            let found = spec.get("$search").map_or("missing", Val::type_name);
+            bail!(codes::BAD_VALUE, "$search had the wrong type. Expected string, found {found}");
+        }
+    }
+    for e in spec {
+        let wanted = match e.name() {
+            "$search" => continue,
+            "$language" => "string",
+            "$caseSensitive" | "$diacriticSensitive" => "bool",
+            _ => bail!(codes::BAD_VALUE, "extra fields in $text: {}", display::document(spec)),
+        };
+        if e.val.type_name() != wanted {
+            let found = e.val.type_name();
+            bail!(codes::BAD_VALUE, "{} had the wrong type. Expected {wanted}, found {found}", e.name());
+        }
+    }
+    bail!(codes::INDEX_NOT_FOUND, "text index required for $text query")
+}
