@@ -1,4 +1,10 @@
-//! What goes back to a client.
+//! What goes back to a client: documents that are ready, errors, and the outcome of writes.
+pub mod error;
+pub mod ok;
+pub mod text;
+pub mod write_errors;
+
+use bson::RawDocumentBuf;
 use bytes::Bytes;
 
 /// The answer to one request.
@@ -11,4 +17,17 @@ pub struct Reply {
     pub exhaust: Option<Bytes>,
     /// Close the connection after this reply was written.
     pub close: bool,
+}
+
+impl Reply {
+    /// A reply whose document is ready, as it came from PostgreSQL.
+    pub fn ready(body: Bytes) -> Self {
+        Self { body, exhaust: None, close: false }
+    }
+}
+
+impl From<RawDocumentBuf> for Reply {
+    fn from(document: RawDocumentBuf) -> Self {
+        Self::ready(document.into_bytes().into())
+    }
 }

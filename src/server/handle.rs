@@ -1,8 +1,8 @@
 //! The path of one request. Placeholder.
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::config::{Config, Endpoint};
+use crate::config::Config;
+pub use crate::session::Session;
 use crate::reply::Reply;
 use crate::tasks::Tasks;
 use crate::wire::Frame;
@@ -20,24 +20,6 @@ impl Context {
     /// Does not connect anywhere: PostgreSQL may be down.
     pub fn new(config: Arc<Config>, tasks: Tasks) -> Self {
         Self { config, tasks }
-    }
-}
-
-/// What belongs to one client connection.
-#[derive(Debug)]
-pub struct Session {
-    /// The endpoint the client connected to.
-    pub endpoint: Endpoint,
-    /// Unique in the process, from 1.
-    pub connection_id: i32,
-    /// The client's address; None on a Unix socket.
-    pub peer: Option<SocketAddr>,
-}
-
-impl Session {
-    /// A session that nobody has logged in to.
-    pub fn new(endpoint: Endpoint, connection_id: i32, peer: Option<SocketAddr>) -> Self {
-        Self { endpoint, connection_id, peer }
     }
 }
 

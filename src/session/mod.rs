@@ -1,1 +1,44 @@
-//! Placeholder.
+//! What a client connection is to us: who logged in, what it said at the handshake; and the cursors of all.
+pub mod auth;
+pub mod cursor;
+pub mod scram;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::config::Endpoint;
+
+/// What belongs to one client connection.
+#[derive(Debug)]
+pub struct Session {
+    /// The endpoint the client connected to.
+    pub endpoint: Endpoint,
+    /// Unique in the process, from 1.
+    pub connection_id: i32,
+    /// The client's address; None on a Unix socket.
+    pub peer: Option<SocketAddr>,
+    /// Who logged in; None before that.
+    pub user: Option<Arc<User>>,
+    /// A login that has begun.
+    pub login: Option<auth::Login>,
+    /// `client.application.name` of the handshake, if the client sent metadata.
+    pub client: Option<Box<str>>,
+    /// The client knows `hello`, so that errors may speak of primaries instead of masters.
+    pub hello_ok: bool,
+}
+
+/// A user that proved its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its name.
+    pub name: Box<str>,
+    /// The database it logged in on. Users are global; this is only told back.
+    pub db: Box<str>,
+}
+
+impl Session {
+    /// A session that nobody has logged in to.
+    pub fn new(endpoint: Endpoint, connection_id: i32, peer: Option<SocketAddr>) -> Self {
+        Self { endpoint, connection_id, peer, user: None, login: None, client: None, hello_ok: false }
+    }
+}

@@ -1,0 +1,105 @@
+//! The one owner of a checked-out connection. Its end decides: back to the pool, or discarded.
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed::Object;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_postgres::NoTls;
+
+use super::connection::{Connection, NodeManager};
+use super::node::Node;
+
+/// How long the attempt to cancel a statement may take before the connection is dropped anyway.
+const CANCEL_LIMIT: Duration = Duration::from_secs(5);
+
+/// A connection in use by one request or one cursor.
+#[derive(Debug)]
+pub struct Lease {
+    node: Arc<Node>,
+    /// None only while dropping.
+    object: Option<Object<NodeManager>>,
+    /// The place in the node's budget; given back after the connection is.
+    permit: Option<OwnedSemaphorePermit>,
+    /// A statement was sent and its end was not seen.
+    busy: bool,
+    /// The connection must not return to the pool.
+    tainted: bool,
+    /// The connection served someone before: it may have died unnoticed.
+    reused: bool,
+}
+
+impl Lease {
+    pub(super) fn new(node: Arc<Node>, object: Object<NodeManager>, permit: OwnedSemaphorePermit) -> Self {
+        let reused = Object::metrics(&object).recycle_count > 0;
+        Self { node, object: Some(object), permit: Some(permit), busy: false, tainted: false, reused }
+    }
+
+    /// The node that the connection belongs to.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// The connection served someone before.
+    pub fn reused(&self) -> bool {
+        self.reused
+    }
+
+    /// The connection itself.
+    #[expect(clippy::expect_used, reason = "only Drop and discard take the object, and both end the lease")]
+    pub(crate) fn connection(&self) -> &Connection {
+        self.object.as_ref().expect("the lease is alive")
+    }
+
+    /// A statement begins. Until [`Lease::done`] a drop cancels it and discards the connection.
+    pub(crate) fn begin(&mut self) {
+        self.busy = true;
+    }
+
+    /// The statement's end was seen and the connection is idle again.
+    pub(crate) fn done(&mut self) {
+        self.busy = false;
+    }
+
+    /// The connection's state is not what the next user expects: discard it at the end.
+    pub fn taint(&mut self) {
+        self.tainted = true;
+    }
+
+    /// Ends the lease and closes the connection.
+    pub fn discard(mut self) {
+        self.tainted = true;
+    }
+
+    /// Moves the lease from the budget of requests to that of cursors. False if that one is used up: then nothing
+    /// has changed.
+    pub fn pin(&mut self) -> bool {
+        match Arc::clone(&self.node.cursors).try_acquire_owned() {
+            Ok(permit) => {
+                self.permit = Some(permit);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(object) = self.object.take() else { return };
+        let permit = self.permit.take();
+        if self.busy {
+            let connection = Object::take(object);
+            let cancel = connection.client().cancel_token();
+            self.node.tasks.spawn(async move {
+                // Whether it came in time or not: the connection is closed, nobody sees its state again.
+                let _ = tokio::time::timeout(CANCEL_LIMIT, cancel.cancel_query(NoTls)).await;
+                drop(connection);
+                drop(permit);
+            });
+            return;
+        }
+        if self.tainted || object.client().is_closed() {
+            drop(Object::take(object));
+        }
+    }
+}

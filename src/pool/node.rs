@@ -1,0 +1,207 @@
+//! One PostgreSQL node: its pool, its budgets, its state.
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::Runtime;
+use deadpool::managed::{Pool, PoolError, TimeoutType, Timeouts};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::connection::NodeManager;
+use super::lease::Lease;
+use super::state::{Observation, Role, State, Topology};
+use crate::config;
+use crate::error::{CommandError, Result, Retry, codes, from_pg};
+use crate::tasks::Tasks;
+
+/// A PostgreSQL server, or an address that leads to one.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+    /// What the configuration calls it.
+    configured: Role,
+    pool: Pool<NodeManager>,
+    /// One permit for each request that may hold a connection. Its queue is first come, first served.
+    pub(super) requests: Arc<Semaphore>,
+    /// One permit for each connection that an open cursor may hold.
+    pub(super) cursors: Arc<Semaphore>,
+    wait: Duration,
+    connect: Duration,
+    pub(super) state: Arc<State>,
+    pub(super) target: tokio_postgres::Config,
+    pub(super) tasks: Tasks,
+}
+
+impl Node {
+    pub(super) fn new(
+        target: &config::PgTarget,
+        configured: Role,
+        sizes: &config::Pool,
+        topology: &Arc<Topology>,
+        tasks: &Tasks,
+    ) -> Self {
+        let state = Arc::new(State::new(Arc::clone(topology)));
+        let (requests, cursors) = (sizes.max_connections.get(), sizes.max_cursor_connections.get());
+        let manager = NodeManager::new(target.postgres.clone(), Arc::clone(&state));
+        let timeouts = Timeouts { wait: None, create: None, recycle: None };
+        let mut options = deadpool::managed::PoolConfig::new(requests + cursors);
+        options.timeouts = timeouts;
+        let pool = Pool::builder(manager).config(options).runtime(Runtime::Tokio1).build();
+        Self {
+            name: target.name.clone(),
+            configured,
+            #[expect(clippy::expect_used, reason = "fails only for time limits without a runtime, and one is given")]
+            pool: pool.expect("a runtime is set"),
+            requests: Arc::new(Semaphore::new(requests)),
+            cursors: Arc::new(Semaphore::new(cursors)),
+            wait: sizes.wait_timeout,
+            connect: sizes.connect_timeout,
+            state,
+            target: target.postgres.clone(),
+            tasks: tasks.clone(),
+        }
+    }
+
+    /// Its name in logs and metrics.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the node is, as last seen.
+    pub fn role(&self) -> Role {
+        self.state.role()
+    }
+
+    /// What the configuration calls it.
+    pub fn configured(&self) -> Role {
+        self.configured
+    }
+
+    /// The timeline it writes to, if it is a primary.
+    pub fn timeline(&self) -> u32 {
+        self.state.timeline()
+    }
+
+    /// It was a primary at some time since the start.
+    pub fn was_primary(&self) -> bool {
+        self.state.was_primary()
+    }
+
+    /// Records what the server said and logs a change.
+    pub(super) fn observe(&self, seen: Observation) {
+        if self.state.observe(seen) {
+            info!(node = %self.name, role = ?seen.role, timeline = seen.timeline, "node role changed");
+        }
+    }
+
+    /// Records that the server is away and logs a change.
+    pub(super) fn lost(&self, why: &dyn std::fmt::Display) {
+        if self.state.lost() {
+            warn!(node = %self.name, error = %why, "node is away");
+        }
+        self.state.suspect.notify_one();
+    }
+
+    /// Tells the probe that a request found the node changed or away: look at it now.
+    pub fn report(&self) {
+        self.state.suspect.notify_one();
+    }
+
+    /// Takes a connection, waiting no longer than the configured time and `deadline`.
+    ///
+    /// # Errors
+    /// 462 when no connection got free in time, 50 when `deadline` passed first, 189 or 6 when the node cannot be
+    /// reached. Nothing was sent in all of these.
+    pub async fn checkout(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Lease> {
+        let limit = Instant::now() + self.wait;
+        let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
+        let permit = match tokio::time::timeout_at(limit, Arc::clone(&self.requests).acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(closed)) => return Err(self.unreachable(closed)),
+            Err(_) if deadline.is_some_and(|deadline| deadline <= limit) => return Err(expired()),
+            Err(_) => return Err(overloaded()),
+        };
+        let timeouts = Timeouts { wait: Some(self.wait), create: Some(self.connect), recycle: None };
+        match self.pool.timeout_get(&timeouts).await {
+            Ok(object) => Ok(Lease::new(Arc::clone(self), object, permit)),
+            Err(PoolError::Backend(error)) => Err(self.refused(error)),
+            Err(PoolError::Timeout(TimeoutType::Wait)) => Err(overloaded()),
+            Err(error) => {
+                self.lost(&error);
+                Err(self.unreachable(error))
+            }
+        }
+    }
+
+    /// Takes a connection whose server takes writes, as that server says itself.
+    ///
+    /// # Errors
+    /// As [`Node::checkout`], and 10107 when the server is in recovery.
+    pub async fn checkout_writable(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Lease> {
+        let lease = self.checkout(deadline).await?;
+        if !lease.connection().in_recovery() {
+            return Ok(lease);
+        }
+        // It was a standby when the connection opened; it may have been promoted since.
+        match lease.connection().ask_role().await {
+            Ok(seen) if seen.role == Role::Primary => {
+                self.observe(seen);
+                Ok(lease)
+            }
+            Ok(seen) => {
+                self.observe(seen);
+                // Another server may answer at this address by now: let go of this connection.
+                lease.discard();
+                Err(not_primary())
+            }
+            Err(error) => {
+                lease.discard();
+                self.lost(&error);
+                Err(self.unreachable(error))
+            }
+        }
+    }
+
+    /// PostgreSQL refused the connection, or nobody listened.
+    fn refused(&self, error: tokio_postgres::Error) -> CommandError {
+        let full = error.code().is_some_and(|state| state.code() == "53300");
+        if full {
+            return overloaded().because(error);
+        }
+        self.lost(&error);
+        match error.as_db_error() {
+            Some(db) if db.code().code() == "57P03" => from_pg::db_error(db).retry(Retry::BeforeSend),
+            _ => self.unreachable(error),
+        }
+    }
+
+    /// The error of a node that cannot be reached: nothing was sent.
+    pub(super) fn unreachable(&self, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CommandError {
+        let error = match self.configured {
+            Role::Primary => CommandError::postgres(codes::PRIMARY_STEPPED_DOWN, "the primary is not reachable"),
+            _ => CommandError::postgres(codes::HOST_UNREACHABLE, "no standby is reachable"),
+        };
+        error.retry(Retry::BeforeSend).because(why)
+    }
+}
+
+/// Every connection is in use and stayed so.
+pub(super) fn overloaded() -> CommandError {
+    CommandError::proxy(
+        codes::INGRESS_REQUEST_RATE_LIMIT_EXCEEDED,
+        "The server is overloaded: no connection to the storage became free in time",
+    )
+    .retry(Retry::BeforeSend)
+    .labels(from_pg::OVERLOADED)
+}
+
+/// The command's own time limit passed.
+pub(super) fn expired() -> CommandError {
+    CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit")
+}
+
+/// The node does not take writes (any more).
+pub(super) fn not_primary() -> CommandError {
+    CommandError::postgres(codes::NOT_WRITABLE_PRIMARY, "not primary").retry(Retry::BeforeSend)
+}

@@ -1,0 +1,77 @@
+//! Asks one node for its role, in the background, over a connection of its own.
+use std::sync::Weak;
+use std::time::Duration;
+
+use tokio_postgres::NoTls;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::ask_role;
+use super::node::Node;
+use super::state::Role;
+use crate::config;
+
+/// A node that is away is asked at least this often, so that it is back in use soon after it is up.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Runs until the process stops or the node is gone.
+pub(super) async fn run(node: Weak<Node>, stop: CancellationToken, sizes: config::Pool) {
+    let mut client: Option<tokio_postgres::Client> = None;
+    loop {
+        let Some(alive) = node.upgrade() else { return };
+        let asked = tokio::select! {
+            asked = tokio::time::timeout(sizes.connect_timeout, ask(&alive, &mut client)) => asked,
+            () = stop.cancelled() => return,
+        };
+        match asked {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                client = None;
+                alive.lost(&with_cause(&error));
+            }
+            Err(_) => {
+                client = None;
+                alive.lost(&"no answer in time");
+            }
+        }
+        let away = alive.role() == Role::Down;
+        let pause = if away { RETRY.min(sizes.health_interval) } else { sizes.health_interval };
+        let suspected = async {
+            if away {
+                // Being told again that it is away is no news.
+                std::future::pending::<()>().await;
+            }
+            alive.state.suspect.notified().await;
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = suspected => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn ask(node: &Node, client: &mut Option<tokio_postgres::Client>) -> Result<(), tokio_postgres::Error> {
+    let open = match client.take() {
+        Some(open) if !open.is_closed() => open,
+        _ => {
+            let (open, connection) = node.target.connect(NoTls).await?;
+            node.tasks.spawn(async move {
+                // Its end shows at the next question.
+                let _ = connection.await;
+            });
+            open
+        }
+    };
+    let seen = ask_role(&open).await?;
+    *client = Some(open);
+    node.observe(seen);
+    Ok(())
+}
+
+/// The driver's error text names only the kind; the cause tells the operator more.
+fn with_cause(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,158 @@
+//! What is known of a node, and the count of changes of that knowledge.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+
+use bson::oid::ObjectId;
+use tokio::sync::{Notify, watch};
+
+use crate::reply::error::TopologyVersion;
+
+/// What a PostgreSQL node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Role {
+    /// Not asked yet.
+    Unknown = 0,
+    /// Takes writes.
+    Primary = 1,
+    /// In recovery: a hot standby.
+    Standby = 2,
+    /// Could not be reached when it was last tried.
+    Down = 3,
+}
+
+impl Role {
+    fn from_u8(value: u8) -> Self {
+        match value {
+            1 => Self::Primary,
+            2 => Self::Standby,
+            3 => Self::Down,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What one server said of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Observation {
+    /// Primary or Standby.
+    pub role: Role,
+    /// The timeline a primary writes to; 0 for a standby.
+    pub timeline: u32,
+}
+
+/// The shared knowledge of one node. Every access is a single atomic: readers never wait.
+#[derive(Debug)]
+pub(super) struct State {
+    role: AtomicU8,
+    timeline: AtomicU32,
+    /// The node was seen as a primary since the start: a refusal of writes is then a failover, not its nature.
+    was_primary: AtomicBool,
+    /// Wakes the probe before its time, when a request found the node away.
+    pub suspect: Notify,
+    topology: Arc<Topology>,
+}
+
+impl State {
+    pub(super) fn new(topology: Arc<Topology>) -> Self {
+        Self {
+            role: AtomicU8::new(Role::Unknown as u8),
+            timeline: AtomicU32::new(0),
+            was_primary: AtomicBool::new(false),
+            suspect: Notify::new(),
+            topology,
+        }
+    }
+
+    pub(super) fn role(&self) -> Role {
+        Role::from_u8(self.role.load(Ordering::Acquire))
+    }
+
+    pub(super) fn timeline(&self) -> u32 {
+        self.timeline.load(Ordering::Acquire)
+    }
+
+    pub(super) fn was_primary(&self) -> bool {
+        self.was_primary.load(Ordering::Acquire)
+    }
+
+    /// Records what the server said. True if that is news.
+    pub(super) fn observe(&self, seen: Observation) -> bool {
+        self.timeline.store(seen.timeline, Ordering::Release);
+        if seen.role == Role::Primary {
+            self.was_primary.store(true, Ordering::Release);
+        }
+        self.set(seen.role)
+    }
+
+    /// Records that the server could not be reached. True if that is news.
+    pub(super) fn lost(&self) -> bool {
+        self.set(Role::Down)
+    }
+
+    fn set(&self, role: Role) -> bool {
+        let before = self.role.swap(role as u8, Ordering::AcqRel);
+        let news = before != role as u8;
+        if news {
+            self.topology.changed();
+        }
+        news
+    }
+}
+
+/// The `topologyVersion` of hello: an id of this process and a count of changes.
+#[derive(Debug)]
+pub struct Topology {
+    /// New at every start.
+    pub process_id: ObjectId,
+    counter: watch::Sender<i64>,
+}
+
+impl Default for Topology {
+    fn default() -> Self {
+        Self { process_id: ObjectId::new(), counter: watch::Sender::new(0) }
+    }
+}
+
+impl Topology {
+    /// The count now.
+    pub fn counter(&self) -> i64 {
+        *self.counter.borrow()
+    }
+
+    /// What hello and errors tell of it.
+    pub fn version(&self) -> TopologyVersion {
+        TopologyVersion { process_id: self.process_id, counter: self.counter() }
+    }
+
+    /// Waits for the count to change from what it is at the call.
+    pub fn subscribe(&self) -> watch::Receiver<i64> {
+        self.counter.subscribe()
+    }
+
+    fn changed(&self) {
+        self.counter.send_modify(|count| *count = count.saturating_add(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counter_moves_only_on_news() {
+        let topology = Arc::new(Topology::default());
+        let state = State::new(Arc::clone(&topology));
+        assert_eq!(state.role(), Role::Unknown);
+        let primary = Observation { role: Role::Primary, timeline: 1 };
+        assert!(state.observe(primary));
+        assert!(!state.observe(primary));
+        assert_eq!(topology.counter(), 1);
+        assert!(state.lost());
+        assert!(!state.lost());
+        assert_eq!(topology.counter(), 2);
+        assert!(state.observe(Observation { role: Role::Standby, timeline: 0 }));
+        assert!(state.was_primary());
+        assert_eq!(topology.counter(), 3);
+    }
+}

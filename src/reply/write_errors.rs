@@ -1,0 +1,275 @@
+//! The outcome of insert, update and delete: read from the extension's reply, several put together, written in
+//! MongoDB's shape.
+use bson::raw::{RawBsonRef, cstr};
+use bson::{RawArrayBuf, RawBson, RawDocument, RawDocumentBuf, rawdoc};
+
+use crate::error::{Code, CommandError, Owner, Result, codes, from_pg, unpack_sqlstate};
+
+/// What a batch of writes did.
+#[derive(Debug, Default)]
+pub struct WriteOutcome {
+    n: i32,
+    /// Only updates count these.
+    n_modified: Option<i32>,
+    /// Position in the batch and the new `_id`.
+    upserted: Vec<(i32, RawBson)>,
+    /// What failed, in the order of the batch.
+    pub errors: Vec<WriteError>,
+}
+
+/// One write that failed.
+#[derive(Debug)]
+pub struct WriteError {
+    /// Position in the batch.
+    pub index: i32,
+    code: Code,
+    message: String,
+    /// `keyPattern` and `keyValue`.
+    extra: Option<RawDocumentBuf>,
+}
+
+impl WriteOutcome {
+    /// Reads the reply of the extension. Its codes are packed SQLSTATEs, and its messages may be PostgreSQL's.
+    ///
+    /// # Errors
+    /// A failure that concerns the whole command, such as a lost race, wherever the extension put it; a reply
+    /// that is no such document.
+    pub fn read(reply: &RawDocument) -> Result<Self> {
+        let mut out = Self::default();
+        for element in reply {
+            match element? {
+                (key, value) if key == "n" => out.n = count(value)?,
+                (key, value) if key == "nModified" => out.n_modified = Some(count(value)?),
+                (key, RawBsonRef::Array(list)) if key == "upserted" => {
+                    for entry in list {
+                        let entry = document(entry?)?;
+                        let id = entry.get("_id")?.ok_or_else(|| unexpected("upserted without _id"))?;
+                        let index = entry.get("index")?.ok_or_else(|| unexpected("upserted without index"))?;
+                        out.upserted.push((count(index)?, id.into()));
+                    }
+                }
+                (key, RawBsonRef::Array(list)) if key == "writeErrors" => {
+                    for entry in list {
+                        out.errors.push(WriteError::read(document(entry?)?)?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(out)
+    }
+
+    /// Adds the outcome of a later part of the same batch, whose positions began at `offset`.
+    pub fn add(&mut self, later: Self, offset: i32) {
+        self.n = self.n.saturating_add(later.n);
+        self.n_modified = match (self.n_modified, later.n_modified) {
+            (Some(before), Some(more)) => Some(before.saturating_add(more)),
+            (before, more) => before.or(more),
+        };
+        let moved = later.upserted.into_iter().map(|(index, id)| (index.saturating_add(offset), id));
+        self.upserted.extend(moved);
+        let moved = later.errors.into_iter().map(|error| WriteError { index: error.index.saturating_add(offset), ..error });
+        self.errors.extend(moved);
+    }
+
+    /// The reply in MongoDB's order of fields.
+    pub fn write(self) -> RawDocumentBuf {
+        let mut out = rawdoc! { "n": self.n };
+        if !self.upserted.is_empty() {
+            let mut list = RawArrayBuf::new();
+            for (index, id) in self.upserted {
+                list.push(rawdoc! { "index": index, "_id": id });
+            }
+            out.append(cstr!("upserted"), list);
+        }
+        if let Some(n_modified) = self.n_modified {
+            out.append(cstr!("nModified"), n_modified);
+        }
+        if !self.errors.is_empty() {
+            let mut list = RawArrayBuf::new();
+            for error in self.errors {
+                list.push(error.write());
+            }
+            out.append(cstr!("writeErrors"), list);
+        }
+        out.append(cstr!("ok"), 1.0);
+        out
+    }
+}
+
+impl WriteError {
+    fn read(entry: &RawDocument) -> Result<Self> {
+        let packed = entry.get("code")?.map(count).transpose()?.unwrap_or(codes::INTERNAL_ERROR.0);
+        let message = entry.get_str("errmsg").unwrap_or_default();
+        let index = entry.get("index")?.map(count).transpose()?.unwrap_or(0);
+        let (code, message) = match mapped(packed, message) {
+            Some(error) if concerns_the_command(error.code) => return Err(error),
+            Some(error) => (error.code, error.message.into_owned()),
+            None => (Code(packed), message.to_owned()),
+        };
+        Ok(Self { index, code, message, extra: None })
+    }
+
+    /// The index whose key was there already, if that is what failed.
+    pub fn duplicate_index(&self) -> Option<&str> {
+        (self.code == codes::DUPLICATE_KEY).then(|| index_name(&self.message)).flatten()
+    }
+
+    /// Words the error as MongoDB does.
+    pub fn describe_duplicate(&mut self, duplicate: Duplicate) {
+        self.message = duplicate.message;
+        self.extra = Some(duplicate.fields);
+    }
+
+    fn write(self) -> RawDocumentBuf {
+        let mut out = rawdoc! { "index": self.index, "code": self.code.0 };
+        for (key, value) in self.extra.iter().flat_map(|extra| extra.iter().flatten()) {
+            out.append(key, value);
+        }
+        out.append(cstr!("errmsg"), self.message.as_str());
+        out
+    }
+}
+
+/// A duplicate key, told as MongoDB tells it.
+#[derive(Debug)]
+pub struct Duplicate {
+    /// `E11000 duplicate key error collection: db.c index: a_1 dup key: { a: 1 }`.
+    pub message: String,
+    /// `keyPattern`, and `keyValue` where it is known.
+    pub fields: RawDocumentBuf,
+}
+
+impl Duplicate {
+    /// `pattern` is the index key, `value` the key that was there already, where that is known.
+    pub fn new(ns: &str, index: &str, pattern: &RawDocument, value: Option<&RawDocument>) -> Self {
+        let mut message = format!("E11000 duplicate key error collection: {ns} index: {index}");
+        let mut fields = rawdoc! { "keyPattern": pattern.to_owned() };
+        if let Some(value) = value {
+            message.push_str(" dup key: ");
+            message.push_str(&super::text::document(value));
+            fields.append(cstr!("keyValue"), value);
+        }
+        Self { message, fields }
+    }
+}
+
+/// The index that a duplicate-key message of the extension names.
+pub fn index_name(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("Index '")?;
+    let (name, _) = rest.rsplit_once('\'')?;
+    Some(name)
+}
+
+/// The error that a code inside a reply stands for; None if it is a MongoDB code already.
+pub fn mapped(packed: i32, message: &str) -> Option<CommandError> {
+    /// The extension packs a bare MongoDB code into this range (sql-api.md 4.3).
+    const BARE: std::ops::Range<i32> = 687_865_856..696_254_464;
+    if BARE.contains(&packed) {
+        let code = Code(packed - BARE.start);
+        return Some(CommandError { owner: Owner::Client, ..CommandError::client(code, message.to_owned()) });
+    }
+    let state = unpack_sqlstate(packed)?;
+    Some(from_pg::sqlstate(std::str::from_utf8(&state).ok()?, message))
+}
+
+/// Failures that MongoDB never lists among the writes: it ends the command with them.
+fn concerns_the_command(code: Code) -> bool {
+    const WHOLE: [Code; 7] = [
+        codes::WRITE_CONFLICT,
+        codes::MAX_TIME_MS_EXPIRED,
+        codes::INTERRUPTED,
+        codes::INTERRUPTED_DUE_TO_REPL_STATE_CHANGE,
+        codes::NOT_WRITABLE_PRIMARY,
+        codes::NOT_PRIMARY_OR_SECONDARY,
+        codes::OUT_OF_DISK_SPACE,
+    ];
+    WHOLE.contains(&code)
+}
+
+fn count(value: RawBsonRef<'_>) -> Result<i32> {
+    match value {
+        RawBsonRef::Int32(value) => Some(value),
+        RawBsonRef::Int64(value) => i32::try_from(value).ok(),
+        #[expect(clippy::cast_possible_truncation, reason = "counts of at most 100000, and as saturates")]
+        RawBsonRef::Double(value) => Some(value as i32),
+        _ => None,
+    }
+    .ok_or_else(|| unexpected("a count is no number"))
+}
+
+fn document(value: RawBsonRef<'_>) -> Result<&RawDocument> {
+    value.as_document().ok_or_else(|| unexpected("an entry of a write reply is no document"))
+}
+
+fn unexpected(what: &'static str) -> CommandError {
+    CommandError::unexpected(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DUPLICATE: i32 = 319_029_277;
+
+    fn with_error(index: i32, code: i32, message: &str) -> RawDocumentBuf {
+        rawdoc! { "n": 0, "ok": 1.0, "writeErrors": [{ "index": index, "code": code, "errmsg": message }] }
+    }
+
+    #[test]
+    fn packed_codes_become_mongodbs() {
+        let outcome = WriteOutcome::read(&with_error(0, 486_539_293, "immutable")).unwrap();
+        let want = rawdoc! {
+            "n": 0, "writeErrors": [{ "index": 0, "code": 66, "errmsg": "immutable" }], "ok": 1.0,
+        };
+        assert_eq!(outcome.write(), want);
+    }
+
+    #[test]
+    fn duplicates_are_told_in_mongodbs_words() {
+        let text = "Duplicate key violation on the requested collection: Index '_id_'";
+        let mut outcome = WriteOutcome::read(&with_error(2, DUPLICATE, text)).unwrap();
+        assert_eq!(outcome.errors[0].duplicate_index(), Some("_id_"));
+        let (pattern, value) = (rawdoc! { "_id": 1 }, rawdoc! { "_id": 7 });
+        outcome.errors[0].describe_duplicate(Duplicate::new("db.c", "_id_", &pattern, Some(&value)));
+        let want = rawdoc! { "n": 0, "writeErrors": [{
+            "index": 2, "code": 11000, "keyPattern": { "_id": 1 }, "keyValue": { "_id": 7 },
+            "errmsg": "E11000 duplicate key error collection: db.c index: _id_ dup key: { _id: 7 }",
+        }], "ok": 1.0 };
+        assert_eq!(outcome.write(), want);
+    }
+
+    #[test]
+    fn lost_races_and_time_limits_end_the_command() {
+        for (packed, code) in [(16_777_220, 112), (16_908_292, 112), (50_463_045, 112), (100_663_618, 10107)] {
+            let error = WriteOutcome::read(&with_error(0, packed, "could not serialize access")).unwrap_err();
+            assert_eq!(error.code, Code(code));
+            assert!(!error.message.contains("serialize"));
+        }
+    }
+
+    #[test]
+    fn parts_of_a_batch_add_up() {
+        let mut first = WriteOutcome::read(&rawdoc! {
+            "ok": 1.0, "nModified": 1, "n": 2, "upserted": [{ "index": 1, "_id": "a" }],
+        })
+        .unwrap();
+        let second = WriteOutcome::read(&rawdoc! {
+            "ok": 1.0, "nModified": 2, "n": 3, "upserted": [{ "index": 0, "_id": "b" }],
+            "writeErrors": [{ "index": 4, "code": 16_777_245, "errmsg": "bad" }],
+        })
+        .unwrap();
+        first.add(second, 100);
+        let want = rawdoc! {
+            "n": 5, "upserted": [{ "index": 1, "_id": "a" }, { "index": 100, "_id": "b" }], "nModified": 3,
+            "writeErrors": [{ "index": 104, "code": 2, "errmsg": "bad" }], "ok": 1.0,
+        };
+        assert_eq!(first.write(), want);
+    }
+
+    #[test]
+    fn plain_codes_stay() {
+        assert!(mapped(11000, "").is_none());
+        assert_eq!(mapped(687_865_856 + 66, "x").unwrap().code, Code(66));
+    }
+}

@@ -1,0 +1,159 @@
+//! One constant per function of the SQL surface (sql-api.md 1).
+//!
+//! Parameters are declared by type and BSON goes in and out as `bytea`, so that no connection ever has to look up
+//! the extension's types.
+use tokio_postgres::types::Type;
+
+/// A statement that is prepared once per connection.
+#[derive(Debug)]
+pub struct SqlCall {
+    /// The function, for logs and metrics.
+    pub name: &'static str,
+    /// The statement.
+    pub text: &'static str,
+    /// The types of `$1`, `$2`, …
+    pub params: &'static [Type],
+}
+
+macro_rules! calls {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, [$($param:ident),*], $text:expr;)*) => {
+        $($(#[$doc])* pub static $constant: SqlCall =
+            SqlCall { name: $name, text: $text, params: &[$(Type::$param),*] };)*
+
+        /// Every call, for the tests of the table.
+        pub static ALL: &[&SqlCall] = &[$(&$constant),*];
+    };
+}
+
+calls! {
+    /// First page of a find.
+    FIND = "find_cursor_first_page", [TEXT, BYTEA],
+        "SELECT cursorpage::bytea, continuation::bytea, persistconnection, cursorid \
+         FROM documentdb_api.find_cursor_first_page($1, $2::bytea)";
+    /// First page of an aggregation.
+    AGGREGATE = "aggregate_cursor_first_page", [TEXT, BYTEA],
+        "SELECT cursorpage::bytea, continuation::bytea, persistconnection, cursorid \
+         FROM documentdb_api.aggregate_cursor_first_page($1, $2::bytea)";
+    /// First page of the collections of a database.
+    LIST_COLLECTIONS = "list_collections_cursor_first_page", [TEXT, BYTEA],
+        "SELECT cursorpage::bytea, continuation::bytea, persistconnection, cursorid \
+         FROM documentdb_api.list_collections_cursor_first_page($1, $2::bytea)";
+    /// First page of the indexes of a collection.
+    LIST_INDEXES = "list_indexes_cursor_first_page", [TEXT, BYTEA],
+        "SELECT cursorpage::bytea, continuation::bytea, persistconnection, cursorid \
+         FROM documentdb_api.list_indexes_cursor_first_page($1, $2::bytea)";
+    /// The next page of any cursor: database, getMore command, continuation.
+    GET_MORE = "cursor_get_more", [TEXT, BYTEA, BYTEA],
+        "SELECT cursorpage::bytea, continuation::bytea \
+         FROM documentdb_api.cursor_get_more($1, $2::bytea, $3::bytea)";
+    /// Drops what the server keeps for cursors by id.
+    DELETE_CURSORS = "delete_cursors", [INT8_ARRAY],
+        "SELECT documentdb_api_internal.delete_cursors($1)::bytea";
+    /// Inserts: database, command, documents or NULL.
+    INSERT = "insert", [TEXT, BYTEA, BYTEA],
+        "SELECT p_result::bytea, p_success FROM documentdb_api.insert($1, $2::bytea, $3::bytea, NULL)";
+    /// Updates: database, command, updates or NULL.
+    UPDATE = "update", [TEXT, BYTEA, BYTEA],
+        "SELECT p_result::bytea, p_success FROM documentdb_api.update($1, $2::bytea, $3::bytea, NULL)";
+    /// Deletes: database, command, deletes or NULL.
+    DELETE = "delete", [TEXT, BYTEA, BYTEA],
+        "SELECT p_result::bytea, p_success FROM documentdb_api.delete($1, $2::bytea, $3::bytea, NULL)";
+    /// findAndModify.
+    FIND_AND_MODIFY = "find_and_modify", [TEXT, BYTEA],
+        "SELECT p_result::bytea FROM documentdb_api.find_and_modify($1, $2::bytea, NULL)";
+    /// count.
+    COUNT = "count_query", [TEXT, BYTEA],
+        "SELECT document::bytea FROM documentdb_api.count_query($1, $2::bytea)";
+    /// distinct.
+    DISTINCT = "distinct_query", [TEXT, BYTEA],
+        "SELECT document::bytea FROM documentdb_api.distinct_query($1, $2::bytea)";
+    /// create, with all options.
+    CREATE = "create_collection_view", [TEXT, BYTEA],
+        "SELECT documentdb_api.create_collection_view($1, $2::bytea)::bytea";
+    /// drop: how many indexes there were, and whether there was a collection or view.
+    DROP = "drop_collection", [TEXT, TEXT],
+        "SELECT (SELECT count(*) FROM documentdb_api_catalog.collection_indexes i \
+                 JOIN documentdb_api_catalog.collections c ON c.collection_id = i.collection_id \
+                 WHERE c.database_name = $1 AND c.collection_name = $2), \
+                documentdb_api.drop_collection($1, $2)";
+    /// dropDatabase: whether there was one.
+    DROP_DATABASE = "drop_database", [TEXT],
+        "SELECT EXISTS (SELECT FROM documentdb_api_catalog.collections WHERE database_name = $1), \
+                documentdb_api.drop_database($1)::text";
+    /// renameCollection within a database.
+    RENAME = "rename_collection", [TEXT, TEXT, TEXT, BOOL],
+        "SELECT documentdb_api.rename_collection($1, $2, $3, $4)::text";
+    /// collMod.
+    COLL_MOD = "coll_mod", [TEXT, TEXT, BYTEA],
+        "SELECT documentdb_api.coll_mod($1, $2, $3::bytea)::bytea";
+    /// collStats with a scale.
+    COLL_STATS = "coll_stats", [TEXT, TEXT, FLOAT8],
+        "SELECT documentdb_api.coll_stats($1, $2, $3)::bytea";
+    /// dbStats with a scale.
+    DB_STATS = "db_stats", [TEXT, FLOAT8, BOOL],
+        "SELECT documentdb_api.db_stats($1, $2, $3)::bytea";
+    /// validate.
+    VALIDATE = "validate", [TEXT, BYTEA],
+        "SELECT document::bytea FROM documentdb_api.validate($1, $2::bytea)";
+    /// listDatabases.
+    LIST_DATABASES = "list_databases", [BYTEA],
+        "SELECT documentdb_api.list_databases($1::bytea)::bytea";
+    /// createIndexes, queued: the server builds them beside the writers.
+    CREATE_INDEXES = "create_indexes_background", [TEXT, BYTEA],
+        "SELECT retval::bytea, ok, requests::bytea \
+         FROM documentdb_api.create_indexes_background($1, $2::bytea)";
+    /// createIndexes at once, under a lock.
+    CREATE_INDEXES_NOW = "create_indexes_non_concurrently", [TEXT, BYTEA],
+        "SELECT documentdb_api_internal.create_indexes_non_concurrently($1, $2::bytea, true)::bytea";
+    /// How far queued indexes are.
+    INDEX_STATUS = "check_build_index_status", [BYTEA],
+        "SELECT retval::bytea, ok, complete \
+         FROM documentdb_api_internal.check_build_index_status($1::bytea)";
+    /// The key of an index by name.
+    INDEX_KEY = "collection_indexes", [TEXT, TEXT, TEXT],
+        "SELECT ((i.index_spec).index_key)::bytea FROM documentdb_api_catalog.collection_indexes i \
+         JOIN documentdb_api_catalog.collections c ON c.collection_id = i.collection_id \
+         WHERE c.database_name = $1 AND c.collection_name = $2 AND (i.index_spec).index_name = $3";
+    /// createUser.
+    CREATE_USER = "create_user", [BYTEA], "SELECT documentdb_api.create_user($1::bytea)::bytea";
+    /// updateUser.
+    UPDATE_USER = "update_user", [BYTEA], "SELECT documentdb_api.update_user($1::bytea)::bytea";
+    /// dropUser.
+    DROP_USER = "drop_user", [BYTEA], "SELECT documentdb_api.drop_user($1::bytea)::bytea";
+    /// usersInfo.
+    USERS_INFO = "users_info", [BYTEA], "SELECT documentdb_api.users_info($1::bytea)::bytea";
+    /// currentOp.
+    CURRENT_OP = "current_op_command", [BYTEA],
+        "SELECT document::bytea FROM documentdb_api.current_op_command($1::bytea)";
+    /// Salt and iterations of a user.
+    SCRAM_SALT = "scram_sha256_get_salt_and_iterations", [TEXT],
+        "SELECT documentdb_api_internal.scram_sha256_get_salt_and_iterations($1)::bytea";
+    /// Checks a client's proof: user, the exchange so far, the proof in base64.
+    SCRAM_PROOF = "authenticate_with_scram_sha256", [TEXT, TEXT, TEXT],
+        "SELECT documentdb_api_internal.authenticate_with_scram_sha256($1, $2, $3)::bytea";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_and_their_types_agree() {
+        for call in ALL {
+            for number in 1..=call.params.len() {
+                assert!(call.text.contains(&format!("${number}")), "{}: ${number} is not used", call.name);
+            }
+            let beyond = format!("${}", call.params.len() + 1);
+            assert!(!call.text.contains(&beyond), "{}: {beyond} has no type", call.name);
+        }
+    }
+
+    #[test]
+    fn every_bson_leaves_as_bytea() {
+        for call in ALL {
+            assert!(call.text.contains(call.name), "{}", call.name);
+            let selects_bson = call.text.contains("page") || call.text.contains("document ");
+            assert!(!selects_bson || call.text.contains("::bytea"), "{}", call.name);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Runs a call on a leased connection: prepared once, parameters in binary, the answer's bytes as they come.
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, SimpleQueryMessage};
+
+use super::calls::SqlCall;
+use crate::error::{CommandError, Result, codes, from_pg};
+use crate::pool::{Lease, Role};
+
+/// A parameter of a call.
+pub type Param<'a> = &'a (dyn ToSql + Sync);
+
+/// What the extension needs to notice its own time limit before we cut it off.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How long a request may still take.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Budget {
+    /// When the command's `maxTimeMS` ends; None: no limit.
+    pub deadline: Option<Instant>,
+}
+
+/// The first page of a cursor.
+#[derive(Debug)]
+pub struct FirstPage {
+    /// The complete reply.
+    pub page: Bytes,
+    /// What the next page needs; None if there is none.
+    pub continuation: Option<Bytes>,
+    /// The rest lives in this very backend.
+    pub pinned: bool,
+    /// The cursor's id; 0 if there is nothing more.
+    pub id: i64,
+}
+
+/// A further page of a cursor.
+#[derive(Debug)]
+pub struct Page {
+    /// The complete reply.
+    pub page: Bytes,
+    /// What the next page needs; None at the end.
+    pub continuation: Option<Bytes>,
+}
+
+/// Runs `call`, which answers with exactly one row.
+///
+/// # Errors
+/// What PostgreSQL raised, in MongoDB's words; 50 when the budget is used up (the statement is then cancelled
+/// and the connection discarded when the lease ends); 11602 or 6 when the connection died.
+pub async fn row(lease: &mut Lease, budget: Budget, call: &'static SqlCall, params: &[Param<'_>]) -> Result<Row> {
+    optional_row(lease, budget, call, params)
+        .await?
+        .ok_or_else(|| CommandError::unexpected("a function gave no row"))
+}
+
+/// As [`row`], for calls that answer with at most one row.
+///
+/// # Errors
+/// As [`row`].
+pub async fn optional_row(
+    lease: &mut Lease,
+    budget: Budget,
+    call: &'static SqlCall,
+    params: &[Param<'_>],
+) -> Result<Option<Row>> {
+    lease.begin();
+    let client = lease.connection().client();
+    let work = async {
+        let statement = client.prepare_typed_cached(call.text, call.params).await?;
+        client.query_opt(&statement, params).await
+    };
+    let outcome = within(budget, work).await?;
+    finish(lease, outcome)
+}
+
+/// Runs a statement without parameters and returns the first column of its last row as text.
+///
+/// # Errors
+/// As [`row`].
+pub async fn text(lease: &mut Lease, budget: Budget, statement: &str) -> Result<Option<String>> {
+    lease.begin();
+    let work = lease.connection().client().simple_query(statement);
+    let outcome = within(budget, work).await?;
+    let messages = finish(lease, outcome)?;
+    let rows = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
+    Ok(rows.last())
+}
+
+async fn within<T>(budget: Budget, work: impl Future<Output = T>) -> Result<T> {
+    match budget.deadline {
+        None => Ok(work.await),
+        Some(deadline) => tokio::time::timeout_at(deadline + GRACE, work)
+            .await
+            .map_err(|_| CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit")),
+    }
+}
+
+/// The statement ended: the connection is idle, or it is gone.
+fn finish<T>(lease: &mut Lease, outcome: std::result::Result<T, tokio_postgres::Error>) -> Result<T> {
+    lease.done();
+    match outcome {
+        Ok(value) => Ok(value),
+        Err(error) => Err(failed(lease, error)),
+    }
+}
+
+fn failed(lease: &mut Lease, error: tokio_postgres::Error) -> CommandError {
+    if let Some(db) = error.as_db_error() {
+        let state = db.code().code();
+        // The server is ending or is no primary any more: this connection and what we know of the node are stale.
+        if state.starts_with("57P") || state == "25006" {
+            lease.taint();
+            lease.node().report();
+        }
+        return from_pg::db_error(db);
+    }
+    // Anything else is a broken connection, or an answer that was not understood: never reuse it.
+    lease.taint();
+    lease.node().report();
+    let lost = from_pg::connection_lost(error);
+    if lease.node().role() == Role::Standby || lease.node().configured() == Role::Standby {
+        return CommandError { code: codes::HOST_UNREACHABLE, ..lost };
+    }
+    lost
+}
+
+impl FirstPage {
+    /// Reads the four columns of a first-page function.
+    ///
+    /// # Errors
+    /// An answer that the surface does not allow.
+    pub fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            page: document(row, 0)?,
+            continuation: optional_document(row, 1)?,
+            pinned: row.try_get(2).map_err(unreadable)?,
+            id: row.try_get::<_, Option<i64>>(3).map_err(unreadable)?.unwrap_or(0),
+        })
+    }
+}
+
+impl Page {
+    /// Reads the two columns of `cursor_get_more`.
+    ///
+    /// # Errors
+    /// An answer that the surface does not allow.
+    pub fn read(row: &Row) -> Result<Self> {
+        Ok(Self { page: document(row, 0)?, continuation: optional_document(row, 1)? })
+    }
+}
+
+/// The BSON document of a column, as bytes.
+///
+/// # Errors
+/// A NULL, or bytes whose frame is no document.
+pub fn document(row: &Row, column: usize) -> Result<Bytes> {
+    optional_document(row, column)?.ok_or_else(|| CommandError::unexpected("NULL for a document"))
+}
+
+/// As [`document`], None for NULL.
+///
+/// # Errors
+/// Bytes whose frame is no document.
+pub fn optional_document(row: &Row, column: usize) -> Result<Option<Bytes>> {
+    let bytes: Option<&[u8]> = row.try_get(column).map_err(unreadable)?;
+    bytes.map(framed).transpose()
+}
+
+/// A boolean column.
+///
+/// # Errors
+/// Not a boolean, or NULL.
+pub fn flag(row: &Row, column: usize) -> Result<bool> {
+    row.try_get(column).map_err(unreadable)
+}
+
+/// A bigint column.
+///
+/// # Errors
+/// Not a bigint, or NULL.
+pub fn number(row: &Row, column: usize) -> Result<i64> {
+    row.try_get(column).map_err(unreadable)
+}
+
+/// The document in the text form `BSONHEX…` that a procedure's result has.
+///
+/// # Errors
+/// Any other text.
+pub fn from_hex_text(text: &str) -> Result<Bytes> {
+    let broken = || CommandError::unexpected("a document's text form is not BSONHEX");
+    let digits = text.strip_prefix("BSONHEX").ok_or_else(broken)?.as_bytes();
+    let mut bytes = Vec::with_capacity(digits.len() / 2);
+    for pair in digits.chunks(2) {
+        let &[high, low] = pair else { return Err(broken()) };
+        let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
+        match (digit(high), digit(low)) {
+            (Some(high), Some(low)) => bytes.push(high << 4 | low),
+            _ => return Err(broken()),
+        }
+    }
+    framed(&bytes)
+}
+
+/// A `bytea` literal of these bytes: the only way a value gets into a statement's text.
+pub fn literal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2 + 16);
+    text.push_str("'\\x");
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+    }
+    text.push_str("'::bytea");
+    text
+}
+
+fn framed(bytes: &[u8]) -> Result<Bytes> {
+    let declared = bytes.first_chunk().map(|prefix| i32::from_le_bytes(*prefix));
+    let whole = declared.and_then(|length| usize::try_from(length).ok()) == Some(bytes.len());
+    if whole && bytes.len() >= 5 {
+        return Ok(Bytes::copy_from_slice(bytes));
+    }
+    Err(CommandError::unexpected("a document's length is wrong"))
+}
+
+fn unreadable(error: tokio_postgres::Error) -> CommandError {
+    CommandError::unexpected("a column has another type").because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_text_and_literals() {
+        let empty = [5u8, 0, 0, 0, 0];
+        assert_eq!(from_hex_text("BSONHEX0500000000").unwrap(), &empty[..]);
+        assert_eq!(literal(&empty), "'\\x0500000000'::bytea");
+        for wrong in ["", "0500000000", "BSONHEX05", "BSONHEX050000000", "BSONHEXzz00000000", "BSONHEX0600000000"] {
+            assert!(from_hex_text(wrong).is_err(), "{wrong}");
+        }
+    }
+}
