@@ -27,7 +27,8 @@ impl Target {
         }
         build_extension().map_err(|e| e.to_string())?;
         let extension = Extension::of_this_tree().map_err(|e| e.to_string())?;
-        let cluster = Cluster::builder().extension(extension).start().map_err(|e| e.to_string())?;
+        let cluster =
+            Cluster::builder().extension(extension).without_login().start().map_err(|e| e.to_string())?;
         let at = |node: &ermine_cluster::Node| Address {
             host: node.socket_dir().display().to_string(),
             port: node.port(),

@@ -34,7 +34,7 @@ pub struct Builder {
     directory: Option<PathBuf>,
     standbys: usize,
     extension: Option<Extension>,
-    login: Login,
+    login: Option<Login>,
     settings: Vec<String>,
     log_statements: bool,
 }
@@ -61,7 +61,13 @@ impl Builder {
 
     /// The first MongoDB user, created by `documentdb_api.create_user` when the data is new.
     pub fn login(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.login = Login { user: user.into(), password: password.into() };
+        self.login = Some(Login { user: user.into(), password: password.into() });
+        self
+    }
+
+    /// Creates no MongoDB user.
+    pub fn without_login(mut self) -> Self {
+        self.login = None;
         self
     }
 
@@ -129,7 +135,7 @@ pub struct Cluster {
 impl Cluster {
     /// A throw-away cluster of one primary and one standby, to be changed before it is started.
     pub fn builder() -> Builder {
-        let login = Login { user: "ermine".into(), password: "Ermine-test-1".into() };
+        let login = Some(Login { user: "ermine".into(), password: "Ermine-test-1".into() });
         let (settings, log_statements) = (Vec::new(), false);
         Builder { directory: None, standbys: 1, extension: None, login, settings, log_statements }
     }
@@ -152,9 +158,9 @@ impl Cluster {
         &self.standbys[0]
     }
 
-    /// The first MongoDB user.
-    pub fn login(&self) -> &Login {
-        &self.options.login
+    /// The first MongoDB user, when there is one.
+    pub fn login(&self) -> Option<&Login> {
+        self.options.login.as_ref()
     }
 
     /// The directory everything lies in.
@@ -273,7 +279,7 @@ impl Cluster {
         self.primary.execute(&format!(
             "CREATE ROLE {role} LOGIN CREATEROLE PASSWORD '{password}' IN ROLE documentdb_admin_role"
         ))?;
-        let Login { user, password } = &self.options.login;
+        let Some(Login { user, password }) = &self.options.login else { return Ok(()) };
         let roles = r#"[{"role":"clusterAdmin","db":"admin"},{"role":"readWriteAnyDatabase","db":"admin"}]"#;
         let spec = format!(
             r#"{{"createUser":{},"pwd":{},"roles":{roles}}}"#,

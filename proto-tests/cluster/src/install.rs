@@ -104,12 +104,17 @@ pub fn build_extension() -> Result<()> {
         return Ok(());
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    let output = Command::new(cargo)
         .args(["build", "--quiet", "-p", "ermine-pg"])
         .current_dir(extension_dir())
-        .status()
+        .output()
         .context(|| "run cargo".into())?;
-    if status.success() { Ok(()) } else { Err(Error::new("the extension does not compile")) }
+    let words = || String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(Error::new(format!("the extension does not compile: {}", words())))
+    }
 }
 
 /// The programs of PostgreSQL that are used, and where they lie.
