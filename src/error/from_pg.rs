@@ -17,13 +17,18 @@ struct Native {
     retry: Retry,
 }
 
-const fn native(state: &'static str, code: Code, owner: Owner, retry: Retry, message: &'static str) -> Native {
+const fn native(
+    state: &'static str,
+    code: Code,
+    owner: Owner,
+    retry: Retry,
+    message: &'static str,
+) -> Native {
     Native { state, code, message, owner, retry }
 }
 
 /// What a lost race is called; MongoDB's words.
-const WRITE_CONFLICT: &str =
-    "WriteConflict error: this operation conflicted with another operation. Please retry your operation or \
+const WRITE_CONFLICT: &str = "WriteConflict error: this operation conflicted with another operation. Please retry your operation or \
      multi-document transaction.";
 const DUPLICATE: &str = "E11000 duplicate key error";
 const INTERNAL: &str = "An internal error occurred while the command ran";
@@ -33,9 +38,27 @@ const BAD_VALUE: &str = "A value of the command is out of the range that can be 
 
 /// PostgreSQL's states that mean more than an internal error, sorted.
 const NATIVE: &[Native] = &[
-    native("08000", codes::HOST_UNREACHABLE, Owner::Postgres, Retry::IfReused, "connection to the storage lost"),
-    native("08003", codes::HOST_UNREACHABLE, Owner::Postgres, Retry::IfReused, "connection to the storage lost"),
-    native("08006", codes::HOST_UNREACHABLE, Owner::Postgres, Retry::IfReused, "connection to the storage lost"),
+    native(
+        "08000",
+        codes::HOST_UNREACHABLE,
+        Owner::Postgres,
+        Retry::IfReused,
+        "connection to the storage lost",
+    ),
+    native(
+        "08003",
+        codes::HOST_UNREACHABLE,
+        Owner::Postgres,
+        Retry::IfReused,
+        "connection to the storage lost",
+    ),
+    native(
+        "08006",
+        codes::HOST_UNREACHABLE,
+        Owner::Postgres,
+        Retry::IfReused,
+        "connection to the storage lost",
+    ),
     native(
         "0A000",
         codes::COMMAND_NOT_SUPPORTED,
@@ -46,16 +69,40 @@ const NATIVE: &[Native] = &[
     native("21000", codes::INTERNAL_ERROR, Owner::Postgres, Retry::Never, INTERNAL),
     native("22003", codes::BAD_VALUE, Owner::Client, Retry::Never, BAD_VALUE),
     native("22016", codes::BAD_VALUE, Owner::Client, Retry::Never, BAD_VALUE),
-    native("22021", codes::BAD_VALUE, Owner::Client, Retry::Never, "A string of the command is not valid UTF-8"),
+    native(
+        "22021",
+        codes::BAD_VALUE,
+        Owner::Client,
+        Retry::Never,
+        "A string of the command is not valid UTF-8",
+    ),
     native("22023", codes::BAD_VALUE, Owner::Client, Retry::Never, BAD_VALUE),
     native("22P02", codes::BAD_VALUE, Owner::Client, Retry::Never, BAD_VALUE),
     native("23505", codes::DUPLICATE_KEY, Owner::Client, Retry::Never, DUPLICATE),
     native("23P01", codes::DUPLICATE_KEY, Owner::Client, Retry::Never, DUPLICATE),
     native("25006", codes::NOT_WRITABLE_PRIMARY, Owner::Postgres, Retry::Never, NOT_PRIMARY),
     native("25P02", codes::NO_SUCH_TRANSACTION, Owner::Client, Retry::Never, "Transaction has been aborted."),
-    native("28000", codes::HOST_UNREACHABLE, Owner::Postgres, Retry::BeforeSend, "login to the storage failed"),
-    native("28P01", codes::HOST_UNREACHABLE, Owner::Postgres, Retry::BeforeSend, "login to the storage failed"),
-    native("3D000", codes::HOST_UNREACHABLE, Owner::Postgres, Retry::BeforeSend, "the storage has no such database"),
+    native(
+        "28000",
+        codes::HOST_UNREACHABLE,
+        Owner::Postgres,
+        Retry::BeforeSend,
+        "login to the storage failed",
+    ),
+    native(
+        "28P01",
+        codes::HOST_UNREACHABLE,
+        Owner::Postgres,
+        Retry::BeforeSend,
+        "login to the storage failed",
+    ),
+    native(
+        "3D000",
+        codes::HOST_UNREACHABLE,
+        Owner::Postgres,
+        Retry::BeforeSend,
+        "the storage has no such database",
+    ),
     native(
         "3F000",
         codes::COMMAND_NOT_SUPPORTED,
@@ -80,8 +127,20 @@ const NATIVE: &[Native] = &[
         "The installed storage extension does not offer this command",
     ),
     native("42P01", codes::NAMESPACE_NOT_FOUND, Owner::Client, Retry::Never, "ns not found"),
-    native("53100", codes::OUT_OF_DISK_SPACE, Owner::Postgres, Retry::Never, "The storage is out of disk space"),
-    native("53200", codes::EXCEEDED_MEMORY_LIMIT, Owner::Postgres, Retry::Never, "The storage is out of memory"),
+    native(
+        "53100",
+        codes::OUT_OF_DISK_SPACE,
+        Owner::Postgres,
+        Retry::Never,
+        "The storage is out of disk space",
+    ),
+    native(
+        "53200",
+        codes::EXCEEDED_MEMORY_LIMIT,
+        Owner::Postgres,
+        Retry::Never,
+        "The storage is out of memory",
+    ),
     native(
         "53300",
         codes::INGRESS_REQUEST_RATE_LIMIT_EXCEEDED,
@@ -144,8 +203,10 @@ pub fn sqlstate(state: &str, message: &str) -> CommandError {
     if state.starts_with('M') {
         return extension(state, message);
     }
-    let Some(row) = NATIVE.binary_search_by(|row| row.state.cmp(state)).ok().and_then(|at| NATIVE.get(at)) else {
-        return CommandError::postgres(codes::INTERNAL_ERROR, INTERNAL).because(format!("{state}: {message}"));
+    let Some(row) = NATIVE.binary_search_by(|row| row.state.cmp(state)).ok().and_then(|at| NATIVE.get(at))
+    else {
+        return CommandError::postgres(codes::INTERNAL_ERROR, INTERNAL)
+            .because(format!("{state}: {message}"));
     };
     let error = CommandError { owner: row.owner, ..CommandError::client(row.code, row.message) };
     let labels = if row.state == "53300" { OVERLOADED } else { &[] };

@@ -182,7 +182,9 @@ mod generated {
         let mut names: BTreeMap<i32, &str> = BTreeMap::new();
         let mut states: BTreeMap<&str, i32> = BTreeMap::new();
         for line in EXTENSION.lines().skip(1) {
-            let [state, code, name] = line.split(',').collect::<Vec<_>>()[..] else { panic!("bad row {line}") };
+            let [state, code, name] = line.split(',').collect::<Vec<_>>()[..] else {
+                panic!("bad row {line}")
+            };
             let code: i32 = code.parse().unwrap();
             assert!(states.insert(state, code).is_none(), "{state} twice");
             if !name.starts_with("Location") {
@@ -200,7 +202,9 @@ mod generated {
         for (code, name) in &names {
             writeln!(out, "/// {name}.\npub const {}: Code = Code({code});", constant_name(name)).unwrap();
         }
-        out.push_str("\n/// Code and name, sorted by code. Codes that are absent are called `LocationNNNNN`.\n");
+        out.push_str(
+            "\n/// Code and name, sorted by code. Codes that are absent are called `LocationNNNNN`.\n",
+        );
         out.push_str("#[rustfmt::skip]\npub const NAMES: &[(i32, &str)] = &[\n");
         for (code, name) in &names {
             writeln!(out, "    ({code}, \"{name}\"),").unwrap();
