@@ -10,6 +10,7 @@ pub mod compare;
 pub mod decimal;
 pub mod display;
 pub mod error;
+pub mod expr;
 pub mod key;
 pub mod number;
 pub mod path;

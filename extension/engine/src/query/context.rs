@@ -1,5 +1,6 @@
 //! What a filter is parsed for.
 
+use crate::expr::Variables;
 use crate::raw::Doc;
 
 /// Where a filter stands: some operators are allowed only in some places.
@@ -23,8 +24,8 @@ pub enum Place {
 pub struct ParseContext<'a> {
     /// Where the filter stands.
     pub place: Place,
-    /// The command's `let` document: variables that `$expr` can name.
-    pub variables: Option<Doc<'a>>,
+    /// The command's `let` variables, which `$expr` can name.
+    pub variables: Option<&'a Variables>,
     /// The statement's time for `$$NOW`, milliseconds since 1970-01-01T00:00:00Z.
     pub now: i64,
     /// The command's `collation` document. Anything but the simple collation is refused.

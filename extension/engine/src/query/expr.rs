@@ -2,27 +2,28 @@
 
 use super::context::ParseContext;
 use crate::error::Result;
+use crate::expr::{self, EvalContext, Expr};
 use crate::raw::{Doc, Val};
-use crate::{bail, codes};
 
 /// A parsed `$expr`.
 #[derive(Debug)]
-pub enum ExprFilter {}
+pub struct ExprFilter(Expr);
 
 impl ExprFilter {
     /// Parses the operand of `$expr`.
     ///
     /// # Errors
-    /// `CommandNotSupported`: this build has no expressions.
-    pub fn parse(_expression: Val<'_>, _cx: &ParseContext<'_>) -> Result<Self> {
-        bail!(codes::COMMAND_NOT_SUPPORTED, "$expr is not supported yet");
+    /// Those of the expression.
+    pub fn parse(expression: Val<'_>, cx: &ParseContext<'_>) -> Result<Self> {
+        let variables = cx.variables.cloned().unwrap_or_default();
+        Ok(Self(Expr::parse(expression, &expr::ParseContext { variables, now: cx.now, redact: false })?))
     }
 
     /// Is the expression true (neither false, null, missing nor zero) for the document?
     ///
     /// # Errors
     /// Those of the expression's evaluation.
-    pub fn matches(&self, _doc: Doc<'_>) -> Result<bool> {
-        match *self {}
+    pub fn matches(&self, doc: Doc<'_>) -> Result<bool> {
+        self.0.eval_bool(&EvalContext::new(doc))
     }
 }

@@ -1,0 +1,98 @@
+//! What an expression is parsed and evaluated against.
+
+use super::Expr;
+use crate::error::Result;
+use crate::raw::Doc;
+use crate::value::Value;
+
+/// A variable of the command's or a `$lookup`'s `let`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Binding {
+    /// Its value; `None` is missing.
+    Value(Option<Value>),
+    /// Known by name only: the pipeline is parsed to check it, and parsed again when the value is there.
+    Unknown,
+}
+
+/// The variables in scope outside of the expression.
+#[derive(Clone, Debug, Default)]
+pub struct Variables(Vec<(String, Binding)>);
+
+impl Variables {
+    /// No variables.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Evaluates a command's `let` document: constants and expressions without fields.
+    ///
+    /// # Errors
+    /// For a name no user variable may have, and those of the expressions.
+    pub fn from_let(spec: Doc<'_>, now: i64) -> Result<Self> {
+        let cx = ParseContext { now, ..ParseContext::default() };
+        let mut out = Self::new();
+        for e in spec {
+            super::parse::check_name(e.name(), true)?;
+            let value = Expr::parse(e.val, &cx)?.eval(&EvalContext::new(Doc::EMPTY))?;
+            out.set(e.name(), Binding::Value(value));
+        }
+        Ok(out)
+    }
+
+    /// Binds `name`, hiding an earlier binding.
+    pub fn set(&mut self, name: impl Into<String>, binding: Binding) {
+        self.0.push((name.into(), binding));
+    }
+
+    /// The innermost binding of `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Binding> {
+        self.0.iter().rev().find(|(n, _)| n == name).map(|(_, b)| b)
+    }
+}
+
+/// What parsing needs to know beyond the expression.
+#[derive(Clone, Debug, Default)]
+pub struct ParseContext {
+    /// `let` variables of the command or of an enclosing `$lookup`.
+    pub variables: Variables,
+    /// `$$NOW`: milliseconds since 1970, fixed for the whole command.
+    pub now: i64,
+    /// `$$KEEP`, `$$PRUNE`, `$$DESCEND` exist (in `$redact` only).
+    pub redact: bool,
+}
+
+/// What evaluation needs: the document and the bound variables.
+#[derive(Clone, Copy)]
+pub struct EvalContext<'a> {
+    pub(super) root: Doc<'a>,
+    pub(super) scope: Option<&'a Bound<'a>>,
+}
+
+/// One variable bound by `$let`, `$map`, `$filter` or `$reduce`.
+#[derive(Clone, Copy)]
+pub(super) struct Bound<'a> {
+    pub name: &'a str,
+    pub value: &'a Option<Value>,
+    pub outer: Option<&'a Bound<'a>>,
+}
+
+impl<'a> EvalContext<'a> {
+    /// Evaluation against `root` without bound variables.
+    #[must_use]
+    pub fn new(root: Doc<'a>) -> Self {
+        Self { root, scope: None }
+    }
+
+    pub(super) fn lookup(&self, name: &str) -> Option<&'a Option<Value>> {
+        let mut at = self.scope;
+        while let Some(b) = at {
+            if b.name == name {
+                return Some(b.value);
+            }
+            at = b.outer;
+        }
+        None
+    }
+}

@@ -1,0 +1,135 @@
+//! Aggregation expressions: parsing, variables, evaluation (MongoDB manual, "Expressions").
+//!
+//! One table entry per operator lives in [`table`]; the functions behind the entries are in `ops`. Subtrees
+//! without field references are folded while parsing, so their errors surface there, as in MongoDB.
+
+mod context;
+mod eval;
+mod named;
+mod ops;
+mod parse;
+mod path;
+pub(crate) mod render;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use context::{Binding, EvalContext, ParseContext, Variables};
+pub use path::FieldPath;
+
+use crate::error::Result;
+use crate::raw::Val;
+use crate::value::Value;
+use table::Operator;
+
+/// The result of an expression; `None` is MongoDB's "missing".
+pub type Computed = Option<Value>;
+
+/// A parsed expression.
+#[derive(Clone, Debug)]
+pub struct Expr(Node);
+
+/// The forms an expression takes.
+#[derive(Clone, Debug)]
+enum Node {
+    /// A constant; `None` is `$$REMOVE` or an unset `let` variable.
+    Const(Computed),
+    /// A named argument that was not given.
+    Absent,
+    /// `"$a.b"` or `"$$ROOT.a.b"`; an empty path is the whole document.
+    Root(FieldPath),
+    /// `"$$name.a.b"`
+    Var { name: Box<str>, path: FieldPath },
+    /// `{a: …, b: …}`
+    Object(Vec<(String, Expr)>),
+    /// `[…]`
+    Array(Vec<Expr>),
+    /// An operator of the table with its arguments in the order of its parameters.
+    Call { op: &'static Operator, args: Vec<Expr> },
+    /// `$let`
+    Let { vars: Vec<(String, Expr)>, body: Box<Expr> },
+    /// `$map`, and the condition of `$filter`, run per element with `name` bound.
+    Map { input: Box<Expr>, name: String, body: Box<Expr> },
+    /// `$filter`
+    Filter { input: Box<Expr>, name: String, cond: Box<Expr>, limit: Option<Box<Expr>> },
+    /// `$reduce`
+    Reduce { input: Box<Expr>, initial: Box<Expr>, body: Box<Expr> },
+    /// `$switch`
+    Switch { branches: Vec<(Expr, Expr)>, default: Option<Box<Expr>> },
+}
+
+impl Expr {
+    /// Parses `v` as an expression: `"$path"`, `"$$variable"`, `{$operator: …}`, an object or array of
+    /// expressions, or a constant.
+    ///
+    /// # Errors
+    /// MongoDB's code and message for an unknown operator, a wrong number of arguments, an undefined variable,
+    /// or a constant subtree whose evaluation fails.
+    pub fn parse(v: Val<'_>, cx: &ParseContext) -> Result<Self> {
+        parse::expression(v, &parse::Scope::outermost(cx))
+    }
+
+    /// A constant.
+    #[must_use]
+    pub fn constant(value: Computed) -> Self {
+        Expr(Node::Const(value))
+    }
+
+    /// The value, when the expression was folded to a constant.
+    #[must_use]
+    pub fn as_constant(&self) -> Option<&Computed> {
+        if let Node::Const(value) = &self.0 { Some(value) } else { None }
+    }
+
+    /// The path, when the expression is a plain field path of the document.
+    #[must_use]
+    pub fn as_field_path(&self) -> Option<&FieldPath> {
+        match &self.0 {
+            Node::Root(path) if !path.is_empty() => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Is an object literal `{a: …}` (not an operator).
+    #[must_use]
+    pub fn is_object_literal(&self) -> bool {
+        matches!(&self.0, Node::Object(_)) || matches!(&self.0, Node::Const(Some(Value::Document(_))))
+    }
+
+    /// Evaluates against one document; `Ok(None)` is "missing".
+    ///
+    /// # Errors
+    /// MongoDB's code and message when an operator refuses its arguments.
+    pub fn eval(&self, cx: &EvalContext<'_>) -> Result<Computed> {
+        eval::node(&self.0, cx)
+    }
+
+    /// Evaluates as a condition: missing, null, false and zero are false, everything else is true.
+    ///
+    /// # Errors
+    /// As [`Expr::eval`].
+    pub fn eval_bool(&self, cx: &EvalContext<'_>) -> Result<bool> {
+        Ok(truthy(self.eval(cx)?.as_ref()))
+    }
+}
+
+/// MongoDB's coercion to bool.
+#[must_use]
+pub fn truthy(v: Option<&Value>) -> bool {
+    match v {
+        None | Some(Value::Null | Value::Undefined | Value::Bool(false) | Value::Int32(0) | Value::Int64(0)) => {
+            false
+        }
+        Some(Value::Double(x)) => *x != 0.0,
+        Some(Value::Decimal128(d)) => {
+            !matches!(crate::decimal::decode(*d), crate::decimal::Parts::Finite { coefficient: 0, .. })
+        }
+        Some(_) => true,
+    }
+}
+
+/// Missing, null or undefined.
+#[must_use]
+pub fn nullish(v: &Computed) -> bool {
+    matches!(v, None | Some(Value::Null | Value::Undefined))
+}

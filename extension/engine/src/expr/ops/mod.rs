@@ -1,0 +1,37 @@
+//! What the operators do, by family.
+
+pub(super) mod arith;
+pub(super) mod array;
+pub(super) mod bits;
+pub(super) mod compare;
+pub(super) mod date;
+pub(crate) mod dec128;
+pub(super) mod fields;
+pub(super) mod logic;
+pub(crate) mod num;
+pub(super) mod object;
+pub(super) mod set;
+pub(super) mod text;
+
+use super::{Computed, nullish};
+use crate::value::Value;
+
+/// The argument at `i`; one that was not given is missing.
+fn arg(args: &[Computed], i: usize) -> Option<&Value> {
+    args.get(i).and_then(Option::as_ref)
+}
+
+/// Any of the arguments is null or missing.
+fn any_nullish(args: &[Computed]) -> bool {
+    args.iter().any(nullish)
+}
+
+fn is_null(v: Option<&Value>) -> bool {
+    matches!(v, None | Some(Value::Null | Value::Undefined))
+}
+
+/// `Ok(Some(Value::Null))`
+#[allow(clippy::unnecessary_wraps, reason = "the shape every operator answers in")]
+fn null() -> crate::error::Result<Computed> {
+    Ok(Some(Value::Null))
+}
