@@ -272,3 +272,23 @@ SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.collection_in
 
 -- === 7. Versions ===
 
+-- === 8. Index access method ===
+
+-- An index of this method covers the column `document`; its operator class's parameter `spec` says which fields. There are
+-- no operators: only the functions of this extension scan it, never PostgreSQL's planner.
+CREATE FUNCTION documentdb_api_internal.bson_btree_handler(internal) RETURNS index_am_handler
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'bson_btree_handler';
+CREATE ACCESS METHOD bson_btree TYPE INDEX HANDLER documentdb_api_internal.bson_btree_handler;
+CREATE FUNCTION documentdb_api_internal.bson_btree_options(internal) RETURNS void
+    LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_btree_options';
+CREATE OPERATOR CLASS documentdb_api_internal.bson_key_ops DEFAULT FOR TYPE documentdb_core.bson USING bson_btree AS
+    FUNCTION 1 (documentdb_core.bson, documentdb_core.bson) pg_catalog.byteacmp(bytea, bytea),
+    FUNCTION 2 (documentdb_core.bson, documentdb_core.bson) pg_catalog.bytea_sortsupport(internal),
+    FUNCTION 4 (documentdb_core.bson, documentdb_core.bson) pg_catalog.btequalimage(oid),
+    FUNCTION 5 (documentdb_core.bson, documentdb_core.bson) documentdb_api_internal.bson_btree_options(internal),
+    STORAGE bytea;
+
+-- === 9. Indexes ===
+
+-- === 10. Reads ===
+

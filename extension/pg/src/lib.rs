@@ -16,6 +16,8 @@
 
 #[macro_use]
 mod sys;
+mod access;
+mod am;
 mod catalog;
 mod error;
 mod guc;

@@ -157,8 +157,8 @@ fn field(path: &str, v: Val<'_>, out: &mut Vec<Predicate>) {
             "$regex" => {
                 let options = ops.get("$options").and_then(Val::as_str).unwrap_or("");
                 let set = match e.val.view() {
-                    View::String(p) => Some(regex(p, options)),
-                    View::Regex { pattern, options: own } if options.is_empty() => Some(regex(pattern, own)),
+                    View::String(p) => regex(p, options),
+                    View::Regex { pattern, options: own } if options.is_empty() => regex(pattern, own),
                     _ => None,
                 };
                 add(path, set.map(|s| (s, false)), out);
@@ -242,7 +242,7 @@ fn equal(v: Val<'_>) -> Option<(Vec<Interval>, bool)> {
             (vec![undefined, Interval::point(vec![NULL])], false)
         }
         View::Regex { pattern, options } => {
-            let mut set = regex(pattern, options);
+            let mut set = regex(pattern, options)?;
             set.push(value_point(v));
             (set, false)
         }
@@ -289,14 +289,15 @@ fn is_nan(v: Val<'_>) -> bool {
     }
 }
 
-/// Strings a pattern can match: those with its literal prefix when it is anchored, all strings otherwise; and
-/// regular expression values.
-fn regex(pattern: &str, options: &str) -> Vec<Interval> {
-    let mut low = vec![bracket(ty::STRING)];
-    if options.is_empty() {
-        low.extend_from_slice(literal_prefix(pattern).as_bytes());
+/// What an anchored pattern can match: strings with its literal prefix, and regular expression values. Other patterns
+/// restrict too little to walk an index for.
+fn regex(pattern: &str, options: &str) -> Option<Vec<Interval>> {
+    let prefix = literal_prefix(pattern);
+    if !options.is_empty() || prefix.is_empty() {
+        return None;
     }
-    [low, vec![bracket(ty::REGEX)]].map(Interval::prefix).into()
+    let low = [&[bracket(ty::STRING)], prefix.as_bytes()].concat();
+    Some([low, vec![bracket(ty::REGEX)]].map(Interval::prefix).into())
 }
 
 /// The text every match of an anchored pattern starts with; empty when there is none that is plain to see.

@@ -4,9 +4,11 @@
 //! executor would have checked is checked here: privileges, read-only transactions ([`crate::guard`]).
 
 mod key;
+mod keys;
 mod scan;
 mod table;
 
 pub use key::Key;
+pub use keys::{KeyScan, Piece, first_key};
 pub use scan::{Row, Scan, Tid};
 pub use table::{Access, Table};

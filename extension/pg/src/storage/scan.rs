@@ -16,12 +16,15 @@ pub type Tid = pg_sys::ItemPointerData;
 pub struct Row<'a> {
     /// Where it is.
     pub tid: Tid,
+    /// `{"": _id}`
+    pub object_id: &'a [u8],
     /// The document.
     pub document: &'a [u8],
 }
 
 enum Kind {
     Heap(pg_sys::TableScanDesc),
+    HeapFrom(pg_sys::TableScanDesc),
     Index { scan: pg_sys::IndexScanDesc, index: pg_sys::Relation, keys: Vec<pg_sys::ScanKeyData>, direction: i32 },
 }
 
@@ -37,7 +40,9 @@ pub struct Scan<'t> {
 /// Column numbers of data tables.
 pub(super) const DOCUMENT: i32 = 3;
 
-fn scratch() -> pg_sys::MemoryContext {
+pub(super) const OBJECT_ID: i32 = 2;
+
+pub(super) fn scratch() -> pg_sys::MemoryContext {
     // SAFETY: a child of the current context, deleted with it at the latest.
     unsafe {
         pg_sys::AllocSetContextCreateInternal(
@@ -57,8 +62,23 @@ impl<'t> Scan<'t> {
         unsafe {
             let rel = table.relation();
             let slot = pg_sys::table_slot_create(rel, core::ptr::null_mut());
-            let scan = pg_sys::table_beginscan(rel, pg_sys::GetActiveSnapshot(), 0, core::ptr::null_mut());
+            // Not synchronized with other scans: those may begin in the middle of the table.
+            let scan = pg_sys::table_beginscan_strat(rel, pg_sys::GetActiveSnapshot(), 0, core::ptr::null_mut(), true, false);
             Scan { kind: Kind::Heap(scan), slot, memory: scratch(), table: core::marker::PhantomData }
+        }
+    }
+
+    /// The rows from the place `first` on, in the order of the table.
+    pub fn from(table: &'t Table, first: Tid) -> Scan<'t> {
+        let mut from = first;
+        let end = pg_sys::BlockIdData { bi_hi: 0xFFFF, bi_lo: 0xFFFE };
+        let mut to = Tid { ip_blkid: end, ip_posid: u16::MAX };
+        // SAFETY: the table is open as long as the scan lives; the places are copied into the scan.
+        unsafe {
+            let rel = table.relation();
+            let slot = pg_sys::table_slot_create(rel, core::ptr::null_mut());
+            let scan = pg_sys::table_beginscan_tidrange(rel, pg_sys::GetActiveSnapshot(), &mut from, &mut to);
+            Scan { kind: Kind::HeapFrom(scan), slot, memory: scratch(), table: core::marker::PhantomData }
         }
     }
 
@@ -88,11 +108,23 @@ impl<'t> Scan<'t> {
             pg_sys::MemoryContextReset(self.memory);
             let found = match &mut self.kind {
                 Kind::Heap(scan) => pg_sys::table_scan_getnextslot(*scan, ForwardScanDirection, self.slot),
+                Kind::HeapFrom(scan) => {
+                    pg_sys::table_scan_getnextslot_tidrange(*scan, ForwardScanDirection, self.slot)
+                }
                 Kind::Index { scan, direction, .. } => pg_sys::index_getnext_slot(*scan, *direction, self.slot),
             };
-            found.then(|| Row { tid: (*self.slot).tts_tid, document: column(self.slot, DOCUMENT, self.memory) })
+            found.then(|| row(self.slot, (*self.slot).tts_tid, self.memory))
         }
     }
+}
+
+/// The row in a slot, known by `tid`.
+///
+/// # Safety
+/// The slot holds a row of a data table; the result lives as long as both slot and memory.
+pub(super) unsafe fn row<'a>(slot: *mut pg_sys::TupleTableSlot, tid: Tid, memory: pg_sys::MemoryContext) -> Row<'a> {
+    // SAFETY: the caller's promise; both columns are NOT NULL.
+    unsafe { Row { tid, document: column(slot, DOCUMENT, memory), object_id: column(slot, OBJECT_ID, memory) } }
 }
 
 /// Bytes of a varlena column of the row in a slot; a copy, if one is needed, is made in `memory`.
@@ -126,7 +158,7 @@ impl Drop for Scan<'_> {
         // SAFETY: all of these were made by the constructors and are used by nobody else.
         unsafe {
             match &mut self.kind {
-                Kind::Heap(scan) => pg_sys::table_endscan(*scan),
+                Kind::Heap(scan) | Kind::HeapFrom(scan) => pg_sys::table_endscan(*scan),
                 Kind::Index { scan, index, keys, .. } => {
                     pg_sys::index_endscan(*scan);
                     pg_sys::index_close(*index, pg_sys::NoLock as i32);

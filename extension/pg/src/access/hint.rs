@@ -1,0 +1,83 @@
+//! The `hint` of a command: which index to use.
+
+use engine::raw::View;
+use engine::{Doc, Error, Val, codes};
+
+use crate::catalog::Collection;
+use crate::error::Result;
+
+/// A hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// The server chooses.
+    None,
+    /// The table in its own order.
+    Natural,
+    /// The primary key.
+    Id,
+    /// The secondary index at this place of [`Collection::indexes`].
+    Index(usize),
+}
+
+impl Hint {
+    /// Reads a hint: an index's name or its key pattern, or `{$natural: …}`.
+    ///
+    /// # Errors
+    /// TypeMismatch for other types; BadValue when no such index exists.
+    pub fn parse(c: &Collection, v: Option<Val<'_>>) -> Result<Hint> {
+        let Some(v) = v else { return Ok(Hint::None) };
+        let unknown = || {
+            let text = "index specified by index hint is not found: hint provided does not correspond to an existing index";
+            Error::new(codes::BAD_VALUE, text)
+        };
+        let found = match v.view() {
+            View::String("_id_") => return Ok(Hint::Id),
+            View::String(name) => c.indexes.iter().position(|i| i.name == name),
+            View::Document(d) => {
+                let first = d.first().ok_or_else(unknown)?;
+                if first.name() == "$natural" {
+                    return Ok(Hint::Natural);
+                }
+                if is_id_pattern(d) {
+                    return Ok(Hint::Id);
+                }
+                c.indexes.iter().position(|i| same_pattern(Doc::trusted(&i.key), d))
+            }
+            _ => {
+                let t = v.type_name();
+                let text = format!("BSON field 'hint' is the wrong type '{t}', expected type 'string'");
+                return Err(Error::new(codes::TYPE_MISMATCH, text).into());
+            }
+        };
+        match found {
+            Some(i) => Ok(Hint::Index(i)),
+            None => Err(unknown().into()),
+        }
+    }
+
+    /// Checks a hint's type where there is no collection to look it up in.
+    pub fn check(v: Option<Val<'_>>) -> Result<()> {
+        match v {
+            Some(v) if v.as_str().is_none() && v.as_doc().is_none() => {
+                let t = v.type_name();
+                let text = format!("BSON field 'hint' is the wrong type '{t}', expected type 'string'");
+                Err(Error::new(codes::TYPE_MISMATCH, text).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `{_id: 1}`
+pub fn is_id_pattern(d: Doc<'_>) -> bool {
+    let mut it = d.iter();
+    let first = it.next().is_some_and(|e| {
+        e.name() == "_id" && e.val.is_number() && engine::compare::values(e.val, Val::ZERO).is_gt()
+    });
+    first && it.next().is_none()
+}
+
+/// The same fields in the same order with the same directions or kinds.
+pub fn same_pattern(a: Doc<'_>, b: Doc<'_>) -> bool {
+    engine::compare::docs(a, b).is_eq()
+}

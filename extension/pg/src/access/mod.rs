@@ -1,0 +1,15 @@
+//! Reading a collection: which way to the documents ([`plan`]), and the way itself ([`Reader`]).
+//!
+//! A reader yields the documents that match, in the order its plan promises, each once, and can tell at any of them
+//! from where another reader (in another backend, later) goes on ([`Position`]).
+
+mod hint;
+mod pk;
+mod plan;
+mod position;
+mod reader;
+
+pub use hint::Hint;
+pub use plan::{Plan, Want, Way, plan};
+pub use position::Position;
+pub use reader::{Hit, Reader};

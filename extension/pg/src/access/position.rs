@@ -1,0 +1,68 @@
+//! A place in the course of a reader, as a document for cursor continuations.
+
+use engine::raw::View;
+use engine::{Doc, DocWriter, Value};
+
+use crate::error::{Result, internal};
+use crate::storage::Tid;
+
+/// From where a reader goes on: at this row, if it is still there.
+#[derive(Clone, Debug)]
+pub enum Position {
+    /// At the first row.
+    Start,
+    /// At a place of the table.
+    Row(Tid),
+    /// At an object id `{"": value}`.
+    Id(Vec<u8>),
+    /// At a row under a key of an index.
+    Key { key: Vec<u8>, tid: Tid },
+}
+
+impl Position {
+    /// The position as a document.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = DocWriter::new();
+        match self {
+            Position::Start => {}
+            Position::Row(tid) => {
+                w.put("tid", &tid_value(*tid));
+            }
+            Position::Id(id) => {
+                w.put_doc("id", Doc::trusted(id));
+            }
+            Position::Key { key, tid } => {
+                w.put("key", &Value::Binary { subtype: 0, bytes: key.clone() });
+                w.put("tid", &tid_value(*tid));
+            }
+        }
+        w.finish()
+    }
+
+    /// The inverse of [`Position::encode`].
+    pub fn decode(d: Doc<'_>) -> Result<Position> {
+        let bad = || internal("the cursor's continuation is not one of this server's");
+        let binary = |name| match d.get(name).map(|v| v.view()) {
+            Some(View::Binary { bytes, .. }) => Some(bytes),
+            _ => None,
+        };
+        let tid = binary("tid").map(|b| tid_of(b).ok_or_else(bad)).transpose()?;
+        Ok(match (d.get("id").and_then(|v| v.as_doc()), binary("key"), tid) {
+            (Some(id), _, _) => Position::Id(id.bytes().to_vec()),
+            (None, Some(key), Some(tid)) => Position::Key { key: key.to_vec(), tid },
+            (None, None, Some(tid)) => Position::Row(tid),
+            (None, None, None) => Position::Start,
+            _ => return Err(bad()),
+        })
+    }
+}
+
+fn tid_value(tid: Tid) -> Value {
+    Value::Binary { subtype: 0, bytes: crate::am::row_id(tid).to_vec() }
+}
+
+fn tid_of(b: &[u8]) -> Option<Tid> {
+    let [a, b, c, d, e, f] = *b.first_chunk::<6>()?;
+    let block = pgrx::pg_sys::BlockIdData { bi_hi: u16::from_be_bytes([a, b]), bi_lo: u16::from_be_bytes([c, d]) };
+    Some(Tid { ip_blkid: block, ip_posid: u16::from_be_bytes([e, f]) })
+}

@@ -1,0 +1,173 @@
+//! Walking a plan: documents that match, each once, with the place to go on from.
+
+use engine::query::Query;
+use engine::{Doc, Val};
+use pgrx::pg_sys;
+
+use super::plan::{Plan, Way};
+use super::position::Position;
+use crate::error::Result;
+use crate::storage::{KeyScan, Piece, Row, Scan, Table, Tid};
+
+/// A document that matches.
+#[derive(Clone, Copy)]
+pub struct Hit<'a> {
+    /// Where its row is.
+    pub tid: Tid,
+    /// Its bytes, until the reader moves on.
+    pub document: &'a [u8],
+}
+
+enum Source<'t> {
+    /// One scan over the table.
+    Heap(Scan<'t>),
+    /// Scans over the primary key, one after the other.
+    Id { current: Option<Scan<'t>>, rest: std::vec::IntoIter<Vec<crate::storage::Key>>, forward: bool },
+    /// A scan over a secondary index.
+    Index(KeyScan<'t>),
+}
+
+/// A walk under the snapshot that is active when it begins; it must stay active as long.
+pub struct Reader<'t> {
+    table: &'t Table,
+    query: &'t Query,
+    plan: &'t Plan,
+    source: Source<'t>,
+    at: Place,
+}
+
+/// The place of the last document, in buffers that are used again.
+enum Place {
+    Row(Tid),
+    Id(Vec<u8>),
+    Key(Vec<u8>, Tid),
+}
+
+impl<'t> Reader<'t> {
+    /// Begins at `from`. A position of another way than the plan's (the index was dropped meanwhile) can't be taken up:
+    /// `None`.
+    pub fn open(table: &'t Table, query: &'t Query, plan: &'t Plan, from: &Position) -> Result<Option<Reader<'t>>> {
+        let nowhere = Tid { ip_blkid: pg_sys::BlockIdData { bi_hi: 0, bi_lo: 0 }, ip_posid: 0 };
+        let (source, at) = match (&plan.way, from) {
+            (Way::Heap, Position::Start) => (Source::Heap(Scan::all(table)), Place::Row(nowhere)),
+            (Way::Heap, Position::Row(tid)) => (Source::Heap(Scan::from(table, *tid)), Place::Row(nowhere)),
+            (Way::Id { ids, backward }, Position::Start | Position::Id(_)) => {
+                let id = if let Position::Id(id) = from { Some(id.as_slice()) } else { None };
+                let rest = ids.scans(*backward, id).into_iter();
+                (Source::Id { current: None, rest, forward: !*backward }, Place::Id(Vec::new()))
+            }
+            (Way::Index { relation, bounds, backward, .. }, Position::Start | Position::Key { .. }) => {
+                let pieces = pieces(bounds, *backward, from);
+                let scan = KeyScan::new(table, *relation, pieces, *backward)?;
+                (Source::Index(scan), Place::Key(Vec::new(), nowhere))
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Reader { table, query, plan, source, at }))
+    }
+
+    /// The next match.
+    pub fn next(&mut self) -> Result<Option<Hit<'_>>> {
+        loop {
+            let row: Row<'_> = match &mut self.source {
+                Source::Heap(scan) => match scan.next() {
+                    Some(row) => {
+                        self.at = Place::Row(row.tid);
+                        row
+                    }
+                    None => return Ok(None),
+                },
+                Source::Id { current, rest, forward } => {
+                    if current.is_none() {
+                        let Some(keys) = rest.next() else { return Ok(None) };
+                        *current = Some(Scan::primary_key(self.table, &keys, *forward)?);
+                    }
+                    match current.as_mut().and_then(|scan| scan.next()) {
+                        Some(row) => {
+                            if let Place::Id(id) = &mut self.at {
+                                id.clear();
+                                id.extend_from_slice(row.object_id);
+                            }
+                            extend(row)
+                        }
+                        None => {
+                            *current = None;
+                            continue;
+                        }
+                    }
+                }
+                Source::Index(scan) => {
+                    let Some((row, key)) = scan.next() else { return Ok(None) };
+                    if !first_of_row(self.plan, row.document, key)? {
+                        continue;
+                    }
+                    if let Place::Key(k, tid) = &mut self.at {
+                        k.clear();
+                        k.extend_from_slice(key);
+                        *tid = row.tid;
+                    }
+                    extend(row)
+                }
+            };
+            let row = extend(row);
+            if self.query.matches(Doc::trusted(row.document))? {
+                return Ok(Some(Hit { tid: row.tid, document: row.document }));
+            }
+        }
+    }
+
+    /// The position of the last match: another reader begins with it.
+    pub fn position(&self) -> Position {
+        match &self.at {
+            Place::Row(tid) => Position::Row(*tid),
+            Place::Id(id) => Position::Id(id.clone()),
+            Place::Key(key, tid) => Position::Key { key: key.clone(), tid: *tid },
+        }
+    }
+}
+
+/// Unties a row from the borrow of its scan, which the loop in [`Reader::next`] can't express.
+fn extend<'a>(row: Row<'_>) -> Row<'a> {
+    // SAFETY: the bytes live in the scan's slot and memory until its next step, and the scan takes no step between here
+    // and the return of `next`, whose result is tied to the borrow of the reader again.
+    unsafe { core::mem::transmute::<Row<'_>, Row<'a>>(row) }
+}
+
+/// The pieces of an index to walk, in scan order, from a position on.
+fn pieces(bounds: &engine::key::bounds::Bounds, backward: bool, from: &Position) -> Vec<Piece> {
+    let mut out: Vec<Piece> =
+        bounds.ranges.iter().map(|r| Piece { lo: r.lo.clone(), hi: r.hi.clone(), from: None }).collect();
+    if backward {
+        out.reverse();
+    }
+    let Position::Key { key, tid } = from else { return out };
+    // The successor of a key as a byte string.
+    let behind = [key.as_slice(), &[0]].concat();
+    let here = Piece { lo: key.clone(), hi: behind.clone(), from: Some(*tid) };
+    let mut rest = vec![here];
+    for mut p in out {
+        if backward {
+            p.hi = p.hi.min(key.clone());
+        } else {
+            p.lo = p.lo.max(behind.clone());
+        }
+        if p.lo < p.hi {
+            rest.push(p);
+        }
+    }
+    rest
+}
+
+/// A row with several keys is met under each that lies in the bounds: it counts under the first.
+fn first_of_row(plan: &Plan, document: &[u8], key: &[u8]) -> Result<bool> {
+    let Way::Index { definition, bounds, backward, multi: true, .. } = &plan.way else { return Ok(true) };
+    let keys = definition.entries(document)?.keys;
+    let covered = |k: &&Vec<u8>| bounds.covers(k);
+    let first = if *backward { keys.iter().rev().find(covered) } else { keys.iter().find(covered) };
+    Ok(first.is_none_or(|k| k == key))
+}
+
+/// The `_id` of a document.
+pub fn id_of(document: &[u8]) -> Option<Val<'_>> {
+    Doc::trusted(document).get("_id")
+}

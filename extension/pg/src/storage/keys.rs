@@ -1,0 +1,168 @@
+//! Walking ranges of a `bson_btree` index.
+
+use pgrx::pg_sys::{self, ScanDirection};
+
+use super::scan::{Row, Tid, row, scratch};
+use super::table::Table;
+use crate::error::Result;
+use crate::sys::{payload, varlena};
+use crate::xact::check_interrupts;
+
+/// A range of keys to walk.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// First key.
+    pub lo: Vec<u8>,
+    /// First key behind it.
+    pub hi: Vec<u8>,
+    /// All keys of the piece are one key, and its rows before this one (in scan order) are left out.
+    pub from: Option<Tid>,
+}
+
+/// A running scan over pieces of an index, in the order given, under the active snapshot of the moment it began.
+pub struct KeyScan<'t> {
+    scan: pg_sys::IndexScanDesc,
+    index: pg_sys::Relation,
+    slot: *mut pg_sys::TupleTableSlot,
+    memory: pg_sys::MemoryContext,
+    pieces: std::vec::IntoIter<Piece>,
+    /// The piece that is being walked.
+    current: Option<Piece>,
+    direction: ScanDirection::Type,
+    table: core::marker::PhantomData<&'t Table>,
+}
+
+impl<'t> KeyScan<'t> {
+    /// Begins. `pieces` are in the order of the scan: descending for a backward one.
+    pub fn new(table: &'t Table, index: pg_sys::Oid, pieces: Vec<Piece>, backward: bool) -> Result<KeyScan<'t>> {
+        // SAFETY: the table is open as long as the scan lives; the index is closed by `drop`.
+        unsafe {
+            let rel = table.relation();
+            let slot = pg_sys::table_slot_create(rel, core::ptr::null_mut());
+            let index = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
+            let scan = pg_sys::index_beginscan(rel, index, pg_sys::GetActiveSnapshot(), 2, 0);
+            // nbtree then hands out its entries, from which the key of a row is read.
+            (*scan).xs_want_itup = true;
+            let direction = if backward {
+                ScanDirection::BackwardScanDirection
+            } else {
+                ScanDirection::ForwardScanDirection
+            };
+            let pieces = pieces.into_iter();
+            Ok(KeyScan {
+                scan,
+                index,
+                slot,
+                memory: scratch(),
+                pieces,
+                current: None,
+                direction,
+                table: core::marker::PhantomData,
+            })
+        }
+    }
+
+    /// The next row with the key it was found under. The row is known by the place its index entry has.
+    pub fn next(&mut self) -> Option<(Row<'_>, &[u8])> {
+        // SAFETY: descriptors and slot are this scan's and open; the key lives until the scan moves on.
+        unsafe {
+            loop {
+                check_interrupts();
+                if self.current.is_none() {
+                    pg_sys::MemoryContextReset(self.memory);
+                    let piece = self.pieces.next()?;
+                    self.begin(&piece);
+                    self.current = Some(piece);
+                }
+                let tid = pg_sys::index_getnext_tid(self.scan, self.direction);
+                if tid.is_null() {
+                    self.current = None;
+                    continue;
+                }
+                let tid = *tid;
+                if self.left_out(tid) || !pg_sys::index_fetch_heap(self.scan, self.slot) {
+                    continue;
+                }
+                pg_sys::MemoryContextReset(self.memory);
+                return Some((row(self.slot, tid, self.memory), entry_key(self.scan)));
+            }
+        }
+    }
+
+    /// # Safety
+    /// The scan is open.
+    unsafe fn begin(&mut self, piece: &Piece) {
+        // SAFETY: the caller's promise; nbtree copies the keys, and their values live in `memory` until the next piece.
+        unsafe {
+            let before = pg_sys::MemoryContextSwitchTo(self.memory);
+            let mut keys = bounds(&piece.lo, &piece.hi);
+            pg_sys::index_rescan(self.scan, keys.as_mut_ptr(), 2, core::ptr::null_mut(), 0);
+            pg_sys::MemoryContextSwitchTo(before);
+        }
+    }
+
+    fn left_out(&self, tid: Tid) -> bool {
+        let Some(from) = self.current.as_ref().and_then(|p| p.from) else { return false };
+        let (here, from) = (crate::am::row_id(tid), crate::am::row_id(from));
+        if self.direction == ScanDirection::BackwardScanDirection { here > from } else { here < from }
+    }
+}
+
+/// `lo <= key AND key < hi`
+fn bounds(lo: &[u8], hi: &[u8]) -> [pg_sys::ScanKeyData; 2] {
+    let mut keys = [pg_sys::ScanKeyData::default(); 2];
+    let conditions = [
+        (lo, pg_sys::BTGreaterEqualStrategyNumber, pg_sys::F_BYTEAGE),
+        (hi, pg_sys::BTLessStrategyNumber, pg_sys::F_BYTEALT),
+    ];
+    for (key, (bound, strategy, function)) in keys.iter_mut().zip(conditions) {
+        // SAFETY: fills the entry; the functions compare bytea, which is what the index stores.
+        unsafe {
+            let (none, function) = (pg_sys::InvalidOid, pg_sys::Oid::from(function));
+            pg_sys::ScanKeyEntryInitialize(key, 0, 1, strategy as u16, none, none, function, varlena(bound));
+        }
+    }
+    keys
+}
+
+/// The key of the entry the scan is at.
+///
+/// # Safety
+/// `xs_want_itup` was set before the scan began, and it is at an entry.
+unsafe fn entry_key<'a>(scan: pg_sys::IndexScanDesc) -> &'a [u8] {
+    // SAFETY: the entry's one column follows its header, is never NULL and never toasted.
+    unsafe {
+        let entry = (*scan).xs_itup;
+        let header = size_of::<pg_sys::IndexTupleData>();
+        payload(pg_sys::Datum::from(entry.cast::<u8>().add(header))).0
+    }
+}
+
+/// Is there any entry, visible or not, with `lo <= key < hi`?
+pub fn first_key(table: &Table, index: pg_sys::Relation, lo: &[u8], hi: &[u8]) -> bool {
+    // SAFETY: both relations are open; the scan ends here.
+    unsafe {
+        let scan = pg_sys::index_beginscan(table.relation(), index, pg_sys::GetActiveSnapshot(), 2, 0);
+        let mut keys = bounds(lo, hi);
+        pg_sys::index_rescan(scan, keys.as_mut_ptr(), 2, core::ptr::null_mut(), 0);
+        let tid = pg_sys::index_getnext_tid(scan, ScanDirection::ForwardScanDirection);
+        pg_sys::index_endscan(scan);
+        !tid.is_null()
+    }
+}
+
+impl Drop for KeyScan<'_> {
+    fn drop(&mut self) {
+        // After an ERROR the resource owner and the memory context do this.
+        if std::thread::panicking() {
+            return;
+        }
+        // SAFETY: all of these were made by `new` and are used by nobody else.
+        unsafe {
+            pg_sys::index_endscan(self.scan);
+            pg_sys::index_close(self.index, pg_sys::NoLock as i32);
+            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+            pg_sys::MemoryContextDelete(self.memory);
+        }
+    }
+}
