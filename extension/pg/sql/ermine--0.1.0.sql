@@ -292,3 +292,60 @@ CREATE OPERATOR CLASS documentdb_api_internal.bson_key_ops DEFAULT FOR TYPE docu
 
 -- === 10. Reads ===
 
+
+-- === 11. Administration ===
+
+-- A verifier never leaves the server: the two functions a proxy calls run as their owner and hand out only what an
+-- exchange needs.
+CREATE FUNCTION documentdb_api_internal.scram_challenge(verifier text) RETURNS documentdb_core.bson
+    LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'scram_challenge';
+CREATE FUNCTION documentdb_api_internal.scram_verify(verifier text, auth_message text, client_proof text) RETURNS documentdb_core.bson
+    LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'scram_verify';
+CREATE FUNCTION documentdb_api_internal.login_verifier(p_user_name text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog
+    AS $$SELECT a.rolpassword FROM pg_catalog.pg_authid a
+         WHERE a.rolname = p_user_name AND a.rolcanlogin AND (a.rolvaliduntil IS NULL OR a.rolvaliduntil > pg_catalog.now())$$;
+REVOKE ALL ON FUNCTION documentdb_api_internal.login_verifier(text) FROM PUBLIC;
+CREATE FUNCTION documentdb_api_internal.scram_sha256_get_salt_and_iterations(p_user_name text) RETURNS documentdb_core.bson
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog
+    AS $$SELECT documentdb_api_internal.scram_challenge(documentdb_api_internal.login_verifier(p_user_name))$$;
+CREATE FUNCTION documentdb_api_internal.authenticate_with_scram_sha256(p_user_name text, p_auth_msg text, p_client_proof text)
+    RETURNS documentdb_core.bson
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog
+    AS $$SELECT documentdb_api_internal.scram_verify(documentdb_api_internal.login_verifier(p_user_name), p_auth_msg, p_client_proof)$$;
+
+CREATE FUNCTION documentdb_api.create_user(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'create_user';
+CREATE FUNCTION documentdb_api.update_user(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'update_user';
+CREATE FUNCTION documentdb_api.drop_user(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'drop_user';
+CREATE FUNCTION documentdb_api.users_info(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'users_info';
+CREATE FUNCTION documentdb_api.connection_status(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'connection_status';
+CREATE FUNCTION documentdb_api.create_role(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'create_role';
+CREATE FUNCTION documentdb_api.update_role(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'update_role';
+CREATE FUNCTION documentdb_api.drop_role(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'drop_role';
+CREATE FUNCTION documentdb_api.roles_info(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'roles_info';
+
+CREATE FUNCTION documentdb_api.coll_stats(p_database_name text, p_collection_name text, p_scale float8 DEFAULT 1) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'coll_stats';
+CREATE FUNCTION documentdb_api.db_stats(p_database_name text, p_scale float8 DEFAULT 1, p_freestorage boolean DEFAULT false)
+    RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'db_stats';
+CREATE FUNCTION documentdb_api.list_databases(p_list_databases_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'list_databases';
+CREATE FUNCTION documentdb_api.current_op_command(p_spec documentdb_core.bson, OUT document documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'current_op_command';
+CREATE FUNCTION documentdb_api.validate(database text, validatespec documentdb_core.bson, OUT document documentdb_core.bson)
+    RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'validate';
+CREATE FUNCTION documentdb_api.compact(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'compact';
+CREATE FUNCTION documentdb_api_internal.document_is_sound(object_id documentdb_core.bson, document documentdb_core.bson) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'document_is_sound';

@@ -2,6 +2,7 @@
 //!
 //! | folder | holds | may use |
 //! |---|---|---|
+//! | `admin` | users, sizes, running operations | `spi`, `sys`, `error` |
 //! | `write` | insert, update, delete, findAndModify | everything below |
 //! | `ddl` | collections, views, databases | everything below |
 //! | `storage` | rows of data tables, without parser, planner and executor | `catalog` and below |
@@ -17,6 +18,7 @@
 #[macro_use]
 mod sys;
 mod access;
+mod admin;
 mod am;
 mod catalog;
 mod error;
