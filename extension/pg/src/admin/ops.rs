@@ -67,8 +67,17 @@ fn current_op(spec: Doc<'_>) -> Result<Vec<u8>> {
         match e.name() {
             "$all" => all = switch("$all", e.val)?,
             "$ownOps" => own = switch("$ownOps", e.val)?,
-            "currentOp" | "$db" | "lsid" | "comment" | "maxTimeMS" | "$readPreference" | "$clusterTime" | "readConcern"
-            | "apiVersion" | "apiStrict" | "apiDeprecationErrors" => {}
+            "currentOp"
+            | "$db"
+            | "lsid"
+            | "comment"
+            | "maxTimeMS"
+            | "$readPreference"
+            | "$clusterTime"
+            | "readConcern"
+            | "apiVersion"
+            | "apiStrict"
+            | "apiDeprecationErrors" => {}
             _ => {
                 filter.put_elem(&e);
             }

@@ -22,7 +22,10 @@ fn scaled(bytes: i64, scale: f64) -> i64 {
     (bytes as f64 / scale.trunc()) as i64
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the scale was checked to be at least 1; larger ones saturate")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the scale was checked to be at least 1; larger ones saturate"
+)]
 fn scale_value(scale: f64) -> Value {
     Value::Int32(scale as i32)
 }
@@ -85,7 +88,9 @@ fn of_collection(db: &str, collection: &str, scale: f64) -> Result<Vec<u8>> {
         for field in ["size", "count", "storageSize", "totalSize", "nindexes", "totalIndexSize"] {
             out.put(field, &Value::Int32(0));
         }
-        out.put_doc("indexSizes", Doc::EMPTY).put("scaleFactor", &scale_value(scale)).put("ok", &Value::Int32(1));
+        out.put_doc("indexSizes", Doc::EMPTY)
+            .put("scaleFactor", &scale_value(scale))
+            .put("ok", &Value::Int32(1));
         return Ok(out.finish());
     };
     let (count, size) = contents(table)?;
@@ -181,7 +186,8 @@ fn databases(spec: Doc<'_>) -> Result<Vec<u8>> {
                 filter = Some(Query::parse(doc, &ParseContext::default())?);
             }
             "nameOnly" => name_only = super::is_true(e.val),
-            "listDatabases" | "comment" | "lsid" | "maxTimeMS" | "readConcern" | "txnNumber" | "autocommit" => {}
+            "listDatabases" | "comment" | "lsid" | "maxTimeMS" | "readConcern" | "txnNumber"
+            | "autocommit" => {}
             name if name.starts_with('$') || name.starts_with("api") => {}
             name => return Err(Error::new(codes::BAD_VALUE, format!("{name} is an unknown field")).into()),
         }

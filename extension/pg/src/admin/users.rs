@@ -11,8 +11,18 @@ use pgrx::spi::{quote_identifier, quote_literal};
 
 /// Fields of every command that say nothing about the user (sql-api.md 0).
 const COMMON: &[&str] = &[
-    "$db", "$readPreference", "$clusterTime", "lsid", "comment", "writeConcern", "readConcern", "maxTimeMS", "apiVersion",
-    "apiStrict", "apiDeprecationErrors", "txnNumber",
+    "$db",
+    "$readPreference",
+    "$clusterTime",
+    "lsid",
+    "comment",
+    "writeConcern",
+    "readConcern",
+    "maxTimeMS",
+    "apiVersion",
+    "apiStrict",
+    "apiDeprecationErrors",
+    "txnNumber",
 ];
 
 const ROLES_ALLOWED: &str = "Roles specified are invalid. Only [{role: \"readAnyDatabase\", db: \"admin\"}] or \
@@ -27,9 +37,7 @@ fn role_not_found(message: impl Into<String>) -> crate::error::Error {
 }
 
 fn string<'a>(field: &str, v: Val<'a>) -> Result<&'a str> {
-    v.as_str().ok_or_else(|| {
-        super::wrong_type(field, v, "type 'string'")
-    })
+    v.as_str().ok_or_else(|| super::wrong_type(field, v, "type 'string'"))
 }
 
 /// Reads `name` and, where the command has it, `pwd`; other fields go to `other`.
@@ -72,7 +80,9 @@ fn parse_roles(v: Val<'_>) -> Result<Kind> {
     let Some(list) = v.as_array() else { return Err(bad("'roles' field must be an array")) };
     let (mut admin, mut write, mut read) = (false, false, false);
     for entry in list.values() {
-        let Some(role) = entry.as_doc() else { return Err(bad("each element of 'roles' must be a document")) };
+        let Some(role) = entry.as_doc() else {
+            return Err(bad("each element of 'roles' must be a document"));
+        };
         for e in role {
             let text = string(e.name(), e.val)?;
             match (e.name(), text) {
@@ -106,7 +116,10 @@ fn create(spec: Doc<'_>) -> Result<()> {
                 "customData" => {
                     let Some(data) = v.as_doc() else { return Err(bad("'customData' must be a document")) };
                     if let Some(e) = data.first() {
-                        return Err(bad(format!("Unsupported field specified in custom data: '{}'.", e.name())));
+                        return Err(bad(format!(
+                            "Unsupported field specified in custom data: '{}'.",
+                            e.name()
+                        )));
                     }
                 }
                 _ => return Ok(false),
@@ -182,7 +195,11 @@ fn parse_info(spec: Doc<'_>) -> Result<InfoSpec<'_>> {
             other => return Err(bad(format!("Unsupported field specified: '{other}'."))),
         }
     }
-    if asked { Ok(InfoSpec { name, privileges }) } else { Err(bad("'usersInfo' or 'forAllDBs' must be provided.")) }
+    if asked {
+        Ok(InfoSpec { name, privileges })
+    } else {
+        Err(bad("'usersInfo' or 'forAllDBs' must be provided."))
+    }
 }
 
 fn info_target(v: Val<'_>) -> Result<Option<&str>> {
@@ -200,7 +217,9 @@ fn info_target(v: Val<'_>) -> Result<Option<&str>> {
                     ("user", Some(name)) => user = Some(name),
                     ("db", Some("admin")) => {}
                     ("db", _) => {
-                        return Err(bad("Unsupported value specified for 'db' field. Only 'admin' is allowed."));
+                        return Err(bad(
+                            "Unsupported value specified for 'db' field. Only 'admin' is allowed.",
+                        ));
                     }
                     (name, _) => return Err(bad(format!("Unsupported field specified: '{name}'."))),
                 }

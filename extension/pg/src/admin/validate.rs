@@ -38,15 +38,24 @@ fn check(db: &str, spec: Doc<'_>) -> Result<Vec<u8>> {
         return Err(fail(codes::INVALID_NAMESPACE, format!("Invalid namespace specified '{db}.'")));
     }
     if spec.get("repair").is_some_and(super::is_true) {
-        return Err(fail(codes::INVALID_OPTIONS, "Running the validate command with { repair: true } is not supported yet."));
+        return Err(fail(
+            codes::INVALID_OPTIONS,
+            "Running the validate command with { repair: true } is not supported yet.",
+        ));
     }
     let id = match look_up(db, name)? {
         Named::Table(id) => id,
         Named::View => {
-            return Err(fail(codes::COMMAND_NOT_SUPPORTED_ON_VIEW, format!("Namespace {db}.{name} is a view, not a collection")));
+            return Err(fail(
+                codes::COMMAND_NOT_SUPPORTED_ON_VIEW,
+                format!("Namespace {db}.{name} is a view, not a collection"),
+            ));
         }
         Named::Nothing => {
-            return Err(fail(codes::NAMESPACE_NOT_FOUND, format!("Collection '{db}.{name}' does not exist to validate.")));
+            return Err(fail(
+                codes::NAMESPACE_NOT_FOUND,
+                format!("Collection '{db}.{name}' does not exist to validate."),
+            ));
         }
     };
     let indexes = spi::rows(
@@ -118,18 +127,27 @@ fn squeeze(spec: Doc<'_>) -> Result<Vec<u8>> {
             "$db" => db = e.val.as_str().unwrap_or(""),
             "dryRun" => dry_run = super::is_true(e.val),
             "force" if !super::is_true(e.val) => {
-                return Err(fail(codes::COMMAND_NOT_SUPPORTED, "command compact option force:false is not supported"));
+                return Err(fail(
+                    codes::COMMAND_NOT_SUPPORTED,
+                    "command compact option force:false is not supported",
+                ));
             }
             _ => {}
         }
     }
     if name.is_empty() || db.is_empty() {
-        return Err(fail(codes::BAD_VALUE, "Invalid command compact specification, missing database or collection name"));
+        return Err(fail(
+            codes::BAD_VALUE,
+            "Invalid command compact specification, missing database or collection name",
+        ));
     }
     let id = match look_up(db, name)? {
         Named::Table(id) => id,
         Named::View => {
-            return Err(fail(codes::COMMAND_NOT_SUPPORTED_ON_VIEW, format!("Namespace {db}.{name} is a view, not a collection")));
+            return Err(fail(
+                codes::COMMAND_NOT_SUPPORTED_ON_VIEW,
+                format!("Namespace {db}.{name} is a view, not a collection"),
+            ));
         }
         Named::Nothing => {
             return Err(fail(codes::NAMESPACE_NOT_FOUND, format!("ns does not exist: {db}.{name}")));
