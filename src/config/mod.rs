@@ -1,5 +1,5 @@
 //! The configuration: read as text, checked as a whole, then only typed values.
-use std::net::SocketAddr;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +11,15 @@ pub enum Endpoint {
     Primary,
     /// Reads on a standby; writes are refused.
     Secondary,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+        })
+    }
 }
 
 /// Everything the process needs to know, checked. Passed as `Arc<Config>`.
@@ -44,10 +53,25 @@ pub struct Listener {
 /// A place to listen or to connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// Host (empty: all interfaces) and port.
-    Tcp(Vec<SocketAddr>),
+    /// A name or an IP address (empty: all interfaces) and a port (0: any free one).
+    Tcp {
+        /// Without brackets, also for IPv6.
+        host: String,
+        /// The port.
+        port: u16,
+    },
     /// Path of a Unix socket.
     Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// One PostgreSQL node, or a host list that leads to it.

@@ -73,7 +73,11 @@ impl Manager for NodeManager {
         Ok(Connection { client, in_recovery: AtomicBool::new(seen.role == Role::Standby) })
     }
 
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<tokio_postgres::Error> {
+    async fn recycle(
+        &self,
+        connection: &mut Connection,
+        _: &Metrics,
+    ) -> RecycleResult<tokio_postgres::Error> {
         if connection.client.is_closed() {
             return Err(RecycleError::message("connection closed"));
         }

@@ -51,7 +51,10 @@ impl Node {
         Self {
             name: target.name.clone(),
             configured,
-            #[expect(clippy::expect_used, reason = "fails only for time limits without a runtime, and one is given")]
+            #[expect(
+                clippy::expect_used,
+                reason = "fails only for time limits without a runtime, and one is given"
+            )]
             pool: pool.expect("a runtime is set"),
             requests: Arc::new(Semaphore::new(requests)),
             cursors: Arc::new(Semaphore::new(cursors)),
@@ -177,9 +180,14 @@ impl Node {
     }
 
     /// The error of a node that cannot be reached: nothing was sent.
-    pub(super) fn unreachable(&self, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CommandError {
+    pub(super) fn unreachable(
+        &self,
+        why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> CommandError {
         let error = match self.configured {
-            Role::Primary => CommandError::postgres(codes::PRIMARY_STEPPED_DOWN, "the primary is not reachable"),
+            Role::Primary => {
+                CommandError::postgres(codes::PRIMARY_STEPPED_DOWN, "the primary is not reachable")
+            }
             _ => CommandError::postgres(codes::HOST_UNREACHABLE, "no standby is reachable"),
         };
         error.retry(Retry::BeforeSend).because(why)

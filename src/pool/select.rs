@@ -2,9 +2,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::Pools;
 use super::node::{Node, not_primary};
 use super::state::Role;
-use super::Pools;
 use crate::error::{CommandError, Result, Retry, codes};
 
 /// What kind of node is wanted.
@@ -30,7 +30,9 @@ impl Pools {
     pub fn writer(&self) -> Result<&Arc<Node>> {
         // After a switch an old primary can come back for a moment: the higher timeline is the newer one.
         let known = self.nodes.iter().filter(|node| node.role() == Role::Primary);
-        if let Some(node) = known.reduce(|best, node| if node.timeline() > best.timeline() { node } else { best }) {
+        if let Some(node) =
+            known.reduce(|best, node| if node.timeline() > best.timeline() { node } else { best })
+        {
             return Ok(node);
         }
         // Not asked yet: the connection's own question decides whether it takes writes.
@@ -52,8 +54,9 @@ impl Pools {
     /// True if the configured primary is a standby and has been nothing else since the start, and no other node
     /// takes writes: refusing writes is then what this deployment is, not a failover in progress.
     pub fn read_only(&self) -> bool {
-        let standing_by =
-            |node: &Arc<Node>| node.configured() == Role::Standby || (node.role() == Role::Standby && !node.was_primary());
+        let standing_by = |node: &Arc<Node>| {
+            node.configured() == Role::Standby || (node.role() == Role::Standby && !node.was_primary())
+        };
         self.nodes.iter().all(|node| node.role() != Role::Primary)
             && self.nodes.iter().any(|node| node.configured() == Role::Primary)
             && self.nodes.iter().all(standing_by)
@@ -76,7 +79,8 @@ impl Pools {
                 // A standby that was promoted still serves reads, and rightly, until a real one is there.
                 if found.is_empty() {
                     let promoted = |node: &&Arc<Node>| {
-                        node.configured() == Role::Standby && matches!(node.role(), Role::Primary | Role::Unknown)
+                        node.configured() == Role::Standby
+                            && matches!(node.role(), Role::Primary | Role::Unknown)
                     };
                     found.extend(self.nodes.iter().filter(promoted).cloned());
                 }
@@ -120,7 +124,8 @@ impl Pools {
         let from = found.len();
         found.extend(self.nodes.iter().filter(|node| node.role() == Role::Standby).cloned());
         if found.len() == from {
-            let unasked = |node: &&Arc<Node>| node.configured() == Role::Standby && node.role() == Role::Unknown;
+            let unasked =
+                |node: &&Arc<Node>| node.configured() == Role::Standby && node.role() == Role::Unknown;
             found.extend(self.nodes.iter().filter(unasked).cloned());
         }
         let count = found.len() - from;

@@ -97,7 +97,10 @@ mod tests {
     fn as_in_duplicate_key_messages() {
         assert_eq!(document(&rawdoc! { "_id": 1 }), "{ _id: 1 }");
         assert_eq!(document(&rawdoc! { "a": "x", "b": 1.0, "c": 2.5 }), "{ a: \"x\", b: 1.0, c: 2.5 }");
-        assert_eq!(document(&rawdoc! { "a": { "b": bson::RawBson::Null }, "c": [1, true] }), "{ a: { b: null }, c: [ 1, true ] }");
+        assert_eq!(
+            document(&rawdoc! { "a": { "b": bson::RawBson::Null }, "c": [1, true] }),
+            "{ a: { b: null }, c: [ 1, true ] }"
+        );
         assert_eq!(document(&rawdoc! {}), "{}");
     }
 }

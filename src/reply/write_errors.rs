@@ -44,7 +44,8 @@ impl WriteOutcome {
                     for entry in list {
                         let entry = document(entry?)?;
                         let id = entry.get("_id")?.ok_or_else(|| unexpected("upserted without _id"))?;
-                        let index = entry.get("index")?.ok_or_else(|| unexpected("upserted without index"))?;
+                        let index =
+                            entry.get("index")?.ok_or_else(|| unexpected("upserted without index"))?;
                         out.upserted.push((count(index)?, id.into()));
                     }
                 }
@@ -68,7 +69,10 @@ impl WriteOutcome {
         };
         let moved = later.upserted.into_iter().map(|(index, id)| (index.saturating_add(offset), id));
         self.upserted.extend(moved);
-        let moved = later.errors.into_iter().map(|error| WriteError { index: error.index.saturating_add(offset), ..error });
+        let moved = later
+            .errors
+            .into_iter()
+            .map(|error| WriteError { index: error.index.saturating_add(offset), ..error });
         self.errors.extend(moved);
     }
 
@@ -241,7 +245,8 @@ mod tests {
 
     #[test]
     fn lost_races_and_time_limits_end_the_command() {
-        for (packed, code) in [(16_777_220, 112), (16_908_292, 112), (50_463_045, 112), (100_663_618, 10107)] {
+        for (packed, code) in [(16_777_220, 112), (16_908_292, 112), (50_463_045, 112), (100_663_618, 10107)]
+        {
             let error = WriteOutcome::read(&with_error(0, packed, "could not serialize access")).unwrap_err();
             assert_eq!(error.code, Code(code));
             assert!(!error.message.contains("serialize"));

@@ -2,8 +2,8 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-pub use crate::session::Session;
 use crate::reply::Reply;
+pub use crate::session::Session;
 use crate::tasks::Tasks;
 use crate::wire::Frame;
 

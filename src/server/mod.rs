@@ -1,2 +1,11 @@
-//! Sockets: accepting clients, reading frames, writing replies, stopping.
+//! Sockets: accepting clients, reading frames, writing replies, stopping. Knows nothing of commands; a frame goes
+//! to [`handle::handle`] and a reply comes back.
+mod accept;
+mod codec;
+mod connection;
 pub mod handle;
+mod listen;
+pub mod stop;
+
+pub use accept::serve;
+pub use listen::{Bound, ListenError, bind};

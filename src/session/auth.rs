@@ -60,9 +60,14 @@ impl FakeSalts {
     /// The key comes from the storage's password, which all proxies of a deployment share and clients don't know;
     /// without one it is random.
     pub fn new(config: &Config) -> Self {
-        let secret = config.primary.iter().chain(&config.standbys).find_map(|target| target.postgres.get_password());
+        let secret =
+            config.primary.iter().chain(&config.standbys).find_map(|target| target.postgres.get_password());
         let key = match secret {
-            Some(secret) => Sha256::new().chain_update(b"ermine salts of unknown users").chain_update(secret).finalize().into(),
+            Some(secret) => Sha256::new()
+                .chain_update(b"ermine salts of unknown users")
+                .chain_update(secret)
+                .finalize()
+                .into(),
             None => {
                 let mut key = [0; 32];
                 rand::rng().fill(&mut key[..]);
@@ -127,7 +132,9 @@ impl Login {
                 let signed = format!("{},{server_first},{}", first.bare, last.without_proof);
                 // Asked for unknown users too, so that they take as long.
                 let user = first.user.as_str();
-                let row = run::row(lease, Budget::default(), &calls::SCRAM_PROOF, &[&user, &signed, &last.proof]).await?;
+                let row =
+                    run::row(lease, Budget::default(), &calls::SCRAM_PROOF, &[&user, &signed, &last.proof])
+                        .await?;
                 let signature = match verified(&run::document(&row, 0)?)? {
                     Some(signature) if known => signature,
                     _ => return Err(failed()),
@@ -159,7 +166,9 @@ fn stored(answer: &[u8]) -> Result<Option<(String, i32)>> {
         return Ok(None);
     }
     match (answer.get_str("salt"), answer.get_i32("iterations")) {
-        (Ok(salt), Ok(iterations)) if iterations > 0 && !salt.is_empty() => Ok(Some((salt.to_owned(), iterations))),
+        (Ok(salt), Ok(iterations)) if iterations > 0 && !salt.is_empty() => {
+            Ok(Some((salt.to_owned(), iterations)))
+        }
         _ => Err(CommandError::unexpected("a verifier without salt or iterations")),
     }
 }
@@ -171,9 +180,9 @@ fn verified(answer: &[u8]) -> Result<Option<String>> {
         return Ok(None);
     }
     let signature = answer.get_str("ServerSignature");
-    signature.map(|text| Some(text.to_owned())).map_err(|error| {
-        CommandError::unexpected("a verified proof without a signature").because(error)
-    })
+    signature
+        .map(|text| Some(text.to_owned()))
+        .map_err(|error| CommandError::unexpected("a verified proof without a signature").because(error))
 }
 
 #[cfg(test)]
@@ -197,7 +206,10 @@ mod tests {
         assert_eq!(stored(known.as_bytes()).unwrap(), Some(("c2FsdA==".to_owned(), 4096)));
         assert_eq!(stored(rawdoc! { "ok": 0 }.as_bytes()).unwrap(), None);
         assert!(stored(rawdoc! { "ok": 1 }.as_bytes()).is_err());
-        assert_eq!(verified(rawdoc! { "ok": 1, "ServerSignature": "x" }.as_bytes()).unwrap(), Some("x".to_owned()));
+        assert_eq!(
+            verified(rawdoc! { "ok": 1, "ServerSignature": "x" }.as_bytes()).unwrap(),
+            Some("x".to_owned())
+        );
         assert_eq!(verified(rawdoc! { "ok": 0 }.as_bytes()).unwrap(), None);
     }
 }

@@ -57,7 +57,11 @@ pub struct Cursor {
 enum Slot {
     Idle(Box<Cursor>),
     /// A getMore has it; the token tells that one that the cursor was killed.
-    Busy { killed: CancellationToken, user: Option<Arc<User>>, session: Option<SessionId> },
+    Busy {
+        killed: CancellationToken,
+        user: Option<Arc<User>>,
+        session: Option<SessionId>,
+    },
 }
 
 /// All open cursors of the process.
@@ -165,7 +169,10 @@ impl Cursors {
         let mut slots = locked(&self.slots);
         let slot = slots.get_mut(&id).ok_or_else(|| not_found(id))?;
         let Slot::Idle(cursor) = slot else {
-            return Err(CommandError::client(codes::CURSOR_IN_USE, format!("cursor id {id} is already in use")));
+            return Err(CommandError::client(
+                codes::CURSOR_IN_USE,
+                format!("cursor id {id} is already in use"),
+            ));
         };
         if cursor.user.as_ref() != user {
             let message = format!("cursor id {id} was not created by the authenticated user");
@@ -321,12 +328,14 @@ async fn close(mut cursor: Cursor) {
 }
 
 fn is_persisted(continuation: &[u8]) -> bool {
-    RawDocument::from_bytes(continuation).is_ok_and(|continuation| matches!(continuation.get_bool("qp"), Ok(true)))
+    RawDocument::from_bytes(continuation)
+        .is_ok_and(|continuation| matches!(continuation.get_bool("qp"), Ok(true)))
 }
 
 /// Closes cursors that nobody used for too long.
 async fn sweep(slots: Weak<Mutex<Slots>>, limits: Limits, stop: CancellationToken) {
-    let pause = SWEEP.min(limits.cursor_timeout.min(limits.session_timeout) / 4).max(Duration::from_millis(20));
+    let pause =
+        SWEEP.min(limits.cursor_timeout.min(limits.session_timeout) / 4).max(Duration::from_millis(20));
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

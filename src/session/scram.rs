@@ -49,7 +49,8 @@ impl ClientFirst {
             return Err("the authorization identity is malformed");
         }
         let mut fields = bare.split(',');
-        let name = fields.next().and_then(|field| field.strip_prefix("n=")).ok_or("the user name is missing")?;
+        let name =
+            fields.next().and_then(|field| field.strip_prefix("n=")).ok_or("the user name is missing")?;
         let nonce = fields.next().and_then(|field| field.strip_prefix("r=")).ok_or("the nonce is missing")?;
         if nonce.is_empty() {
             return Err("the nonce is empty");
@@ -82,7 +83,8 @@ impl ClientFinal {
         let text = std::str::from_utf8(message).map_err(|_| "it is not UTF-8")?;
         let (without_proof, proof) = text.rsplit_once(",p=").ok_or("the proof is missing")?;
         let mut fields = without_proof.split(',');
-        let header = fields.next().and_then(|field| field.strip_prefix("c=")).ok_or("the header is missing")?;
+        let header =
+            fields.next().and_then(|field| field.strip_prefix("c=")).ok_or("the header is missing")?;
         let nonce = fields.next().and_then(|field| field.strip_prefix("r=")).ok_or("the nonce is missing")?;
         let header = BASE64_STANDARD.decode(header).map_err(|_| "the header is not base64")?;
         BASE64_STANDARD.decode(proof).map_err(|_| "the proof is not base64")?;
@@ -172,7 +174,9 @@ mod tests {
 
     #[test]
     fn wrong_final_messages() {
-        for wrong in [&b""[..], b"c=biws,r=x", b"c=biws,p=AAAA", b"r=x,p=AAAA", b"c=!,r=x,p=AAAA", b"c=biws,r=x,p=!"] {
+        for wrong in
+            [&b""[..], b"c=biws,r=x", b"c=biws,p=AAAA", b"r=x,p=AAAA", b"c=!,r=x,p=AAAA", b"c=biws,r=x,p=!"]
+        {
             assert!(ClientFinal::parse(wrong).is_err(), "{}", String::from_utf8_lossy(wrong));
         }
     }

@@ -3,4 +3,4 @@ pub mod calls;
 pub mod run;
 
 pub use calls::SqlCall;
-pub use run::{Budget, FirstPage, Param, Page};
+pub use run::{Budget, FirstPage, Page, Param};

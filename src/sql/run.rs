@@ -50,7 +50,12 @@ pub struct Page {
 /// # Errors
 /// What PostgreSQL raised, in MongoDB's words; 50 when the budget is used up (the statement is then cancelled
 /// and the connection discarded when the lease ends); 11602 or 6 when the connection died.
-pub async fn row(lease: &mut Lease, budget: Budget, call: &'static SqlCall, params: &[Param<'_>]) -> Result<Row> {
+pub async fn row(
+    lease: &mut Lease,
+    budget: Budget,
+    call: &'static SqlCall,
+    params: &[Param<'_>],
+) -> Result<Row> {
     optional_row(lease, budget, call, params)
         .await?
         .ok_or_else(|| CommandError::unexpected("a function gave no row"))
@@ -242,7 +247,9 @@ mod tests {
         let empty = [5u8, 0, 0, 0, 0];
         assert_eq!(from_hex_text("BSONHEX0500000000").unwrap(), &empty[..]);
         assert_eq!(literal(&empty), "'\\x0500000000'::bytea");
-        for wrong in ["", "0500000000", "BSONHEX05", "BSONHEX050000000", "BSONHEXzz00000000", "BSONHEX0600000000"] {
+        for wrong in
+            ["", "0500000000", "BSONHEX05", "BSONHEX050000000", "BSONHEXzz00000000", "BSONHEX0600000000"]
+        {
             assert!(from_hex_text(wrong).is_err(), "{wrong}");
         }
     }

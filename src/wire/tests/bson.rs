@@ -74,7 +74,7 @@ fn agrees_with_the_bson_library() {
     let whole = document(&parts);
     assert_eq!(check_document(&whole), Ok(()));
     let raw = ::bson::RawDocument::from_bytes(&whole).unwrap();
-    assert_eq!(raw.iter().map(|element| element.unwrap()).count(), values().len());
+    assert_eq!(raw.iter().filter(|element| element.is_ok()).count(), values().len());
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn values_are_looked_at_where_lengths_depend_on_them() {
     assert_eq!(fault(&element(0x02, b"\xff\xff\xff\xff\0")), BsonFault::Length);
     assert_eq!(fault(&element(0x05, b"\xff\xff\xff\x7f\0")), BsonFault::Value);
     for wrong in [-1, 1] {
-        let whole = i32::try_from(4 + 6 + 5).unwrap() + wrong;
+        let whole: i32 = 4 + 6 + 5 + wrong;
         let value = [&whole.to_le_bytes()[..], b"\x02\0\0\0x\0", &document(&[])].concat();
         assert_eq!(fault(&element(0x0f, &value)), BsonFault::CodeWithScope);
     }

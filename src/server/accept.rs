@@ -1,0 +1,135 @@
+//! Accepting clients, up to the limit, until the stop.
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::connection;
+use super::handle::{Context, Session};
+use super::listen::{Bound, Socket};
+use crate::config::Endpoint;
+
+/// Running requests get this long to finish after the stop signal; with what surrounds it the process ends within
+/// four seconds (deployment.md 1.8).
+const GRACE: Duration = Duration::from_millis(3300);
+/// Wait after a failed accept: the usual cause, too many open files, does not go away at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A client machine that vanished is noticed after idle + interval * retries.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(120);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_RETRIES: u32 = 4;
+
+/// Serves clients on all `listeners` until `stop` resolves, then lets running requests finish. False if some had to
+/// be left unfinished.
+pub async fn serve(cx: Arc<Context>, listeners: Vec<Bound>, stop: impl Future<Output = ()>) -> bool {
+    let limit = cx.config.limits.max_client_connections.get().min(Semaphore::MAX_PERMITS);
+    let acceptor = Arc::new(Acceptor {
+        cx: Arc::clone(&cx),
+        permits: Arc::new(Semaphore::new(limit)),
+        next_id: AtomicI32::new(1),
+    });
+    for listener in listeners {
+        tracing::info!(address = %listener.describe(), endpoint = %listener.endpoint, "listening");
+        cx.tasks.spawn(Arc::clone(&acceptor).run(listener));
+    }
+    stop.await;
+    tracing::info!("stopping: no new clients and requests, running ones finish");
+    let finished = cx.tasks.finish(GRACE).await;
+    if finished {
+        tracing::info!("stopped");
+    } else {
+        tracing::warn!(grace_ms = GRACE.as_millis(), "stopped with requests unfinished");
+    }
+    finished
+}
+
+/// What all listeners share.
+#[derive(Debug)]
+struct Acceptor {
+    cx: Arc<Context>,
+    /// One for each client connection that may be open.
+    permits: Arc<Semaphore>,
+    next_id: AtomicI32,
+}
+
+enum Accepted {
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream),
+}
+
+impl Acceptor {
+    async fn run(self: Arc<Self>, bound: Bound) {
+        let stopping = self.cx.tasks.stopping().clone();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stopping.cancelled() => return,
+                accepted = accept(&bound.socket) => accepted,
+            };
+            match accepted {
+                Ok(accepted) => self.begin(accepted, bound.endpoint),
+                Err(error) => {
+                    tracing::warn!(%error, "can't accept a connection");
+                    tokio::select! {
+                        () = stopping.cancelled() => return,
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts a client's task, or closes the connection if there are too many.
+    fn begin(&self, accepted: Accepted, endpoint: Endpoint) {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            tracing::warn!("connection refused: the limit of client connections is reached");
+            return;
+        };
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed) & i32::MAX;
+        match accepted {
+            Accepted::Tcp(stream, peer) => {
+                if let Err(error) = prepare(&stream) {
+                    tracing::debug!(%peer, %error, "the connection ended before it began");
+                    return;
+                }
+                let session = Session::new(endpoint, id, Some(peer));
+                let (reader, writer) = stream.into_split();
+                self.spawn(connection::run(Arc::clone(&self.cx), session, reader, writer), permit);
+            }
+            Accepted::Unix(stream) => {
+                let session = Session::new(endpoint, id, None);
+                let (reader, writer) = stream.into_split();
+                self.spawn(connection::run(Arc::clone(&self.cx), session, reader, writer), permit);
+            }
+        }
+    }
+
+    fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static, permit: OwnedSemaphorePermit) {
+        self.cx.tasks.spawn(async move {
+            connection.await;
+            drop(permit);
+        });
+    }
+}
+
+async fn accept(socket: &Socket) -> io::Result<Accepted> {
+    match socket {
+        Socket::Tcp(listener) => listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer)),
+        Socket::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
+    }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_RETRIES);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}

@@ -1,0 +1,121 @@
+//! Frames from and to a socket: the one buffer that is read into, the one write per reply.
+use std::future::pending;
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::wire::{self, FrameError, Inbound, ReplyShape};
+
+/// Room for a read; most messages fit.
+const READ_ROOM: usize = 16 * 1024;
+/// A buffer that grew beyond this for one message is given back.
+const KEEP: usize = 256 * 1024;
+/// Bytes taken from a client ahead of the request that runs. Beyond it the client has to wait.
+const READ_AHEAD: usize = 1024 * 1024;
+
+/// The read side of a connection.
+#[derive(Debug)]
+pub(super) struct Reader<R> {
+    socket: R,
+    buffer: BytesMut,
+    /// The client will send no more.
+    ended: bool,
+}
+
+/// Why no further message comes from a connection.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The client closed its side, between two messages.
+    Closed,
+    /// The client closed its side within a message.
+    Cut,
+    /// Reading failed.
+    Io(io::Error),
+    /// What was read can't be trusted.
+    Frame(FrameError),
+}
+
+impl<R: AsyncRead + Unpin> Reader<R> {
+    pub(super) fn new(socket: R) -> Self {
+        Self { socket, buffer: BytesMut::new(), ended: false }
+    }
+
+    /// The next message. Can be dropped and called again without losing anything.
+    pub(super) async fn next(&mut self) -> Result<Inbound, End> {
+        loop {
+            if let Some(inbound) = wire::decode(&mut self.buffer).map_err(End::Frame)? {
+                return Ok(inbound);
+            }
+            if self.buffer.is_empty() && self.buffer.capacity() > KEEP {
+                self.buffer = BytesMut::new();
+            }
+            if self.ended || self.read().await.map_err(End::Io)? == 0 {
+                self.ended = true;
+                return Err(if self.buffer.is_empty() { End::Closed } else { End::Cut });
+            }
+        }
+    }
+
+    /// Resolves when the client has closed its side. Meanwhile reads ahead.
+    pub(super) async fn hang_up(&mut self) {
+        while !self.ended {
+            if self.buffer.len() >= READ_AHEAD {
+                // The next request decides; until it is taken, a hang-up is not seen.
+                return pending().await;
+            }
+            self.ended = matches!(self.read().await, Ok(0) | Err(_));
+        }
+    }
+
+    /// True once [`Reader::hang_up`] has seen the end.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    async fn read(&mut self) -> io::Result<usize> {
+        self.buffer.reserve(READ_ROOM);
+        self.socket.read_buf(&mut self.buffer).await
+    }
+}
+
+/// The write side of a connection.
+#[derive(Debug)]
+pub(super) struct Writer<W> {
+    socket: W,
+    /// The server's own numbers for its messages.
+    last_id: i32,
+}
+
+impl<W: AsyncWrite + Unpin> Writer<W> {
+    pub(super) fn new(socket: W) -> Self {
+        Self { socket, last_id: 0 }
+    }
+
+    /// Writes `body` as a reply and returns the number it was given.
+    pub(super) async fn reply(
+        &mut self,
+        shape: &ReplyShape,
+        response_to: i32,
+        body: Bytes,
+        more_to_come: bool,
+        failed: bool,
+    ) -> io::Result<i32> {
+        self.last_id = self.last_id.wrapping_add(1);
+        let encoded = wire::encode_reply(shape, self.last_id, response_to, body, more_to_come, failed)
+            .ok_or_else(|| io::Error::other("a reply is longer than a message may be"))?;
+        self.socket.write_all_buf(&mut encoded.into_buf()).await?;
+        Ok(self.last_id)
+    }
+
+    /// Writes bytes that are no reply.
+    pub(super) async fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.socket.write_all(bytes).await
+    }
+
+    /// Tells the client that nothing more comes.
+    pub(super) async fn close(&mut self) {
+        // The client may be gone already.
+        let _ = self.socket.shutdown().await;
+    }
+}

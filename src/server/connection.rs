@@ -1,0 +1,160 @@
+//! One client's loop: a message in, a reply out, until the client, the stop signal or a broken frame ends it.
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::codec::{End, Reader, Writer};
+use super::handle::{Context, Session, handle};
+use crate::reply::Reply;
+use crate::wire::{Content, Frame, FrameError, HTTP_HINT, Inbound, Op, Refusal, ReplyShape, first_key};
+
+/// Why a connection ended; a word of the log.
+#[derive(Debug)]
+enum Ended {
+    /// The client closed it.
+    Client,
+    /// The client closed it while a request ran.
+    HungUp,
+    /// Reading or writing failed.
+    Io(io::Error),
+    /// The client broke the protocol.
+    Frame(FrameError),
+    /// A reply asked for it.
+    Reply,
+    /// The process stops.
+    Stop,
+}
+
+/// Serves one client.
+pub(super) async fn run<R, W>(cx: Arc<Context>, mut session: Session, reader: R, writer: W)
+where
+    R: AsyncRead + Unpin + Send,
+    W: AsyncWrite + Unpin + Send,
+{
+    let begin = Instant::now();
+    let id = session.connection_id;
+    let peer = session.peer.map_or_else(|| "unix".to_owned(), |peer| peer.to_string());
+    tracing::info!(connection = id, %peer, endpoint = %session.endpoint, "client connected");
+    let mut connection = Connection { cx, reader: Reader::new(reader), writer: Writer::new(writer) };
+    let ended = connection.serve(&mut session).await;
+    if matches!(ended, Ended::Frame(FrameError::Http)) {
+        let _ = connection.writer.raw(HTTP_HINT).await;
+    }
+    connection.writer.close().await;
+    let seconds = begin.elapsed().as_secs_f64();
+    match ended {
+        Ended::Client => tracing::info!(connection = id, %peer, seconds, "client disconnected"),
+        Ended::HungUp => tracing::info!(connection = id, %peer, seconds, "client hung up during a request"),
+        Ended::Io(error) => tracing::info!(connection = id, %peer, seconds, %error, "client connection lost"),
+        // Only at debug: anyone who scans ports can cause it.
+        Ended::Frame(error) => {
+            tracing::debug!(connection = id, %peer, seconds, %error, "broken frame, connection closed");
+        }
+        Ended::Reply => tracing::info!(connection = id, %peer, seconds, "connection closed after a reply"),
+        Ended::Stop => tracing::info!(connection = id, %peer, seconds, "connection closed to stop"),
+    }
+}
+
+struct Connection<R, W> {
+    cx: Arc<Context>,
+    reader: Reader<R>,
+    writer: Writer<W>,
+}
+
+impl<R, W> Connection<R, W>
+where
+    R: AsyncRead + Unpin + Send,
+    W: AsyncWrite + Unpin + Send,
+{
+    async fn serve(&mut self, session: &mut Session) -> Ended {
+        let stopping = self.cx.tasks.stopping().clone();
+        loop {
+            let inbound = tokio::select! {
+                biased;
+                () = stopping.cancelled() => return Ended::Stop,
+                inbound = self.reader.next() => inbound,
+            };
+            let step = match inbound {
+                Ok(Inbound { content: Content::Frame(frame), shape }) => {
+                    self.request(session, frame, shape).await
+                }
+                Ok(Inbound { content: Content::Refused(refusal), shape }) => {
+                    self.refuse(&refusal, &shape).await
+                }
+                Err(End::Closed | End::Cut) => return Ended::Client,
+                Err(End::Io(error)) => return Ended::Io(error),
+                Err(End::Frame(error)) => return Ended::Frame(error),
+            };
+            if let Err(ended) = step {
+                return ended;
+            }
+        }
+    }
+
+    async fn refuse(&mut self, refusal: &Refusal, shape: &ReplyShape) -> Result<(), Ended> {
+        tracing::debug!(%refusal, "request refused");
+        if !shape.wants_reply {
+            return Ok(());
+        }
+        let failed = matches!(refusal, Refusal::LegacyOpcode(_));
+        let body = refusal.reply_body();
+        self.writer.reply(shape, shape.request_id, body, false, failed).await.map_err(Ended::Io)?;
+        Ok(())
+    }
+
+    /// Runs one request, and those that follow from it if it is a stream.
+    async fn request(
+        &mut self,
+        session: &mut Session,
+        mut frame: Frame,
+        shape: ReplyShape,
+    ) -> Result<(), Ended> {
+        let mut response_to = shape.request_id;
+        loop {
+            let Some(reply) = self.run(session, &frame).await? else { return Ok(()) };
+            let next = reply.exhaust.filter(|_| !shape.legacy);
+            let streaming = next.is_some();
+            // Every reply of a stream answers the one before it (message-header rules of OP_MSG).
+            response_to = self
+                .writer
+                .reply(&shape, response_to, reply.body, streaming, false)
+                .await
+                .map_err(Ended::Io)?;
+            if reply.close {
+                return Err(Ended::Reply);
+            }
+            let (Some(body), Op::Msg(msg)) = (next, &mut frame.op) else { return Ok(()) };
+            if self.cx.tasks.stopping().is_cancelled() {
+                return Err(Ended::Stop);
+            }
+            msg.body = body;
+            msg.sequences.clear();
+        }
+    }
+
+    /// Runs one request while watching for the client to hang up. Dropping the request cancels what it runs in
+    /// PostgreSQL; that is done for reads alone, because a write that arrived is carried out whether its client
+    /// waits for the answer or not.
+    async fn run(&mut self, session: &mut Session, frame: &Frame) -> Result<Option<Reply>, Ended> {
+        let mut running = pin!(handle(&self.cx, session, frame));
+        if self.reader.ended() {
+            return Ok(running.await);
+        }
+        tokio::select! {
+            biased;
+            reply = &mut running => return Ok(reply),
+            () = self.reader.hang_up() => {}
+        }
+        if is_read(frame) { Err(Ended::HungUp) } else { Ok(running.await) }
+    }
+}
+
+/// Requests whose only effect is the reply.
+fn is_read(frame: &Frame) -> bool {
+    const READS: [&[u8]; 8] =
+        [b"find", b"aggregate", b"count", b"distinct", b"getMore", b"hello", b"isMaster", b"ismaster"];
+    !frame.wants_no_reply() && first_key(frame.body()).is_some_and(|name| READS.contains(&name))
+}
