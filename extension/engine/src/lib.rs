@@ -16,6 +16,7 @@ pub mod number;
 pub mod path;
 pub mod query;
 pub mod raw;
+pub mod update;
 pub mod value;
 
 pub use codes::Code;

@@ -1,0 +1,99 @@
+//! What a stored document must be (MongoDB manual, "MongoDB Limits and Thresholds", "Documents: the _id field").
+
+use super::operand::depth;
+use crate::error::Result;
+use crate::raw::{Doc, Val, View, ty};
+use crate::value::{DocWriter, Value};
+use crate::{bail, codes};
+
+/// Largest stored document in bytes.
+pub const MAX_SIZE: usize = 16 << 20;
+
+/// Deepest nesting of a stored document; a field of the document itself is at level 1.
+pub const MAX_DEPTH: usize = 180;
+
+/// Checks an `_id`.
+///
+/// # Errors
+/// `BadValue` for an array, a regular expression or undefined, `DollarPrefixedFieldName` for a document with such
+/// a name in it.
+pub fn check_id(id: Val<'_>) -> Result<()> {
+    match id.view() {
+        View::Array(_) | View::Regex { .. } | View::Undefined => {
+            bail!(codes::BAD_VALUE, "The '_id' value cannot be of type {}", id.type_name())
+        }
+        View::Document(d) => {
+            if let Some(e) = d.iter().find(|e| e.name().starts_with('$')) {
+                bail!(
+                    codes::DOLLAR_PREFIXED_FIELD_NAME,
+                    "_id fields may not contain '$'-prefixed fields: {} is not valid for storage.",
+                    e.name()
+                );
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks a size in bytes.
+///
+/// # Errors
+/// `BSONObjectTooLarge`.
+pub fn check_size(bytes: usize) -> Result<()> {
+    if bytes > MAX_SIZE {
+        bail!(codes::BSON_OBJECT_TOO_LARGE, "Size {bytes} is larger than MaxDocumentSize {MAX_SIZE}");
+    }
+    Ok(())
+}
+
+/// Checks levels of nesting.
+///
+/// # Errors
+/// `Overflow`.
+pub(super) fn check_depth(levels: usize) -> Result<()> {
+    if levels > MAX_DEPTH {
+        bail!(codes::OVERFLOW, "Document exceeds maximum nesting depth of {MAX_DEPTH}");
+    }
+    Ok(())
+}
+
+/// Checks a whole document that is to be stored: `_id`, nesting, size.
+///
+/// # Errors
+/// Those of [`check_id`] and [`check_size`], `Overflow` for too deep a nesting.
+pub fn check_stored(doc: Doc<'_>) -> Result<()> {
+    if let Some(id) = doc.get("_id") {
+        check_id(id)?;
+    }
+    check_depth(depth(Val { ty: ty::DOCUMENT, bytes: doc.bytes() }))?;
+    check_size(doc.bytes().len())
+}
+
+/// Gives timestamps that are zero in fields of the document itself, apart from `_id`, the statement's time
+/// (`now`, milliseconds): MongoDB does so on insert and replacement. `None` when there is none.
+#[must_use]
+pub fn fill_timestamps(doc: Doc<'_>, now: i64) -> Option<Vec<u8>> {
+    let empty = |e: &crate::raw::Elem<'_>| {
+        e.val.ty == ty::TIMESTAMP && e.val.bytes.iter().all(|b| *b == 0) && e.name() != "_id"
+    };
+    if !doc.iter().any(|e| empty(&e)) {
+        return None;
+    }
+    let mut w = DocWriter::with_capacity(doc.bytes().len());
+    let mut made = 0;
+    for e in doc {
+        if empty(&e) {
+            made += 1;
+            w.put(e.name(), &timestamp(now, made));
+        } else {
+            w.put_elem(&e);
+        }
+    }
+    Some(w.finish())
+}
+
+/// A timestamp of this time, the `i`th of the statement.
+pub(super) fn timestamp(now: i64, i: u32) -> Value {
+    Value::Timestamp { t: u32::try_from(now / 1000).unwrap_or(0), i }
+}

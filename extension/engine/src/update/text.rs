@@ -1,0 +1,46 @@
+//! Values as the messages of updates print them, where that is not MongoDB's plain notation (see `display`).
+
+use crate::display;
+use crate::raw::{Doc, Val, View};
+
+/// `name: value`
+#[must_use]
+pub fn field(name: &str, v: Val<'_>) -> String {
+    format!("{name}: {}", display::value(v))
+}
+
+/// `_id: 1` of the document a message speaks of, or `no id`.
+#[must_use]
+pub fn id(doc: Doc<'_>) -> String {
+    doc.get("_id").map_or_else(|| "no id".to_owned(), |v| field("_id", v))
+}
+
+/// Numbers with their type: `(NumberInt)1`, `{ a: (NumberLong)2 }`.
+#[must_use]
+pub fn typed(v: Val<'_>) -> String {
+    match v.view() {
+        View::Int32(_) => format!("(NumberInt){}", display::value(v)),
+        View::Int64(_) => format!("(NumberLong){}", display::value(v)),
+        View::Double(_) => format!("(NumberDouble){}", display::value(v)),
+        View::Decimal128(_) => format!("(NumberDecimal){}", display::value(v)),
+        View::Document(d) if !d.is_empty() => {
+            let fields: Vec<_> = d.iter().map(|e| format!("{}: {}", e.name(), typed(e.val))).collect();
+            format!("{{ {} }}", fields.join(", "))
+        }
+        View::Array(a) if !a.is_empty() => {
+            let items: Vec<_> = a.values().map(typed).collect();
+            format!("[ {} ]", items.join(", "))
+        }
+        _ => display::value(v),
+    }
+}
+
+/// `{ "name" : value }`, whole doubles without a fraction.
+#[must_use]
+pub fn quoted(name: &str, v: Val<'_>) -> String {
+    let shown = match v.view() {
+        View::Double(d) => format!("{d}"),
+        _ => display::value(v),
+    };
+    format!("{{ \"{name}\" : {shown} }}")
+}
