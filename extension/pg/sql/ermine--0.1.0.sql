@@ -194,6 +194,9 @@ CREATE OPERATOR CLASS documentdb_core.bson_hash_ops DEFAULT FOR TYPE documentdb_
     FUNCTION 1 documentdb_core.bson_hash_int4(documentdb_core.bson),
     FUNCTION 2 documentdb_core.bson_hash_int8(documentdb_core.bson, int8);
 
+-- What the API creates belongs to documentdb_admin_role; readers may read it.
+ALTER DEFAULT PRIVILEGES FOR ROLE documentdb_admin_role IN SCHEMA documentdb_data GRANT SELECT ON TABLES TO documentdb_readonly_role;
+
 -- === 4. Catalog ===
 
 CREATE SEQUENCE documentdb_api_catalog.collections_collection_id_seq;
@@ -268,9 +271,22 @@ SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.collection_in
 
 -- === 5. Writes ===
 
+CREATE FUNCTION documentdb_api.insert(p_database_name text, p_insert documentdb_core.bson,
+    p_insert_documents documentdb_core.bsonsequence DEFAULT NULL, p_transaction_id text DEFAULT NULL,
+    OUT p_result documentdb_core.bson, OUT p_success boolean) RETURNS record
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_insert';
+CREATE FUNCTION documentdb_api.insert_one(p_database_name text, p_collection_name text, p_document documentdb_core.bson,
+    p_transaction_id text DEFAULT NULL) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_insert_one';
+
 -- === 6. Collections ===
 
 -- === 7. Versions ===
+
+CREATE FUNCTION documentdb_api.binary_version() RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'binary_version';
+CREATE FUNCTION documentdb_api.binary_extended_version() RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'binary_extended_version';
 
 -- === 8. Index access method ===
 

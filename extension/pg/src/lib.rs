@@ -21,11 +21,15 @@ mod access;
 mod admin;
 mod am;
 mod catalog;
+mod ddl;
 mod error;
+mod guard;
 mod guc;
+mod spec;
 mod spi;
 mod storage;
 mod types;
+mod write;
 mod xact;
 
 /// Runs once per backend, when PostgreSQL loads the library.

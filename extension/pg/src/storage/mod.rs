@@ -7,8 +7,10 @@ mod key;
 mod keys;
 mod scan;
 mod table;
+mod writer;
 
 pub use key::Key;
 pub use keys::{KeyScan, Piece, first_key};
 pub use scan::{Row, Scan, Tid};
 pub use table::{Access, Table};
+pub use writer::{Change, NewRow, Writer};

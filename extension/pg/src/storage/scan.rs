@@ -42,6 +42,7 @@ pub(super) const DOCUMENT: i32 = 3;
 
 pub(super) const OBJECT_ID: i32 = 2;
 
+/// A memory context of its own below the current one.
 pub(super) fn scratch() -> pg_sys::MemoryContext {
     // SAFETY: a child of the current context, deleted with it at the latest.
     unsafe {

@@ -1,0 +1,160 @@
+//! A collection's row in the catalog and its data table.
+
+use std::rc::Rc;
+
+use engine::codes;
+use pgrx::pg_sys;
+
+use crate::catalog::{self, Collection, Level, Validator, names};
+use crate::error::{Error, Result, internal};
+use crate::spi::{self, Param};
+use crate::{guard, guc};
+
+/// What a new collection is made with.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// `{viewOn, pipeline}`: a view.
+    pub view: Option<&'a [u8]>,
+    /// Validator.
+    pub validator: Option<&'a Validator>,
+    /// Options that only listCollections needs.
+    pub others: Option<&'a [u8]>,
+}
+
+/// The collection of this name, made if it is missing (the first insert does).
+///
+/// # Errors
+/// 42P01 when missing collections are not to be made; everything [`create`] gives.
+pub fn ensure(db: &str, name: &str) -> Result<Rc<Collection>> {
+    if let Some(found) = catalog::find_table(db, name)? {
+        return Ok(found);
+    }
+    guard::write()?;
+    if !guc::flag(c"documentdb.enable_create_collection_on_insert") {
+        return Err(Error::native(b"42P01", format!("collection '{name}' does not exist")));
+    }
+    if create(db, name, &Options::default())? {
+        pgrx::notice!("creating collection");
+    }
+    catalog::find_table(db, name)?.ok_or_else(|| internal("a collection vanished while it was made"))
+}
+
+/// Makes a collection or view; false when another transaction has made one of this name meanwhile.
+///
+/// # Errors
+/// InvalidNamespace for names that cannot be, 13297 for a database that differs only in case.
+pub fn create(db: &str, name: &str, options: &Options<'_>) -> Result<bool> {
+    names::check_new(db, name)?;
+    guard::write()?;
+    check_case(db)?;
+    let (level, action) = match options.validator {
+        None => (None, None),
+        Some(v) => (Some(level_name(v.level)), Some(if v.refuse { "error" } else { "warn" })),
+    };
+    // Waits for another transaction that makes the same name, and takes its side if that commits.
+    let rows = spi::run_returning(
+        "INSERT INTO documentdb_api_catalog.collections
+             (database_name, collection_name, collection_uuid, view_definition, validator, validation_level, validation_action, create_options)
+         VALUES ($1, $2, pg_catalog.gen_random_uuid(), $3, $4, $5, $6, $7)
+         ON CONFLICT DO NOTHING RETURNING collection_id",
+        &[
+            Param::Text(Some(db)),
+            Param::Text(Some(name)),
+            Param::Bytes(options.view),
+            Param::Bytes(options.validator.map(|v| v.filter.as_slice())),
+            Param::Text(level),
+            Param::Text(action),
+            Param::Bytes(options.others),
+        ],
+    )?;
+    let Some(id) = rows.first().and_then(|r| r.first()).and_then(spi::Cell::int) else { return Ok(false) };
+    if options.view.is_none() {
+        create_table(id)?;
+    }
+    Ok(true)
+}
+
+/// `off`, `strict`, `moderate`
+pub fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Off => "off",
+        Level::Strict => "strict",
+        Level::Moderate => "moderate",
+    }
+}
+
+/// Databases whose names differ only in case cannot be together, as in MongoDB.
+fn check_case(db: &str) -> Result<()> {
+    let _snapshot = crate::xact::Snapshot::latest();
+    let rows = spi::query(
+        "SELECT database_name FROM documentdb_api_catalog.collections
+         WHERE pg_catalog.lower(database_name) OPERATOR(pg_catalog.=) pg_catalog.lower($1)
+           AND database_name OPERATOR(pg_catalog.<>) $1 LIMIT 1",
+        &[Param::Text(Some(db))],
+    )?;
+    match rows.first().and_then(|r| r.first()).and_then(spi::Cell::text) {
+        None => Ok(()),
+        Some(there) => Err(engine::Error::new(
+            codes::DATABASE_DIFFER_CASE,
+            format!("db already exists with different case already have: [{there}] trying to create [{db}]"),
+        )
+        .into()),
+    }
+}
+
+fn create_table(id: i64) -> Result<()> {
+    let _admin = AsAdmin::new()?;
+    spi::run(
+        &format!(
+            "CREATE TABLE documentdb_data.documents_{id} (
+                 shard_key_value bigint NOT NULL,
+                 object_id documentdb_core.bson NOT NULL,
+                 document documentdb_core.bson NOT NULL,
+                 CONSTRAINT collection_pk_{id} PRIMARY KEY (shard_key_value, object_id),
+                 CONSTRAINT shard_key_value_check CHECK (shard_key_value OPERATOR(pg_catalog.=) {id}))"
+        ),
+        &[],
+    )?;
+    let key = engine::Value::Int32(1).with_val(|one| {
+        let mut w = engine::DocWriter::new();
+        w.put_val("_id", one);
+        w.finish()
+    });
+    spi::run(
+        "INSERT INTO documentdb_api_catalog.collection_indexes (collection_id, index_spec, index_is_valid)
+         VALUES ($1, ROW('_id_', $2, NULL, NULL, NULL, NULL, 2, NULL, NULL, NULL)::documentdb_api_catalog.index_spec_type_internal, true)",
+        &[Param::Int8(id), Param::Bytes(Some(&key))],
+    )?;
+    Ok(())
+}
+
+/// While it lives, statements run as the role that owns all data tables. For members of that role only.
+pub struct AsAdmin {
+    user: pg_sys::Oid,
+    context: i32,
+}
+
+impl AsAdmin {
+    /// # Errors
+    /// 42501 for a user who is not a member.
+    pub fn new() -> Result<Self> {
+        // SAFETY: look-ups and the backend's own way of running as another user.
+        unsafe {
+            let admin = pg_sys::get_role_oid(c"documentdb_admin_role".as_ptr(), false);
+            let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+            pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+            if !pg_sys::has_privs_of_role(user, admin) {
+                return Err(Error::native(b"42501", "permission denied: not a member of documentdb_admin_role"));
+            }
+            pg_sys::SetUserIdAndSecContext(admin, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
+            Ok(AsAdmin { user, context })
+        }
+    }
+}
+
+impl Drop for AsAdmin {
+    fn drop(&mut self) {
+        // SAFETY: puts back what was there; right also after an ERROR.
+        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
+    }
+}

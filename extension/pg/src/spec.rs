@@ -1,0 +1,112 @@
+//! Reading command documents: required and optional fields, their types, the errors MongoDB gives.
+
+use engine::raw::View;
+use engine::{Doc, Val, codes, number};
+
+use crate::error::{Error, Result};
+
+/// Fields of every command that a proxy passes on and nobody here needs (sql-api.md 0).
+const COMMON: [&str; 47] = [
+    "$clusterTime", "$db", "$readPreference", "$sort", "allowDiskUse", "allowPartialResults", "apiDeprecationErrors",
+    "apiStrict", "apiVersion", "autocommit", "awaitData", "batch_size", "bypassDocumentValidation",
+    "bypassEmptyTsReplacement", "collation", "collstats", "comment", "commitQuorum", "db", "dbstats", "flags",
+    "indexDetails", "let", "lsid", "maxTimeMS", "noCursorTimeout", "oplogReplay", "options", "p5date", "pipeline",
+    "projection", "readConcern", "readPreference", "returnKey", "showRecordId", "snapshot", "startTransaction", "stmtId",
+    "storageEngine", "symbol", "tailable", "timeseries", "txnNumber", "validationAction", "validationLevel", "viewOn",
+    "writeConcern",
+];
+
+/// True for a field that may be ignored wherever the command does not read it itself.
+pub fn is_common(name: &str) -> bool {
+    COMMON.iter().any(|c| c.eq_ignore_ascii_case(name)) || name.eq_ignore_ascii_case("validator")
+}
+
+fn error(code: engine::Code, message: String) -> Error {
+    engine::Error::new(code, message).into()
+}
+
+/// 40415: nobody knows the field.
+pub fn unknown(path: &str, name: &str) -> Error {
+    error(codes::LOCATION40415, format!("BSON field '{path}.{name}' is an unknown field"))
+}
+
+/// 40414: the field must be there.
+pub fn missing(path: &str) -> Error {
+    error(codes::LOCATION40414, format!("BSON field '{path}' is missing but a required field"))
+}
+
+/// TypeMismatch 14.
+pub fn wrong_type(path: &str, v: Val<'_>, expected: &str) -> Error {
+    let got = v.type_name();
+    error(codes::TYPE_MISMATCH, format!("BSON field '{path}' is the wrong type '{got}', expected type '{expected}'"))
+}
+
+/// A bool, nothing that only converts to one.
+pub fn bool(path: &str, v: Val<'_>) -> Result<bool> {
+    v.as_bool().ok_or_else(|| wrong_type(path, v, "bool"))
+}
+
+/// A document.
+pub fn document<'a>(path: &str, v: Val<'a>) -> Result<Doc<'a>> {
+    v.as_doc().ok_or_else(|| wrong_type(path, v, "object"))
+}
+
+/// An array.
+pub fn array<'a>(path: &str, v: Val<'a>) -> Result<Doc<'a>> {
+    v.as_array().ok_or_else(|| wrong_type(path, v, "array"))
+}
+
+/// A string.
+pub fn string<'a>(path: &str, v: Val<'a>) -> Result<&'a str> {
+    v.as_str().ok_or_else(|| wrong_type(path, v, "string"))
+}
+
+/// A number as an integer, fractions cut off; `None` if it is not a number.
+pub fn integer(v: Val<'_>) -> Option<i64> {
+    match v.view() {
+        View::Int32(i) => Some(i64::from(i)),
+        View::Int64(i) => Some(i),
+        View::Double(x) => Some(x as i64),
+        View::Decimal128(_) => {
+            let fits = |i: i64| engine::Value::Int64(i).with_val(|i| number::compare(v, i)).is_ge();
+            // The largest integer that is not greater, found by halving: no arithmetic on decimals is needed for it.
+            let (mut low, mut high) = (i64::MIN, i64::MAX);
+            while low < high {
+                let middle = (low & high) + ((low ^ high) >> 1) + ((low ^ high) & 1);
+                if fits(middle) { low = middle } else { high = middle - 1 }
+            }
+            Some(low)
+        }
+        _ => None,
+    }
+}
+
+/// `maxTimeMS`, in milliseconds; 0 is no limit.
+///
+/// # Errors
+/// TypeMismatch for what is no number, BadValue for what is no time.
+pub fn max_time_ms(command: &str, v: Val<'_>) -> Result<i64> {
+    let Some(ms) = integer(v) else {
+        let got = v.type_name();
+        return Err(error(
+            codes::TYPE_MISMATCH,
+            format!("BSON field '{command}.maxTimeMS' is the wrong type '{got}', expected types '[int, decimal, double, long]'"),
+        ));
+    };
+    if !(0..=i64::from(i32::MAX)).contains(&ms) {
+        let message = format!("{ms} value for maxTimeMS is out of range [0, {}]", i32::MAX);
+        return Err(error(codes::BAD_VALUE, message));
+    }
+    Ok(ms)
+}
+
+/// The collection a write command names.
+pub fn collection_name<'a>(v: Val<'a>) -> Result<&'a str> {
+    let Some(name) = v.as_str() else {
+        return Err(error(codes::BAD_VALUE, format!("collection name has invalid type {}", v.type_name())));
+    };
+    if name.is_empty() {
+        return Err(error(codes::INVALID_NAMESPACE, "Invalid empty namespace specified".into()));
+    }
+    Ok(name)
+}

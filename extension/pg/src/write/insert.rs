@@ -1,0 +1,117 @@
+//! insert.
+
+use engine::{Doc, DocWriter, Val, Value, codes};
+use pgrx::pg_sys::{self, Datum};
+
+use super::batch::{self, operations};
+use super::id::{MAX_DOCUMENT, Prepared, prepare};
+use super::validate::Check;
+use super::{fail, put_errors};
+use crate::catalog::null_argument;
+use crate::error::Result;
+use crate::storage::{Access, NewRow, Table, Writer};
+use crate::sys::{Call, varlena};
+use crate::{ddl, guard, spec, xact};
+
+/// An insert command.
+struct Insert<'a> {
+    collection: &'a str,
+    documents: Vec<Doc<'a>>,
+    ordered: bool,
+    bypass: bool,
+    max_time: i64,
+}
+
+impl<'a> Insert<'a> {
+    fn parse(command: Doc<'a>, sequence: Option<&'a [u8]>) -> Result<Self> {
+        let (mut name, mut documents): (Option<Val<'a>>, Option<Val<'a>>) = (None, None);
+        let (mut ordered, mut bypass, mut max_time) = (true, false, 0);
+        for e in command {
+            match e.name() {
+                "insert" => name = Some(e.val),
+                "documents" => documents = Some(e.val),
+                "ordered" => ordered = spec::bool("insert.ordered", e.val)?,
+                "bypassDocumentValidation" => bypass = e.val.as_bool().unwrap_or(false),
+                "maxTimeMS" => max_time = spec::max_time_ms("insert", e.val)?,
+                other if spec::is_common(other) => {}
+                other => return Err(spec::unknown("insert", other)),
+            }
+        }
+        let collection = spec::collection_name(name.ok_or_else(|| spec::missing("insert.insert"))?)?;
+        let documents = operations("insert", "documents", documents, sequence)?;
+        for d in &documents {
+            let size = d.bytes().len();
+            if size > MAX_DOCUMENT {
+                let message = format!("Size {size} is larger than MaxDocumentSize {MAX_DOCUMENT}");
+                return Err(fail(codes::BAD_VALUE, message));
+            }
+        }
+        Ok(Insert { collection, documents, ordered, bypass, max_time })
+    }
+
+    fn run(&self, db: &str) -> Result<(Vec<u8>, bool)> {
+        guard::write()?;
+        xact::limit_time(self.max_time);
+        let collection = ddl::ensure(db, self.collection)?;
+        let check = Check::new(&collection, self.bypass)?;
+        let table = Table::open(&collection, Access::Insert)?;
+        let _snapshot = xact::Snapshot::fresh();
+        let ready = |i: usize| -> Result<Option<Prepared<'a>>> {
+            let Some(p) = prepare(self.documents[i])? else { return Ok(None) };
+            check.document(None, Doc::trusted(&p.document))?;
+            Ok(Some(p))
+        };
+        let outcome = batch::run(
+            self.documents.len(),
+            self.ordered,
+            Some(&collection),
+            |range| {
+                guard::disk_full()?;
+                let rows: Vec<Option<Prepared<'a>>> = range.map(ready).collect::<Result<_>>()?;
+                Writer::open(&table).insert_all(rows.iter().flatten().map(row))?;
+                Ok(rows.iter().map(|r| i32::from(r.is_some())).collect())
+            },
+            |i| {
+                guard::disk_full()?;
+                let Some(p) = ready(i)? else { return Ok(0) };
+                Writer::open(&table).insert(&row(&p))?;
+                Ok(1)
+            },
+        )?;
+        // SAFETY: makes the rows visible to what follows in this transaction.
+        unsafe { pg_sys::CommandCounterIncrement() };
+        let mut reply = DocWriter::new();
+        reply.put("n", &Value::Int32(outcome.done.iter().map(|(_, n)| n).sum()));
+        reply.put("ok", &Value::Double(1.0));
+        put_errors(&mut reply, &outcome.errors);
+        Ok((reply.finish(), outcome.errors.is_empty()))
+    }
+}
+
+fn row<'r>(p: &'r Prepared<'_>) -> NewRow<'r> {
+    NewRow { object_id: &p.object_id, document: &p.document }
+}
+
+fn insert(call: Call<'_>) -> Result<Datum> {
+    let db = call.opt_text(0)?.ok_or_else(|| null_argument("database name"))?;
+    let command = call.opt_bytes(1).ok_or_else(|| null_argument("insert document"))?;
+    let (reply, success) = Insert::parse(Doc::trusted(command), call.opt_bytes(2))?.run(db)?;
+    call.record(&[Some(varlena(&reply)), Some(Datum::from(success))])
+}
+
+pgfn! {
+    /// `documentdb_api.insert`
+    fn command_insert(call) { insert(call) }
+}
+pgfn! {
+    /// `documentdb_api.insert_one`: one document, the reply document alone.
+    fn command_insert_one(call) {
+        let db = call.opt_text(0)?.ok_or_else(|| null_argument("database name"))?;
+        let name = call.opt_text(1)?.ok_or_else(|| null_argument("collection name"))?;
+        let document = call.opt_bytes(2).ok_or_else(|| null_argument("insert document"))?;
+        let mut command = DocWriter::new();
+        command.put_str("insert", name);
+        let command = command.finish();
+        Ok(varlena(&Insert::parse(Doc::trusted(&command), Some(document))?.run(db)?.0))
+    }
+}
