@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use std::fmt;
 
 /// Deepest nesting accepted (MongoDB's limit for stored documents is 180, commands add a few levels).
-pub const MAX_DEPTH: usize = 200;
+pub const MAX_DEPTH: usize = 210;
 
 /// BSON element types (bsonspec.org, version 1.1).
 pub mod ty {

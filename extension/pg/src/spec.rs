@@ -90,7 +90,7 @@ pub fn max_time_ms(command: &str, v: Val<'_>) -> Result<i64> {
         let got = v.type_name();
         return Err(error(
             codes::TYPE_MISMATCH,
-            format!("BSON field '{command}.maxTimeMS' is the wrong type '{got}', expected types '[int, decimal, double, long]'"),
+            format!("BSON field '{command}.maxTimeMS' is the wrong type '{got}', expected types '[int, decimal, double, long']"),
         ));
     };
     if !(0..=i64::from(i32::MAX)).contains(&ms) {
