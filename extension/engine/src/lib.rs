@@ -9,13 +9,17 @@ pub mod codes;
 pub mod compare;
 pub mod decimal;
 pub mod display;
+pub mod distinct;
 pub mod error;
 pub mod expr;
+pub mod extjson;
+pub mod hash;
 pub mod key;
 pub mod number;
 pub mod path;
 pub mod query;
 pub mod raw;
+pub mod sort;
 pub mod update;
 pub mod value;
 

@@ -62,10 +62,7 @@ impl KeySpec {
     /// `CannotIndexParallelArrays` when two components go through different arrays, `Location16746` when a numeric
     /// component could mean both an array position and a field.
     pub fn extract(&self, doc: Doc<'_>) -> Result<Extracted> {
-        let mut walk = Walk { spec: self, out: Extracted::default(), multi: vec![false; self.fields.len()] };
-        let start = vec![At::Doc(doc, 0); self.fields.len()];
-        walk.go(start)?;
-        let Walk { mut out, multi, .. } = walk;
+        let (mut out, multi) = self.walk(doc, false)?;
         out.keys.sort_unstable();
         out.keys.dedup();
         if out.keys.len() > 1 {
@@ -73,12 +70,30 @@ impl KeySpec {
         }
         Ok(out)
     }
+
+    /// The least key of `doc`, uncut: what a sort by these components compares.
+    ///
+    /// # Errors
+    /// As [`KeySpec::extract`].
+    pub fn least(&self, doc: Doc<'_>) -> Result<Vec<u8>> {
+        let (out, _) = self.walk(doc, true)?;
+        Ok(out.keys.into_iter().min().unwrap_or_default())
+    }
+
+    fn walk(&self, doc: Doc<'_>, whole: bool) -> Result<(Extracted, Vec<bool>)> {
+        let multi = vec![false; self.fields.len()];
+        let mut walk = Walk { spec: self, out: Extracted::default(), multi, whole };
+        walk.go(vec![At::Doc(doc, 0); self.fields.len()])?;
+        Ok((walk.out, walk.multi))
+    }
 }
 
 struct Walk<'s> {
     spec: &'s KeySpec,
     out: Extracted,
     multi: Vec<bool>,
+    /// Keys are given uncut.
+    whole: bool,
 }
 
 impl<'s> Walk<'s> {
@@ -143,7 +158,7 @@ impl<'s> Walk<'s> {
                 key[start..].iter_mut().for_each(|b| *b = !*b);
             }
         }
-        let (key, cut) = finish(key);
+        let (key, cut) = if self.whole { (key, false) } else { finish(key) };
         if cut && !self.out.markers.contains(&TRUNCATED) {
             self.out.markers.push(TRUNCATED);
         }
