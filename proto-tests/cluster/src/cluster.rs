@@ -97,10 +97,7 @@ impl Builder {
             Some(directory) => durable_directory(directory, &account)?,
             None => run.clone(),
         };
-        let watchdog = match durable {
-            true => Watchdog::start(&base, "INT", [Some(&run), None]),
-            false => Watchdog::start(&base, "QUIT", [Some(&run), None]),
-        }?;
+        let watchdog = Watchdog::start(&base, if durable { "INT" } else { "QUIT" }, &run)?;
         let install = Install::lay(&base.join("root"), self.extension.as_ref(), &account)?;
         let password = service_password(&base, &account)?;
         let site = Site {
@@ -191,8 +188,9 @@ impl Cluster {
 
     /// From whatever lies in the directory to a running cluster.
     fn bring_up(&mut self) -> Result<()> {
-        let new = !self.primary.data().join("PG_VERSION").exists();
+        let new = !self.made_file().exists();
         if new {
+            self.remove_half_made()?;
             self.init_primary()?;
         }
         let port = self.primary.port();
@@ -244,6 +242,18 @@ impl Cluster {
         until(Duration::from_secs(5), || self.primary.query(&sql).ok().flatten())
     }
 
+    /// Removes what a start that was interrupted has left.
+    fn remove_half_made(&self) -> Result<()> {
+        for entry in fs::read_dir(&self.base).context(|| format!("read {}", self.base.display()))?.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if (name == "primary" || name.starts_with("standby")) && entry.path().is_dir() {
+                fs::remove_dir_all(entry.path()).context(|| format!("remove {}", entry.path().display()))?;
+            }
+        }
+        Ok(())
+    }
+
     fn init_primary(&self) -> Result<()> {
         let mut command = self.site.account.command(&self.site.install.bin.join("initdb"));
         command.arg("-D").arg(self.primary.data()).args([
@@ -292,10 +302,15 @@ impl Cluster {
         Ok(())
     }
 
+    /// The file that says the data is complete, and by which scripts of the extension it was made.
+    fn made_file(&self) -> PathBuf {
+        self.base.join("made")
+    }
+
     /// Data made by other scripts of the extension than today's may lack functions: better said than met.
     fn check_extension(&self, new: bool) -> Result<()> {
-        let Some(extension) = &self.options.extension else { return Ok(()) };
-        let (file, now) = (self.base.join("extension.sql"), extension.sql_text()?);
+        let (file, extension) = (self.made_file(), self.options.extension.as_ref());
+        let now = extension.map(Extension::sql_text).transpose()?.unwrap_or_default();
         if new {
             return fs::write(&file, now).context(|| format!("write {}", file.display()));
         }

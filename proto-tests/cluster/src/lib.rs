@@ -24,6 +24,7 @@ mod install;
 mod log;
 mod node;
 mod ports;
+mod proxy;
 pub mod run;
 mod watchdog;
 
@@ -33,3 +34,4 @@ pub use install::{Extension, build_extension};
 pub use log::LogMark;
 pub use node::{Node, Stop};
 pub use ports::{free_port, is_free};
+pub use proxy::Proxy;

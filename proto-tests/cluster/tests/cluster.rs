@@ -1,5 +1,10 @@
 //! The cluster with plain PostgreSQL: what it promises to its users.
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use ermine_cluster::{Cluster, Stop};
 
 /// One cluster after the other: each costs two seconds of two cores.
@@ -62,4 +67,30 @@ fn data_survives_in_a_directory() {
     assert_eq!(credentials(&url), credentials(&second.primary().url()));
     drop(second);
     std::fs::remove_dir_all(&base).unwrap();
+}
+
+/// The second process of the test below.
+const CHILD: &str = "ERMINE_CLUSTER_TEST_CHILD";
+
+#[test]
+fn a_killed_process_leaves_nothing() {
+    if std::env::var_os(CHILD).is_some() {
+        let cluster = Cluster::builder().start().unwrap();
+        println!("\n{}\n{}", cluster.directory().display(), cluster.standby().pid().unwrap());
+        std::thread::sleep(Duration::from_secs(600));
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "a_killed_process_leaves_nothing", "--nocapture"]).env(CHILD, "1");
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let directory = lines.find(|line| line.starts_with('/')).unwrap();
+    let server = Path::new("/proc").join(lines.next().unwrap());
+    assert!(Path::new(&directory).exists() && server.exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let give_up = Instant::now() + Duration::from_secs(30);
+    while Path::new(&directory).exists() || server.exists() {
+        assert!(Instant::now() < give_up, "{directory} or a server in it is left");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

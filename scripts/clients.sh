@@ -1,0 +1,24 @@
+#!/bin/sh
+# Installs the MongoDB shell and PyMongo for the tests with real clients, pinned, below proto-tests/clients.
+set -eu
+cd "$(dirname "$0")/../proto-tests/clients"
+
+# What is installed is as the lock files say, or it is installed again.
+if ! cmp -s package-lock.json node_modules/.installed 2>/dev/null; then
+  echo "Installing mongosh …"
+  # Optional packages are native add-ons that no test uses.
+  npm ci --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error
+  cp package-lock.json node_modules/.installed
+fi
+# The shell needs Node 20; Debian 12 has 18.
+if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ] && [ ! -x node_modules/.node/bin/node ]; then
+  arch=$(node -p process.arch)
+  npm install --prefix node_modules/.fetched --no-audit --no-fund --loglevel=error "node-linux-$arch@20.20.2"
+  ln -sfn ".fetched/node_modules/node-linux-$arch" node_modules/.node
+fi
+if ! cmp -s requirements.txt .venv/.installed 2>/dev/null; then
+  echo "Installing PyMongo …"
+  python3 -m venv .venv
+  .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+  cp requirements.txt .venv/.installed
+fi

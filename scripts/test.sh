@@ -1,0 +1,39 @@
+#!/bin/sh
+# Every check of the project, in the order in which a mistake costs least. `make test` calls it.
+set -eu
+cd "$(dirname "$0")/.."
+step() { printf '\n== %s (%s s)\n' "$1" "$(($(date +%s) - start))"; }
+start=$(date +%s)
+
+step "packages"
+scripts/install.sh test
+scripts/clients.sh
+
+step "format"
+cargo fmt --all --check
+(cd extension && cargo fmt --all --check)
+
+step "lints"
+cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+(cd extension && cargo clippy --workspace --all-targets --locked --quiet -- -D warnings)
+if cargo deny --version >/dev/null 2>&1; then
+  cargo deny --workspace check --hide-inclusion-graph
+else
+  echo "cargo deny is not installed: licences and advisories are not checked (cargo install cargo-deny)"
+fi
+
+step "build"
+(cd extension && cargo build --locked --quiet -p ermine-pg)
+cargo build --locked --quiet -p ermine -p ermine-cluster
+
+step "the extension: engine, and the recorded contract on a primary and a standby"
+(cd extension && cargo test --workspace --locked --quiet)
+
+step "the proxy and the wire"
+cargo test --workspace --locked --quiet
+
+step "real clients"
+target/debug/ermine-cluster with --proxy target/debug/ermine -- \
+  proto-tests/clients/.venv/bin/pytest -q -p no:cacheprovider proto-tests/clients
+
+step "done"
