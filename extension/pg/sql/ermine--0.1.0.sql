@@ -279,7 +279,54 @@ CREATE FUNCTION documentdb_api.insert_one(p_database_name text, p_collection_nam
     p_transaction_id text DEFAULT NULL) RETURNS documentdb_core.bson
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_insert_one';
 
+CREATE PROCEDURE documentdb_api.insert_bulk(IN p_database_name text, IN p_insert documentdb_core.bson,
+    IN p_insert_documents documentdb_core.bsonsequence DEFAULT NULL, IN p_transaction_id text DEFAULT NULL,
+    INOUT p_result documentdb_core.bson DEFAULT NULL, INOUT p_success boolean DEFAULT NULL)
+    LANGUAGE C AS 'MODULE_PATHNAME', 'command_insert_bulk';
+
 -- === 6. Collections ===
+
+CREATE FUNCTION documentdb_api.create_collection(p_database_name text, p_collection_name text) RETURNS boolean
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_create_collection';
+CREATE FUNCTION documentdb_api.create_collection_view(dbname text, createspec documentdb_core.bson) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'command_create';
+CREATE FUNCTION documentdb_api.drop_collection(p_database_name text, p_collection_name text,
+    p_write_concern documentdb_core.bson DEFAULT NULL, p_collection_uuid uuid DEFAULT NULL, p_track_changes boolean DEFAULT true)
+    RETURNS boolean LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_drop_collection';
+CREATE FUNCTION documentdb_api.drop_database(p_database_name text, p_write_concern documentdb_core.bson DEFAULT NULL) RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_drop_database';
+CREATE FUNCTION documentdb_api.rename_collection(p_database_name text, p_collection_name text, p_target_name text,
+    p_drop_target boolean DEFAULT false) RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_rename_collection';
+CREATE FUNCTION documentdb_api.rename_collection(p_spec documentdb_core.bson) RETURNS void
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_rename_collection_spec';
+CREATE FUNCTION documentdb_api.coll_mod(p_database_name text, p_collection_name text, p_spec documentdb_core.bson)
+    RETURNS documentdb_core.bson LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'command_coll_mod';
+CREATE FUNCTION documentdb_api.shard_collection(p_database_name text, p_collection_name text, p_shard_key documentdb_core.bson,
+    p_is_reshard boolean DEFAULT true) RETURNS void LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_shard_refused';
+CREATE FUNCTION documentdb_api.shard_collection(p_shard_key_spec documentdb_core.bson) RETURNS void
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_shard_refused';
+CREATE FUNCTION documentdb_api.reshard_collection(p_shard_key_spec documentdb_core.bson) RETURNS void
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_shard_refused';
+CREATE FUNCTION documentdb_api.unshard_collection(p_shard_key_spec documentdb_core.bson) RETURNS void
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_shard_refused';
+
+-- The rows of a collection for plain SQL; none for a collection that does not exist.
+CREATE FUNCTION documentdb_api.collection(p_database_name text, p_collection_name text,
+    OUT shard_key_value bigint, OUT object_id documentdb_core.bson, OUT document documentdb_core.bson) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE STRICT AS $$
+DECLARE
+    id bigint;
+BEGIN
+    SELECT c.collection_id INTO id FROM documentdb_api_catalog.collections c
+        WHERE c.database_name OPERATOR(pg_catalog.=) p_database_name AND c.collection_name OPERATOR(pg_catalog.=) p_collection_name
+          AND c.view_definition IS NULL;
+    IF FOUND THEN
+        RETURN QUERY EXECUTE pg_catalog.format(
+            'SELECT shard_key_value, object_id, document FROM documentdb_data.documents_%s', id);
+    END IF;
+END
+$$;
 
 -- === 7. Versions ===
 

@@ -1,6 +1,22 @@
 //! Collections, views and databases as objects: create, drop, rename, change.
 
+mod coll_mod;
+mod create;
+mod drop;
+mod options;
+mod rename;
+mod shard;
 mod table;
 mod version;
+mod view;
 
 pub use table::ensure;
+
+use engine::Code;
+
+use crate::error::Error;
+
+/// An error with MongoDB's code.
+fn fail(code: Code, message: impl Into<String>) -> Error {
+    engine::Error::new(code, message).into()
+}

@@ -104,6 +104,13 @@ pgfn! {
     fn command_insert(call) { insert(call) }
 }
 pgfn! {
+    /// `documentdb_api.insert_bulk`, a procedure.
+    fn command_insert_bulk(call) {
+        super::refuse_in_transaction(call, "the insert procedure cannot be used in transactions. Please use the insert function instead")?;
+        insert(call)
+    }
+}
+pgfn! {
     /// `documentdb_api.insert_one`: one document, the reply document alone.
     fn command_insert_one(call) {
         let db = call.opt_text(0)?.ok_or_else(|| null_argument("database name"))?;

@@ -5,9 +5,11 @@ mod id;
 mod insert;
 mod validate;
 
-use engine::{ArrayWriter, Code, DocWriter, Value};
+use engine::{ArrayWriter, Code, DocWriter, Value, codes};
+use pgrx::pg_sys;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::sys::Call;
 
 /// An error with MongoDB's code.
 fn fail(code: Code, message: impl Into<String>) -> Error {
@@ -28,4 +30,16 @@ fn put_errors(reply: &mut DocWriter, errors: &[(usize, Error)]) {
         list.push(&Value::Document(w.finish()));
     }
     reply.put("writeErrors", &Value::Array(list.finish()));
+}
+
+/// The bulk procedures are for callers without a transaction of their own.
+fn refuse_in_transaction(call: Call<'_>, message: &str) -> Result<()> {
+    // SAFETY: the frame is live; for CALL its context is a CallContext.
+    let atomic = unsafe {
+        let context = (*call.raw()).context;
+        context.is_null()
+            || (*context).type_ != pg_sys::NodeTag::T_CallContext
+            || (*context.cast::<pg_sys::CallContext>()).atomic
+    };
+    if atomic { Err(fail(codes::INVALID_OPTIONS, message)) } else { Ok(()) }
 }

@@ -1,0 +1,75 @@
+//! renameCollection.
+
+use engine::{Doc, codes};
+use pgrx::pg_sys::Datum;
+
+use super::{drop, fail};
+use crate::catalog::{self, names, null_argument};
+use crate::error::Result;
+use crate::spi::{self, Param};
+use crate::{guard, spec};
+
+/// Gives a collection another name, in another database too: only the catalog changes.
+fn rename(from: (&str, &str), to: (&str, &str), drop_target: bool) -> Result<()> {
+    guard::standby()?;
+    let Some(source) = catalog::find(from.0, from.1)? else {
+        let message = format!("collection {}.{} does not exist", from.0, from.1);
+        return Err(fail(codes::NAMESPACE_NOT_FOUND, message));
+    };
+    source.require_table()?;
+    names::check_new(to.0, to.1)?;
+    guard::write()?;
+    if let Some(target) = catalog::find(to.0, to.1)? {
+        if !drop_target || target.id == source.id {
+            return Err(fail(codes::NAMESPACE_EXISTS, format!("collection {} already exists", target.namespace())));
+        }
+        drop::drop(to.0, to.1)?;
+    }
+    let moved = spi::run(
+        "UPDATE documentdb_api_catalog.collections SET database_name = $3, collection_name = $4
+         WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.=) $2",
+        &[Param::Text(Some(from.0)), Param::Text(Some(from.1)), Param::Text(Some(to.0)), Param::Text(Some(to.1))],
+    )?;
+    if moved == 0 {
+        let message = format!("collection {}.{} does not exist", from.0, from.1);
+        return Err(fail(codes::NAMESPACE_NOT_FOUND, message));
+    }
+    Ok(())
+}
+
+fn namespace<'a>(field: &str, ns: &'a str) -> Result<(&'a str, &'a str)> {
+    ns.split_once('.')
+        .filter(|(db, name)| !db.is_empty() && !name.is_empty())
+        .ok_or_else(|| fail(codes::INVALID_NAMESPACE, format!("Invalid namespace specified for '{field}': '{ns}'")))
+}
+
+pgfn! {
+    /// `documentdb_api.rename_collection`, within a database.
+    fn command_rename_collection(call) {
+        let db = call.opt_text(0)?.ok_or_else(|| null_argument("database name"))?;
+        let from = call.opt_text(1)?.ok_or_else(|| null_argument("collection name"))?;
+        let to = call.opt_text(2)?.ok_or_else(|| null_argument("collection target name"))?;
+        let drop_target = call.arg(3).is_some() && call.bool(3)?;
+        rename((db, from), (db, to), drop_target)?;
+        Ok(Datum::null())
+    }
+}
+pgfn! {
+    /// `documentdb_api.rename_collection(bson)`: the command document, across databases.
+    fn command_rename_collection_spec(call) {
+        let (mut from, mut to, mut drop_target) = (None, None, false);
+        for e in Doc::trusted(call.bytes(0)?) {
+            match e.name() {
+                "renameCollection" => from = Some(spec::string("renameCollection.renameCollection", e.val)?),
+                "to" => to = Some(spec::string("renameCollection.to", e.val)?),
+                "dropTarget" => drop_target = spec::bool("renameCollection.dropTarget", e.val)?,
+                name if spec::is_common(name) => {}
+                name => return Err(spec::unknown("renameCollection", name)),
+            }
+        }
+        let from = from.ok_or_else(|| spec::missing("renameCollection.renameCollection"))?;
+        let to = to.ok_or_else(|| spec::missing("renameCollection.to"))?;
+        rename(namespace("renameCollection", from)?, namespace("to", to)?, drop_target)?;
+        Ok(Datum::null())
+    }
+}

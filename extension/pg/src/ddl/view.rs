@@ -1,0 +1,53 @@
+//! What a view may be defined as.
+
+use engine::{Doc, codes};
+
+use super::fail;
+use crate::catalog;
+use crate::error::{Error, Result};
+
+/// Deepest chain of views (MongoDB manual, "Views").
+const DEPTH: usize = 20;
+
+/// Checks a definition `{viewOn, pipeline}` of the view `db.name`.
+///
+/// # Errors
+/// GraphContainsCycle, ViewDepthLimitExceeded, and what is wrong with the pipeline.
+pub fn check(db: &str, name: &str, definition: Doc<'_>) -> Result<()> {
+    let pipeline = definition.get("pipeline").and_then(|v| v.as_array()).unwrap_or(Doc::EMPTY);
+    check_pipeline(pipeline)?;
+    let mut on = definition.get("viewOn").and_then(|v| v.as_str()).unwrap_or("").to_owned();
+    let mut chain = format!("{db}.{name}");
+    for _ in 0..DEPTH {
+        if on == name {
+            // The official extension's text has two blanks before the name that closes a longer circle.
+            let gap = if chain.contains("->") { "  " } else { " " };
+            return Err(fail(codes::GRAPH_CONTAINS_CYCLE, format!("View cycle detected: {chain} ->{gap}{db}.{name}")));
+        }
+        chain = format!("{chain} -> {db}.{on}");
+        let Some(next) = catalog::find(db, &on)? else { return Ok(()) };
+        let Some(view) = &next.view else { return Ok(()) };
+        on = Doc::trusted(view).get("viewOn").and_then(|v| v.as_str()).unwrap_or("").to_owned();
+    }
+    Err(fail(codes::VIEW_DEPTH_LIMIT_EXCEEDED, format!("View depth too deep: {DEPTH} views at most")))
+}
+
+/// A view's pipeline must be a list of stages that only read.
+fn check_pipeline(pipeline: Doc<'_>) -> Result<()> {
+    for stage in pipeline.values() {
+        let one = stage.as_doc().filter(|d| d.iter().count() == 1).and_then(|d| d.first());
+        let Some(stage) = one else { return Err(invalid("A pipeline stage specification object must contain exactly one field.")) };
+        if matches!(stage.name(), "$out" | "$merge") {
+            let message = format!(
+                "The aggregation stage {} of the pipeline cannot be used in a lookup pipeline because it writes to disk",
+                stage.name()
+            );
+            return Err(fail(codes::LOCATION51047, message));
+        }
+    }
+    Ok(())
+}
+
+fn invalid(cause: &str) -> Error {
+    fail(codes::LOCATION40324, format!("Invalid pipeline for view caused by :: {cause}"))
+}
