@@ -17,6 +17,7 @@ pub mod hash;
 pub mod key;
 pub mod number;
 pub mod path;
+pub mod project;
 pub mod query;
 pub mod raw;
 pub mod sort;

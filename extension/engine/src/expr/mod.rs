@@ -14,6 +14,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ops::num;
+
 pub use context::{Binding, EvalContext, ParseContext, Variables};
 pub use path::FieldPath;
 
@@ -117,7 +119,8 @@ impl Expr {
 #[must_use]
 pub fn truthy(v: Option<&Value>) -> bool {
     match v {
-        None | Some(Value::Null | Value::Undefined | Value::Bool(false) | Value::Int32(0) | Value::Int64(0)) => {
+        None
+        | Some(Value::Null | Value::Undefined | Value::Bool(false) | Value::Int32(0) | Value::Int64(0)) => {
             false
         }
         Some(Value::Double(x)) => *x != 0.0,

@@ -243,7 +243,9 @@ pub(super) fn reduce(_: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result
 pub(super) fn first_last_n(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
     let ends = matches!(op.name, "$firstN" | "$lastN");
     let family = Family {
-        not_object: (codes::LOCATION5787801, |n, t| format!("specification must be an object; found {n}: {t}")),
+        not_object: (codes::LOCATION5787801, |n, t| {
+            format!("specification must be an object; found {n}: {t}")
+        }),
         unknown: if ends {
             (codes::LOCATION5787901, |n, f| format!("{n} found an unknown argument: {f}"))
         } else {
@@ -252,11 +254,16 @@ pub(super) fn first_last_n(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) ->
     };
     let args = named(op, v, sc, &["input", "n"], &family)?;
     if !given(args.first()) {
-        let text = if ends { format!("{} requires an 'input' field", op.name) } else { "Missing value for 'input'".into() };
+        let text = if ends {
+            format!("{} requires an 'input' field", op.name)
+        } else {
+            "Missing value for 'input'".into()
+        };
         return Err(Error::new(codes::LOCATION5787907, text));
     }
     if !given(args.get(1)) {
-        let text = if ends { format!("{} requires an 'n' field", op.name) } else { "Missing value for 'n'".into() };
+        let text =
+            if ends { format!("{} requires an 'n' field", op.name) } else { "Missing value for 'n'".into() };
         return Err(Error::new(codes::LOCATION5787906, text));
     }
     call(op, args)
@@ -339,7 +346,9 @@ pub(super) fn set_field(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Re
 /// `$trim`, `$ltrim`, `$rtrim`: `[input, chars]`.
 pub(super) fn trim(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
     let family = Family {
-        not_object: (codes::LOCATION50696, |n, t| format!("{n} only supports an object as an argument, found {t}")),
+        not_object: (codes::LOCATION50696, |n, t| {
+            format!("{n} only supports an object as an argument, found {t}")
+        }),
         unknown: (codes::LOCATION50694, |n, f| format!("{n} found an unknown argument: {f}")),
     };
     let args = named(op, v, sc, &["input", "chars"], &family)?;
@@ -347,17 +356,15 @@ pub(super) fn trim(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<
         bail!(codes::LOCATION50695, "{} requires an 'input' field", op.name);
     }
     // Whether `chars` was given decides between it and white space, also when it is missing at run time.
-    if given(args.get(1)) {
-        call(op, args)
-    } else {
-        call(op, args.into_iter().take(1).collect())
-    }
+    if given(args.get(1)) { call(op, args) } else { call(op, args.into_iter().take(1).collect()) }
 }
 
 /// `$replaceOne`, `$replaceAll`: `[input, find, replacement]`.
 pub(super) fn replace(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
     let family = Family {
-        not_object: (codes::LOCATION51751, |n, t| format!("{n} requires an object as an argument, found: {t}")),
+        not_object: (codes::LOCATION51751, |n, t| {
+            format!("{n} requires an object as an argument, found: {t}")
+        }),
         unknown: (codes::LOCATION51750, |n, f| format!("{n} found an unknown argument: {f}")),
     };
     let args = named(op, v, sc, &["input", "find", "replacement"], &family)?;

@@ -130,10 +130,7 @@ pub(crate) fn check_name(name: &str, user: bool) -> Result<()> {
         bail!(codes::FAILED_TO_PARSE, "'{name}' starts with an invalid character for a {kind} name");
     }
     if let Some(bad) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || *c == '_' || !c.is_ascii())) {
-        bail!(
-            codes::FAILED_TO_PARSE,
-            "'{name}' contains an invalid character for a variable name: '{bad}'"
-        );
+        bail!(codes::FAILED_TO_PARSE, "'{name}' contains an invalid character for a variable name: '{bad}'");
     }
     Ok(())
 }
@@ -168,10 +165,17 @@ fn document(d: Doc<'_>, sc: &Scope<'_>) -> Result<Expr> {
             );
         }
         if name.contains('.') {
-            bail!(codes::LOCATION16410, "FieldPath field names may not contain '.'. Consider using $getField or $setField.");
+            bail!(
+                codes::LOCATION16410,
+                "FieldPath field names may not contain '.'. Consider using $getField or $setField."
+            );
         }
         if fields.iter().any(|(n, _)| n == name) {
-            bail!(codes::LOCATION16006, "duplicate field name specified in object literal: {}", super::render::doc(d));
+            bail!(
+                codes::LOCATION16006,
+                "duplicate field name specified in object literal: {}",
+                super::render::doc(d)
+            );
         }
         fields.push((name.to_owned(), expression(e.val, sc)?));
     }
@@ -182,9 +186,7 @@ fn operator(name: &str, arg: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
     if matches!(name, "$function" | "$accumulator") {
         bail!(codes::COMMAND_NOT_SUPPORTED, "Operator {name} not implemented yet");
     }
-    let Some(op) = table::find(name) else {
-        bail!(codes::LOCATION31325, "Unknown expression {name}")
-    };
+    let Some(op) = table::find(name) else { bail!(codes::LOCATION31325, "Unknown expression {name}") };
     match op.shape {
         Shape::Own(parse) => parse(op, arg, sc),
         Shape::One | Shape::Fixed(_) | Shape::Range(..) | Shape::Any => {

@@ -26,7 +26,9 @@ pub(crate) fn val(v: Val<'_>) -> String {
         View::DateTime(ms) => format!("{{ \"$date\" : \"{}\" }}", super::ops::date::iso(ms)),
         View::Timestamp { t, i } => format!("{{ \"$timestamp\" : {{ \"t\" : {t}, \"i\" : {i} }} }}"),
         View::Regex { pattern, options } => {
-            format!("{{ \"$regularExpression\" : {{ \"pattern\" : \"{pattern}\", \"options\" : \"{options}\" }} }}")
+            format!(
+                "{{ \"$regularExpression\" : {{ \"pattern\" : \"{pattern}\", \"options\" : \"{options}\" }} }}"
+            )
         }
         View::MinKey => "{ \"$minKey\" : 1 }".into(),
         View::MaxKey => "{ \"$maxKey\" : 1 }".into(),

@@ -12,7 +12,9 @@ fn call(op: &str, args: &[Value]) -> crate::Result<Option<Value>> {
     let mut spec = DocWriter::new();
     spec.put(op, &Value::Array(list.finish()));
     let cx = ParseContext::default();
-    Value::Document(spec.finish()).with_val(|v| Expr::parse(v, &cx)).and_then(|e| e.eval(&EvalContext::new(Doc::EMPTY)))
+    Value::Document(spec.finish())
+        .with_val(|v| Expr::parse(v, &cx))
+        .and_then(|e| e.eval(&EvalContext::new(Doc::EMPTY)))
 }
 
 #[test]

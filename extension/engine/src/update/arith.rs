@@ -2,6 +2,7 @@
 
 use super::text;
 use crate::error::Result;
+use crate::expr::num::{self, Num};
 use crate::raw::{Doc, Val, View, ty};
 use crate::value::Value;
 use crate::{bail, codes};
@@ -97,11 +98,12 @@ pub fn apply(kind: Kind, old: Val<'_>, v: Val<'_>, path: &str, doc: Doc<'_>) -> 
             ),
         };
     }
-    if old.ty == ty::DECIMAL128 || v.ty == ty::DECIMAL128 {
-        bail!(codes::COMMAND_NOT_SUPPORTED, "{} with a decimal is not supported yet", kind.name());
-    }
-    let (a, b) = (crate::number::to_f64(old), crate::number::to_f64(v));
-    Ok(Value::Double(if kind == Kind::Add { a + b } else { a * b }))
+    Ok(match (Num::of(&Value::from(old)), Num::of(&Value::from(v))) {
+        (Some(a), Some(b)) if kind == Kind::Add => num::add(a, b).value(),
+        (Some(a), Some(b)) => num::mul(a, b).value(),
+        // Both were checked to be numbers.
+        _ => Value::from(old),
+    })
 }
 
 fn whole(v: Val<'_>) -> Option<i64> {

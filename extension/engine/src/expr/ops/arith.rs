@@ -91,7 +91,11 @@ pub(in crate::expr) fn multiply(_: &'static str, args: &[Computed]) -> Result<Co
             Some(v) if !nullish(a) => match Num::of(v) {
                 Some(n) => total = num::mul(total, n),
                 None => {
-                    bail!(codes::TYPE_MISMATCH, "$multiply only supports numeric types, not {}", v.type_name())
+                    bail!(
+                        codes::TYPE_MISMATCH,
+                        "$multiply only supports numeric types, not {}",
+                        v.type_name()
+                    )
                 }
             },
             _ => has_null = true,
@@ -253,9 +257,7 @@ fn round_to(name: &'static str, args: &[Computed], rounding: Rounding) -> Result
         Num::Double(x) if place == 0 => {
             Num::Double(if rounding == Rounding::Down { x.trunc() } else { x.round_ties_even() })
         }
-        Num::Double(x) => {
-            Num::Double(dec128::to_f64(&round_decimal(exact_double(x), place, rounding)))
-        }
+        Num::Double(x) => Num::Double(dec128::to_f64(&round_decimal(exact_double(x), place, rounding))),
         Num::Decimal(d) => Num::Decimal(round_decimal(d, place, rounding)),
         n if place >= 0 => n,
         n => {

@@ -161,9 +161,8 @@ pub(in crate::expr) fn contains(_: &'static str, args: &[Computed]) -> Result<Co
             render::type_of(arg(args, 1))
         )
     };
-    let found = arg(args, 0).is_some_and(|v| {
-        v.with_val(|v| a.values().any(|x| crate::compare::values(x, v) == Ordering::Equal))
-    });
+    let found = arg(args, 0)
+        .is_some_and(|v| v.with_val(|v| a.values().any(|x| crate::compare::values(x, v) == Ordering::Equal)));
     Ok(Some(Value::Bool(found)))
 }
 

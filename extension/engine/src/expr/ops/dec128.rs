@@ -104,7 +104,8 @@ pub(crate) fn from_f64(x: f64) -> D {
     }
     let text = format!("{:.14e}", x.abs());
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let coefficient = digits.bytes().filter(u8::is_ascii_digit).fold(0u128, |n, c| n * 10 + u128::from(c - b'0'));
+    let coefficient =
+        digits.bytes().filter(u8::is_ascii_digit).fold(0u128, |n, c| n * 10 + u128::from(c - b'0'));
     from_parts(x < 0.0, coefficient, exponent.parse::<i32>().unwrap_or(0) - 14)
 }
 

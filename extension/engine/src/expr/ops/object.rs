@@ -95,11 +95,8 @@ pub(in crate::expr) fn array_to_object(_: &'static str, args: &[Computed]) -> Re
             );
         }
         if *pairs.get_or_insert(is_pair) != is_pair {
-            let (code, was) = if is_pair {
-                (codes::LOCATION40391, "Object")
-            } else {
-                (codes::LOCATION40396, "Array")
-            };
+            let (code, was) =
+                if is_pair { (codes::LOCATION40391, "Object") } else { (codes::LOCATION40396, "Array") };
             bail!(
                 code,
                 "$arrayToObject requires a consistent input format. Elements must all be arrays or all be objects. {was} was detected, now found: {}",

@@ -81,7 +81,11 @@ pub(in crate::expr) fn difference(name: &'static str, args: &[Computed]) -> Resu
     let (_, b) = two(name, args, [codes::LOCATION17048, codes::LOCATION17049])?;
     let mut out: Vec<Value> = Vec::new();
     let mut seen: Vec<Value> = Vec::new();
-    for v in arg(args, 0).and_then(Value::as_array).into_iter().flat_map(|a| a.values().map(Value::from).collect::<Vec<_>>()) {
+    for v in arg(args, 0)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flat_map(|a| a.values().map(Value::from).collect::<Vec<_>>())
+    {
         if let Err(at) = seen.binary_search_by(|x| compare::values(x, &v)) {
             seen.insert(at, v.clone());
             if !has(&b, &v) {

@@ -177,9 +177,10 @@ pub(in crate::expr) fn index_of_bytes(name: &'static str, args: &[Computed]) -> 
         return null();
     };
     let end = end.unwrap_or(s.len()).min(s.len());
-    let at = s.as_bytes().get(start..end).and_then(|hay| {
-        memchr::memmem::find(hay, part.as_bytes()).map(|i| i + start)
-    });
+    let at = s
+        .as_bytes()
+        .get(start..end)
+        .and_then(|hay| memchr::memmem::find(hay, part.as_bytes()).map(|i| i + start));
     found(at)
 }
 
