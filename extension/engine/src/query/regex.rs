@@ -87,14 +87,14 @@ impl Regex {
         })
     }
 
-    /// Does the value match: a string or symbol in which the pattern is found, or the same regular expression?
+    /// Does the value match: a string in which the pattern is found, or the same regular expression?
     ///
     /// # Errors
     /// As [`Regex::matches_text`].
     pub fn matches(&self, v: Option<Val<'_>>) -> Result<bool> {
         let Some(v) = v else { return Ok(false) };
         match v.view() {
-            View::String(s) | View::Symbol(s) => self.matches_text(s.as_bytes()),
+            View::String(s) => self.matches_text(s.as_bytes()),
             View::Regex { pattern, options } => Ok(pattern == &*self.pattern && options == &*self.options),
             _ => Ok(false),
         }
