@@ -584,6 +584,7 @@ codes! {
     REAUTHENTICATION_REQUIRED "M00F9" 391 "ReauthenticationRequired"
     CANNOT_INDEX_PARALLEL_ARRAYS "M00FA" 171 "CannotIndexParallelArrays"
     LOCATION16746 "M00FB" 16746 "Location16746"
+    QUERY_PLAN_KILLED "M00FC" 175 "QueryPlanKilled"
 }
 
 #[cfg(test)]

@@ -355,6 +355,27 @@ CREATE OPERATOR CLASS documentdb_api_internal.bson_key_ops DEFAULT FOR TYPE docu
 
 -- === 10. Reads ===
 
+CREATE FUNCTION documentdb_api.find_cursor_first_page(database text, commandSpec documentdb_core.bson, cursorId int8 DEFAULT 0,
+    OUT cursorPage documentdb_core.bson, OUT continuation documentdb_core.bson, OUT persistConnection bool, OUT cursorId int8)
+    RETURNS record LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_find_cursor_first_page';
+CREATE FUNCTION documentdb_api.list_collections_cursor_first_page(database text, commandSpec documentdb_core.bson, cursorId int8 DEFAULT 0,
+    OUT cursorPage documentdb_core.bson, OUT continuation documentdb_core.bson, OUT persistConnection bool, OUT cursorId int8)
+    RETURNS record LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_list_collections_cursor_first_page';
+CREATE FUNCTION documentdb_api.list_indexes_cursor_first_page(database text, commandSpec documentdb_core.bson, cursorId int8 DEFAULT 0,
+    OUT cursorPage documentdb_core.bson, OUT continuation documentdb_core.bson, OUT persistConnection bool, OUT cursorId int8)
+    RETURNS record LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_list_indexes_cursor_first_page';
+CREATE FUNCTION documentdb_api.cursor_get_more(database text, getMoreSpec documentdb_core.bson, continuationSpec documentdb_core.bson,
+    OUT cursorPage documentdb_core.bson, OUT continuation documentdb_core.bson)
+    RETURNS record LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_cursor_get_more';
+CREATE FUNCTION documentdb_api_internal.delete_cursors(cursorids int8[]) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'delete_cursors';
+CREATE FUNCTION documentdb_api_internal.cursor_directory_cleanup(expiry_time_seconds int8 DEFAULT NULL) RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cursor_directory_cleanup';
+CREATE FUNCTION documentdb_api.count_query(database text, countSpec documentdb_core.bson, OUT document documentdb_core.bson)
+    RETURNS documentdb_core.bson LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_count_query';
+CREATE FUNCTION documentdb_api.distinct_query(database text, distinctSpec documentdb_core.bson, OUT document documentdb_core.bson)
+    RETURNS documentdb_core.bson LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_distinct_query';
+
 
 -- === 11. Administration ===
 

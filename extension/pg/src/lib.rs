@@ -5,6 +5,9 @@
 //! | `admin` | users, sizes, running operations | `spi`, `sys`, `error` |
 //! | `write` | insert, update, delete, findAndModify | everything below |
 //! | `ddl` | collections, views, databases | everything below |
+//! | `read` | find, aggregate, cursors, count, distinct, lists | everything below |
+//! | `access` | choosing a way to the documents, walking it | `am`, `storage` and below |
+//! | `am` | the index access method `bson_btree` | `sys`, `error` |
 //! | `storage` | rows of data tables, without parser, planner and executor | `catalog` and below |
 //! | `catalog` | which collection is which table; name rules | `spi` and below |
 //! | `types` | bson, bsonsequence, bsonquery: input, output, order | `sys`, `error` |
@@ -25,6 +28,7 @@ mod ddl;
 mod error;
 mod guard;
 mod guc;
+mod read;
 mod spec;
 mod spi;
 mod storage;

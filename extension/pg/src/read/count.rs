@@ -1,0 +1,71 @@
+//! `count_query`.
+
+use engine::{Doc, DocWriter, Error, Value, Val, codes};
+
+use super::spec::{Find, limit, non_empty, unknown};
+use super::walk::{Opened, Parsed};
+use crate::access::Position;
+use crate::catalog;
+use crate::error::Result;
+use crate::spec::{document, integer, is_common, max_time_ms, string};
+use crate::sys::varlena;
+use crate::xact::limit_time;
+
+/// Reads the command as the find whose documents it counts.
+fn parse(command: Doc<'_>) -> Result<Find<'_>> {
+    let mut f = Find::EMPTY;
+    for e in command {
+        let v = e.val;
+        match e.name() {
+            "count" => f.collection = string("count", v)?,
+            "query" => f.filter = document("query", v)?,
+            "limit" => f.limit = limit(v)?.checked_abs().unwrap_or(i64::MAX),
+            "skip" => f.skip = skip(v)?,
+            "hint" => f.hint = Some(v),
+            "collation" => f.collation = v.as_doc(),
+            "maxTimeMS" => limit_time(max_time_ms("count", v)?),
+            "fields" => {}
+            name if is_common(name) => {}
+            name => return Err(unknown(name)),
+        }
+    }
+    non_empty(f.collection)?;
+    Ok(f)
+}
+
+fn skip(v: Val<'_>) -> Result<i64> {
+    match integer(v) {
+        Some(n) if n < 0 => {
+            let text = format!("BSON field 'skip' value must be >=0, actual value '{n}'");
+            Err(Error::new(codes::LOCATION51024, text).into())
+        }
+        _ => super::spec::skip(v),
+    }
+}
+
+pgfn! {
+    /// `count_query(database, countSpec)`
+    fn command_count_query(call) {
+        let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
+        let f = parse(command)?;
+        let n = count(db, &f)?;
+        let n = i32::try_from(n).map_or(Value::Int64(n), Value::Int32);
+        let mut w = DocWriter::new();
+        w.put("n", &n).put("ok", &Value::Double(1.0));
+        Ok(varlena(&w.finish()))
+    }
+}
+
+fn count(db: &str, f: &Find<'_>) -> Result<i64> {
+    let parsed = Parsed::new(f)?;
+    let Some(c) = catalog::find(db, f.collection)? else { return Ok(0) };
+    c.require_table()?;
+    let opened = Opened::new(c, f, &parsed)?;
+    let mut walk = opened.walk(&parsed, &Position::Start, None)?;
+    let most = if f.limit > 0 { f.limit.saturating_add(f.skip) } else { i64::MAX };
+    let mut n = 0;
+    while n < most && walk.next()?.is_some() {
+        n += 1;
+    }
+    Ok((n - f.skip).max(0))
+}

@@ -1,0 +1,65 @@
+//! `distinct_query`.
+
+use engine::distinct::Distinct;
+use engine::{Doc, DocWriter, Error, Value, codes};
+
+use super::spec::{Find, non_empty, required, unknown};
+use super::walk::{Opened, Parsed, query};
+use crate::access::Position;
+use crate::catalog;
+use crate::error::Result;
+use crate::spec::{document, is_common, max_time_ms, string};
+use crate::sys::varlena;
+use crate::xact::limit_time;
+
+/// Longest BSON document.
+const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
+
+pgfn! {
+    /// `distinct_query(database, distinctSpec)`
+    fn command_distinct_query(call) {
+        let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
+        Ok(varlena(&distinct(db, command)?))
+    }
+}
+
+fn distinct(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
+    let (mut collection, mut key, mut filter, mut collation) = (None, "", Doc::EMPTY, None);
+    for e in command {
+        let v = e.val;
+        match e.name() {
+            "distinct" => collection = Some(non_empty(string("distinct", v)?)?),
+            "key" => key = string("key", v)?,
+            "query" if v.is_nullish() => {}
+            "query" => filter = document("query", v)?,
+            "collation" => collation = v.as_doc(),
+            "maxTimeMS" => limit_time(max_time_ms("distinct", v)?),
+            name if is_common(name) => {}
+            name => return Err(unknown(name)),
+        }
+    }
+    let collection = collection.ok_or_else(|| required("distinct"))?;
+    if key.is_empty() {
+        return Err(Error::new(codes::BAD_VALUE, "distinct key can't be empty.").into());
+    }
+    if key.contains('\0') {
+        return Err(Error::new(codes::LOCATION31032, "Distinct key cannot have embedded nulls").into());
+    }
+    let mut values = Distinct::new(key);
+    let parsed = Parsed { query: query(filter, None, collation)?, sort: engine::sort::SortSpec::parse(Doc::EMPTY)? };
+    if let Some(c) = catalog::find(db, collection)? {
+        c.require_table()?;
+        let opened = Opened::new(c, &Find::EMPTY, &parsed)?;
+        let mut walk = opened.walk(&parsed, &Position::Start, None)?;
+        while let Some(document) = walk.next()? {
+            values.add(Doc::trusted(document));
+        }
+    }
+    let values = values.finish();
+    if values.len() > MAX_DOCUMENT {
+        return Err(Error::new(codes::BSON_OBJECT_TOO_LARGE, "distinct too big, 16mb cap").into());
+    }
+    let mut w = DocWriter::with_capacity(values.len() + 32);
+    w.put_array("values", Doc::trusted(&values)).put("ok", &Value::Double(1.0));
+    Ok(w.finish())
+}

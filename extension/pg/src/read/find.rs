@@ -1,0 +1,158 @@
+//! `find_cursor_first_page`.
+
+use engine::raw::ty;
+use engine::{Doc, Val};
+use pgrx::pg_sys::Datum;
+
+use super::cursor::{self, Continuation, Keeping, Kind, Next, Stream};
+use super::held;
+use super::page::Page;
+use super::spec::{Find, default_batch};
+use super::walk::{Opened, Parsed, Walk};
+use crate::access::Position;
+use crate::catalog::{self, Collection};
+use crate::error::Result;
+use crate::storage::{Access, Key, Scan, Table};
+use crate::sys::varlena;
+
+/// The four OUT columns of a first page.
+pub struct First {
+    /// The reply.
+    pub page: Datum,
+    /// For the next call; `None` when the cursor is finished.
+    pub continuation: Option<Vec<u8>>,
+    /// The rest is held by this backend.
+    pub persist: bool,
+    /// Cursor id, 0 when finished.
+    pub id: i64,
+}
+
+impl First {
+    /// A result that is complete in its first page.
+    pub fn complete(page: Page, persist: bool) -> First {
+        First { page: page.finish(0), continuation: None, persist, id: 0 }
+    }
+
+    /// As SQL wants it.
+    pub fn record(self, call: crate::sys::Call<'_>) -> Result<Datum> {
+        let continuation = self.continuation.map(|c| varlena(&c));
+        call.record(&[Some(self.page), continuation, Some(Datum::from(self.persist)), Some(Datum::from(self.id))])
+    }
+}
+
+pgfn! {
+    /// `find_cursor_first_page(database, commandSpec, cursorId)`
+    fn command_find_cursor_first_page(call) {
+        let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
+        let given = if call.count() > 2 { call.i64(2)? } else { 0 };
+        let f = Find::parse(command)?;
+        first_page(db, command, &f, given)?.record(call)
+    }
+}
+
+fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<First> {
+    let collection = catalog::find(db, f.collection)?;
+    let batch = f.batch.unwrap_or_else(default_batch);
+    let mut page = Page::new(&[db, ".", f.collection], "firstBatch", batch);
+    if let (Some(c), Some(id)) = (&collection, point(f))
+        && c.view.is_none()
+        && batch > 0
+    {
+        by_id(c, id, &mut page)?;
+        return Ok(First::complete(page, false));
+    }
+    let parsed = Parsed::new(f)?;
+    // The official extension's kinds: what it streams, and what it computes as a whole.
+    let streams = f.sort.is_empty() && f.skip == 0 && f.limit <= 1;
+    let keeping = cursor::keeping();
+    let persist = keeping == Keeping::Backend && !f.single && !streams;
+    if persist {
+        held::close();
+    }
+    let persist = persist && !held::in_transaction();
+    let Some(collection) = collection else { return Ok(First::complete(page, persist)) };
+    if collection.view.is_some() {
+        return Err(engine::Error::new(engine::codes::COMMAND_NOT_SUPPORTED, "find on a view is not supported yet").into());
+    }
+    let opened = Opened::new(collection, f, &parsed)?;
+    if batch == 0 && !f.single && keeping == Keeping::File {
+        let id = cursor::new_id(given)?;
+        let left = (f.limit > 0).then_some(f.limit);
+        let stream = Stream { collection: opened.collection.id, way: opened.way(), position: Position::Start, left };
+        let continuation = Continuation { id, command, kind: Kind::Find, next: Next::Stream(stream) }.encode();
+        return Ok(First { page: page.finish(id), continuation: Some(continuation), persist, id });
+    }
+    let bound = (f.limit > 0).then(|| f.limit.saturating_add(f.skip));
+    let mut walk = opened.walk(&parsed, &Position::Start, bound)?;
+    for _ in 0..f.skip {
+        if walk.next()?.is_none() {
+            break;
+        }
+    }
+    let mut left = (f.limit > 0).then_some(f.limit);
+    let more = fill(&mut page, &mut walk, &mut left)?;
+    let open = more.is_some() || (batch == 0 && !f.single);
+    if f.single || !open {
+        return Ok(First::complete(page, persist));
+    }
+    let id = cursor::new_id(given)?;
+    let streamed = walk.position().filter(|_| keeping == Keeping::File || streams);
+    let next = match (streamed, more) {
+        (Some(position), _) => {
+            let position = if more_is_start(batch) { Position::Start } else { position };
+            Some(Next::Stream(Stream { collection: opened.collection.id, way: opened.way(), position, left }))
+        }
+        (None, more) => cursor::keep(id, keeping, |file| {
+            if let Some(document) = more {
+                file.put(&document)?;
+                left = left.map(|n| n - 1);
+            }
+            while left != Some(0)
+                && let Some(document) = walk.next()?
+            {
+                file.put(document)?;
+                left = left.map(|n| n - 1);
+            }
+            Ok(())
+        })?,
+    };
+    let Some(next) = next else { return Ok(First::complete(page, persist)) };
+    let continuation = Continuation { id, command, kind: Kind::Find, next }.encode();
+    Ok(First { page: page.finish(id), continuation: Some(continuation), persist, id })
+}
+
+fn more_is_start(batch: usize) -> bool {
+    batch == 0
+}
+
+/// Fills a page. The result is the first document that did not go on it, `None` when there is none; `left` counts down
+/// the documents that may still be given.
+pub fn fill(page: &mut Page, walk: &mut Walk<'_>, left: &mut Option<i64>) -> Result<Option<Vec<u8>>> {
+    while *left != Some(0) {
+        let Some(document) = walk.next()? else { return Ok(None) };
+        if !page.push(document) {
+            return Ok(Some(document.to_vec()));
+        }
+        *left = left.map(|n| n - 1);
+    }
+    Ok(None)
+}
+
+/// The `_id` of a find that asks for one document by it and for nothing else.
+fn point<'a>(f: &Find<'a>) -> Option<Val<'a>> {
+    let mut it = f.filter.iter();
+    let (first, second) = (it.next()?, it.next());
+    let scalar = !matches!(first.val.ty, ty::DOCUMENT | ty::ARRAY | ty::REGEX | ty::UNDEFINED | ty::DB_POINTER);
+    let plain = f.sort.is_empty() && f.projection.is_empty() && f.hint.is_none() && f.collation.is_none() && f.skip == 0;
+    (second.is_none() && first.name_bytes() == b"_id" && scalar && plain).then_some(first.val)
+}
+
+/// The one document of this `_id`, straight from the primary key.
+fn by_id(c: &Collection, id: Val<'_>, page: &mut Page) -> Result<()> {
+    let table = Table::open(c, Access::Read)?;
+    let mut scan = Scan::primary_key(&table, &[Key::equal(id)], true)?;
+    if let Some(row) = scan.next() {
+        page.push(row.document);
+    }
+    Ok(())
+}

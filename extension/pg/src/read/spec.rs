@@ -1,0 +1,178 @@
+//! Reading the commands of this folder: their fields, in one pass.
+
+use engine::raw::View;
+use engine::{Doc, Error, Val, codes};
+
+use crate::error::Result;
+use crate::spec::{bool, document, integer, is_common, max_time_ms, string, wrong_type};
+use crate::{guc, xact};
+
+/// The `find` command.
+#[derive(Clone, Copy)]
+pub struct Find<'a> {
+    /// Collection.
+    pub collection: &'a str,
+    /// Filter.
+    pub filter: Doc<'a>,
+    /// Sort; empty for none.
+    pub sort: Doc<'a>,
+    /// Projection; empty for none.
+    pub projection: Doc<'a>,
+    /// Documents to leave out.
+    pub skip: i64,
+    /// Most documents; 0 for all.
+    pub limit: i64,
+    /// Documents of the first page, if given.
+    pub batch: Option<usize>,
+    /// No cursor is to be opened.
+    pub single: bool,
+    /// Hint.
+    pub hint: Option<Val<'a>>,
+    /// Variables.
+    pub variables: Option<Doc<'a>>,
+    /// Collation.
+    pub collation: Option<Doc<'a>>,
+}
+
+impl<'a> Find<'a> {
+    /// Everything, of no collection.
+    pub const EMPTY: Find<'static> = Find {
+        collection: "",
+        filter: Doc::EMPTY,
+        sort: Doc::EMPTY,
+        projection: Doc::EMPTY,
+        skip: 0,
+        limit: 0,
+        batch: None,
+        single: false,
+        hint: None,
+        variables: None,
+        collation: None,
+    };
+
+    /// Reads the command.
+    ///
+    /// # Errors
+    /// MongoDB's for missing, unknown and badly typed fields.
+    pub fn parse(command: Doc<'a>) -> Result<Find<'a>> {
+        let mut f = Find::EMPTY;
+        let mut named = false;
+        for e in command {
+            let v = e.val;
+            match e.name() {
+                "find" => {
+                    named = true;
+                    f.collection = non_empty(string("find", v)?)?;
+                }
+                "filter" => f.filter = document("filter", v)?,
+                "sort" => f.sort = document("sort", v)?,
+                "projection" => f.projection = document("projection", v)?,
+                "skip" => f.skip = skip(v)?,
+                "limit" => f.limit = limit(v)?,
+                "batchSize" => f.batch = Some(batch_size("batchSize", v)?),
+                "ntoreturn" => f.batch = Some(batch_size("ntoreturn", v)?),
+                "singleBatch" => f.single = bool("singleBatch", v)?,
+                "hint" => f.hint = Some(v),
+                "let" => f.variables = Some(document("let", v)?),
+                "collation" => f.collation = v.as_doc(),
+                "maxTimeMS" => xact::limit_time(max_time_ms("find", v)?),
+                name @ ("returnKey" | "showRecordId") => {
+                    if v.as_bool().unwrap_or(false) {
+                        return Err(refuse(format!("key {name} is not supported yet")));
+                    }
+                }
+                // The planner chooses by itself; the answer is the same.
+                "min" | "max" if v.as_doc().is_some_and(Doc::is_empty) => {}
+                name @ ("min" | "max") => return Err(refuse(format!("key {name} is not supported yet"))),
+                name if is_common(name) => {}
+                name => return Err(unknown(name)),
+            }
+        }
+        if !named {
+            return Err(required("find"));
+        }
+        if f.limit < 0 {
+            // Old drivers' way to ask for one batch; the batch size decides here, as it does officially.
+            f.limit = f.limit.checked_neg().unwrap_or(i64::MAX);
+        }
+        Ok(f)
+    }
+}
+
+/// Documents of a first page when the command does not say.
+pub fn default_batch() -> usize {
+    usize::try_from(guc::number(c"documentdb.defaultCursorFirstPageBatchSize")).unwrap_or(101)
+}
+
+fn refuse(message: String) -> crate::error::Error {
+    Error::new(codes::COMMAND_NOT_SUPPORTED, message).into()
+}
+
+/// A field nobody knows.
+pub fn unknown(name: &str) -> crate::error::Error {
+    Error::new(codes::BAD_VALUE, format!("{name} is an unknown field")).into()
+}
+
+/// A field that must be there.
+pub fn required(name: &str) -> crate::error::Error {
+    Error::new(codes::FAILED_TO_PARSE, format!("Required element \"{name}\" missing.")).into()
+}
+
+/// A collection's name.
+pub fn non_empty(name: &str) -> Result<&str> {
+    if name.is_empty() {
+        return Err(Error::new(codes::INVALID_NAMESPACE, "Collection name can't be empty.").into());
+    }
+    Ok(name)
+}
+
+/// `batchSize`.
+pub fn batch_size(path: &str, v: Val<'_>) -> Result<usize> {
+    let Some(n) = integer(v) else { return Err(wrong_type(path, v, "number")) };
+    usize::try_from(n).map_err(|_| {
+        let text = format!("BatchSize value must be non-negative, but received: {n}");
+        Error::new(codes::BAD_VALUE, text).into()
+    })
+}
+
+/// `limit`; negative ones are returned as they are.
+pub fn limit(v: Val<'_>) -> Result<i64> {
+    if !v.is_number() {
+        return Err(Error::new(codes::LOCATION15957, "the limit must be specified as a number").into());
+    }
+    whole(v).ok_or_else(|| {
+        let text = format!("invalid argument to $limit stage: Cannot represent as a 64-bit integer: $limit: {}", float(v));
+        Error::new(codes::LOCATION5107201, text).into()
+    })
+}
+
+/// `skip`.
+pub fn skip(v: Val<'_>) -> Result<i64> {
+    if !v.is_number() {
+        return Err(Error::new(codes::LOCATION15972, "Argument to $skip must be a number").into());
+    }
+    let wrong = |text| crate::error::Error::from(Error::new(codes::LOCATION5107200, text));
+    match whole(v) {
+        None => {
+            let text = "invalid argument to $skip stage: Cannot represent as a 64-bit integer $skip:";
+            Err(wrong(format!("{text} {}", float(v))))
+        }
+        Some(n) if n < 0 => {
+            Err(wrong(format!("invalid argument to $skip stage: Expected a non-negative number in $skip: {n}")))
+        }
+        Some(n) => Ok(n),
+    }
+}
+
+fn whole(v: Val<'_>) -> Option<i64> {
+    engine::number::exact_i64(v)
+}
+
+/// As C prints a double.
+fn float(v: Val<'_>) -> String {
+    match v.view() {
+        View::Double(d) if d.is_nan() => "NaN".to_owned(),
+        View::Double(d) => format!("{d:.6}"),
+        _ => engine::display::value(v),
+    }
+}
