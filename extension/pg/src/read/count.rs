@@ -2,7 +2,7 @@
 
 use engine::{Doc, DocWriter, Error, Value, Val, codes};
 
-use super::spec::{Find, limit, non_empty, unknown};
+use super::spec::{Find, collation, limit, non_empty, unknown};
 use super::walk::{Opened, Parsed};
 use crate::access::Position;
 use crate::catalog;
@@ -22,7 +22,7 @@ fn parse(command: Doc<'_>) -> Result<Find<'_>> {
             "limit" => f.limit = limit(v)?.checked_abs().unwrap_or(i64::MAX),
             "skip" => f.skip = skip(v)?,
             "hint" => f.hint = Some(v),
-            "collation" => f.collation = v.as_doc(),
+            "collation" => collation(v)?,
             "maxTimeMS" => limit_time(max_time_ms("count", v)?),
             "fields" => {}
             name if is_common(name) => {}

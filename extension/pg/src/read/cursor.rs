@@ -125,10 +125,12 @@ pub fn decode(d: Doc<'_>) -> Result<Continuation<'_>> {
     })
 }
 
-/// How results that the official extension does not stream are kept.
+/// How results go on that the official extension does not stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeping {
-    /// Ours: in a file, or not at all when the way gives the order.
+    /// Ours: by walking on where the way gives the order, else in a file.
+    Stream,
+    /// Always in a file (`documentdb.useFileBasedPersistedCursors`).
     File,
     /// The official default: in this backend.
     Backend,
@@ -136,8 +138,13 @@ pub enum Keeping {
 
 /// The way the session's settings ask for.
 pub fn keeping() -> Keeping {
-    let files = guc::flag(c"documentdb.useFileBasedPersistedCursors");
-    if guc::flag(c"ermine.official_cursors") && !files { Keeping::Backend } else { Keeping::File }
+    if guc::flag(c"documentdb.useFileBasedPersistedCursors") {
+        Keeping::File
+    } else if guc::flag(c"ermine.official_cursors") {
+        Keeping::Backend
+    } else {
+        Keeping::Stream
+    }
 }
 
 /// The id of a new cursor: the caller's, or a random positive one of 53 bits.
@@ -155,7 +162,7 @@ pub fn keep(id: i64, keeping: Keeping, rest: impl FnOnce(&mut spool::Writer) -> 
     rest(&mut file)?;
     let name = file.finish()?;
     Ok(Some(match keeping {
-        Keeping::File => Next::File { name, offset: 0 },
+        Keeping::Stream | Keeping::File => Next::File { name, offset: 0 },
         Keeping::Backend => {
             held::hold(id, name);
             Next::Held

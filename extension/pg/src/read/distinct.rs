@@ -3,7 +3,7 @@
 use engine::distinct::Distinct;
 use engine::{Doc, DocWriter, Error, Value, codes};
 
-use super::spec::{Find, non_empty, required, unknown};
+use super::spec::{Find, collation, non_empty, required, unknown};
 use super::walk::{Opened, Parsed, query};
 use crate::access::Position;
 use crate::catalog;
@@ -24,7 +24,7 @@ pgfn! {
 }
 
 fn distinct(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
-    let (mut collection, mut key, mut filter, mut collation) = (None, "", Doc::EMPTY, None);
+    let (mut collection, mut key, mut filter) = (None, "", Doc::EMPTY);
     for e in command {
         let v = e.val;
         match e.name() {
@@ -32,7 +32,7 @@ fn distinct(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
             "key" => key = string("key", v)?,
             "query" if v.is_nullish() => {}
             "query" => filter = document("query", v)?,
-            "collation" => collation = v.as_doc(),
+            "collation" => collation(v)?,
             "maxTimeMS" => limit_time(max_time_ms("distinct", v)?),
             name if is_common(name) => {}
             name => return Err(unknown(name)),
@@ -46,7 +46,7 @@ fn distinct(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
         return Err(Error::new(codes::LOCATION31032, "Distinct key cannot have embedded nulls").into());
     }
     let mut values = Distinct::new(key);
-    let parsed = Parsed { query: query(filter, None, collation)?, sort: engine::sort::SortSpec::parse(Doc::EMPTY)? };
+    let parsed = Parsed::of_query(query(filter)?)?;
     if let Some(c) = catalog::find(db, collection)? {
         c.require_table()?;
         let opened = Opened::new(c, &Find::EMPTY, &parsed)?;

@@ -5,7 +5,7 @@ use engine::{Doc, Val};
 use pgrx::pg_sys::Datum;
 
 use super::cursor::{self, Continuation, Keeping, Kind, Next, Stream};
-use super::held;
+use super::{held, spool};
 use super::page::Page;
 use super::spec::{Find, default_batch};
 use super::walk::{Opened, Parsed, Walk};
@@ -75,7 +75,7 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
         return Err(engine::Error::new(engine::codes::COMMAND_NOT_SUPPORTED, "find on a view is not supported yet").into());
     }
     let opened = Opened::new(collection, f, &parsed)?;
-    if batch == 0 && !f.single && keeping == Keeping::File {
+    if batch == 0 && !f.single && keeping == Keeping::Stream {
         let id = cursor::new_id(given)?;
         let left = (f.limit > 0).then_some(f.limit);
         let stream = Stream { collection: opened.collection.id, way: opened.way(), position: Position::Start, left };
@@ -90,16 +90,16 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
         }
     }
     let mut left = (f.limit > 0).then_some(f.limit);
-    let more = fill(&mut page, &mut walk, &mut left)?;
+    let more = fill(&mut page, &mut walk, &parsed, &mut left)?;
     let open = more.is_some() || (batch == 0 && !f.single);
     if f.single || !open {
         return Ok(First::complete(page, persist));
     }
     let id = cursor::new_id(given)?;
-    let streamed = walk.position().filter(|_| keeping == Keeping::File || streams);
+    let streamed = walk.position().filter(|_| keeping == Keeping::Stream || streams);
     let next = match (streamed, more) {
         (Some(position), _) => {
-            let position = if more_is_start(batch) { Position::Start } else { position };
+            let position = if batch == 0 { Position::Start } else { position };
             Some(Next::Stream(Stream { collection: opened.collection.id, way: opened.way(), position, left }))
         }
         (None, more) => cursor::keep(id, keeping, |file| {
@@ -107,13 +107,7 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
                 file.put(&document)?;
                 left = left.map(|n| n - 1);
             }
-            while left != Some(0)
-                && let Some(document) = walk.next()?
-            {
-                file.put(document)?;
-                left = left.map(|n| n - 1);
-            }
-            Ok(())
+            spill(file, &mut walk, &parsed, left)
         })?,
     };
     let Some(next) = next else { return Ok(First::complete(page, persist)) };
@@ -121,21 +115,29 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     Ok(First { page: page.finish(id), continuation: Some(continuation), persist, id })
 }
 
-fn more_is_start(batch: usize) -> bool {
-    batch == 0
-}
-
 /// Fills a page. The result is the first document that did not go on it, `None` when there is none; `left` counts down
 /// the documents that may still be given.
-pub fn fill(page: &mut Page, walk: &mut Walk<'_>, left: &mut Option<i64>) -> Result<Option<Vec<u8>>> {
+pub fn fill(page: &mut Page, walk: &mut Walk<'_>, p: &Parsed, left: &mut Option<i64>) -> Result<Option<Vec<u8>>> {
     while *left != Some(0) {
         let Some(document) = walk.next()? else { return Ok(None) };
-        if !page.push(document) {
-            return Ok(Some(document.to_vec()));
+        let shown = p.show(document)?;
+        if !page.push(&shown) {
+            return Ok(Some(shown.into_owned()));
         }
         *left = left.map(|n| n - 1);
     }
     Ok(None)
+}
+
+/// Writes the documents that are left to a file.
+pub fn spill(file: &mut spool::Writer, walk: &mut Walk<'_>, p: &Parsed, mut left: Option<i64>) -> Result<()> {
+    while left != Some(0)
+        && let Some(document) = walk.next()?
+    {
+        file.put(&p.show(document)?)?;
+        left = left.map(|n| n - 1);
+    }
+    Ok(())
 }
 
 /// The `_id` of a find that asks for one document by it and for nothing else.
@@ -143,7 +145,7 @@ fn point<'a>(f: &Find<'a>) -> Option<Val<'a>> {
     let mut it = f.filter.iter();
     let (first, second) = (it.next()?, it.next());
     let scalar = !matches!(first.val.ty, ty::DOCUMENT | ty::ARRAY | ty::REGEX | ty::UNDEFINED | ty::DB_POINTER);
-    let plain = f.sort.is_empty() && f.projection.is_empty() && f.hint.is_none() && f.collation.is_none() && f.skip == 0;
+    let plain = f.sort.is_empty() && f.projection.is_empty() && f.hint.is_none() && f.skip == 0;
     (second.is_none() && first.name_bytes() == b"_id" && scalar && plain).then_some(first.val)
 }
 

@@ -42,7 +42,7 @@ fn list_collections_spec(command: Doc<'_>) -> Result<(Query, bool)> {
             }
         }
     }
-    Ok((query(filter, None, None)?, name_only))
+    Ok((query(filter)?, name_only))
 }
 
 /// `{batchSize}`: accepted, the list comes in one batch.

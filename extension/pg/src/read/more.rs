@@ -7,7 +7,7 @@ use engine::{Doc, Error, Val, codes};
 use pgrx::pg_sys::Datum;
 
 use super::cursor::{self, Continuation, Kind, Next, Stream};
-use super::find::fill;
+use super::find::{fill, spill};
 use super::page::Page;
 use super::spec::{Find, batch_size, non_empty, required, unknown};
 use super::walk::{Opened, Parsed};
@@ -136,20 +136,13 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
         }
     }
     let mut left = s.left;
-    let Some(first) = fill(page, &mut walk, &mut left)? else { return Ok(None) };
+    let Some(first) = fill(page, &mut walk, &parsed, &mut left)? else { return Ok(None) };
     if let Some(position) = walk.position() {
         return Ok(Some(Next::Stream(Stream { collection: s.collection, way: opened.way(), position, left })));
     }
     cursor::keep(c.id, cursor::Keeping::File, |file| {
         file.put(&first)?;
-        left = left.map(|n| n - 1);
-        while left != Some(0)
-            && let Some(document) = walk.next()?
-        {
-            file.put(document)?;
-            left = left.map(|n| n - 1);
-        }
-        Ok(())
+        spill(file, &mut walk, &parsed, left.map(|n| n - 1))
     })
 }
 

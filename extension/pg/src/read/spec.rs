@@ -30,8 +30,6 @@ pub struct Find<'a> {
     pub hint: Option<Val<'a>>,
     /// Variables.
     pub variables: Option<Doc<'a>>,
-    /// Collation.
-    pub collation: Option<Doc<'a>>,
 }
 
 impl<'a> Find<'a> {
@@ -47,7 +45,6 @@ impl<'a> Find<'a> {
         single: false,
         hint: None,
         variables: None,
-        collation: None,
     };
 
     /// Reads the command.
@@ -74,7 +71,7 @@ impl<'a> Find<'a> {
                 "singleBatch" => f.single = bool("singleBatch", v)?,
                 "hint" => f.hint = Some(v),
                 "let" => f.variables = Some(document("let", v)?),
-                "collation" => f.collation = v.as_doc(),
+                "collation" => collation(v)?,
                 "maxTimeMS" => xact::limit_time(max_time_ms("find", v)?),
                 name @ ("returnKey" | "showRecordId") => {
                     if v.as_bool().unwrap_or(false) {
@@ -106,6 +103,33 @@ pub fn default_batch() -> usize {
 
 fn refuse(message: String) -> crate::error::Error {
     Error::new(codes::COMMAND_NOT_SUPPORTED, message).into()
+}
+
+/// `collation`: only the simple one, which compares bytes, exists so far.
+///
+/// # Errors
+/// MongoDB's for what is no collation; CommandNotSupported for one that would change the answer.
+pub fn collation(v: Val<'_>) -> Result<()> {
+    let d = document("collation", v)?;
+    if d.is_empty() || guc::flag(c"documentdb.skipFailOnCollation") {
+        return Ok(());
+    }
+    let Some(locale) = d.get("locale") else { return Err(crate::spec::missing("collation.locale")) };
+    match string("collation.locale", locale)? {
+        "simple" => Ok(()),
+        other if !is_locale(other) => {
+            let text = format!("Field 'locale' is invalid in: {}", engine::display::document(d));
+            Err(Error::new(codes::BAD_VALUE, text).into())
+        }
+        _ => Err(refuse("collation other than the simple one is not supported yet".to_owned())),
+    }
+}
+
+/// `ll`, `lll`, with parts of letters and digits behind `_` or `@`: whatever ICU could know.
+fn is_locale(s: &str) -> bool {
+    let language = s.split(['_', '@']).next().unwrap_or("");
+    let known = ["xx", "zz"];
+    (2..=3).contains(&language.len()) && language.bytes().all(|c| c.is_ascii_lowercase()) && !known.contains(&language)
 }
 
 /// A field nobody knows.

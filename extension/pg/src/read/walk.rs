@@ -1,8 +1,10 @@
 //! The documents of a collection as a find wants them.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use engine::expr::Variables;
+use engine::project::{Kind, Projection};
 use engine::query::{ParseContext, Place, Query};
 use engine::sort::SortSpec;
 use engine::{Doc, Error, codes};
@@ -20,21 +22,42 @@ pub struct Parsed {
     pub query: Query,
     /// Order.
     pub sort: SortSpec,
+    /// What is shown; `None` for all of it.
+    pub projection: Option<Projection>,
 }
 
 impl Parsed {
     /// Parses them, so that a bad filter fails on a missing collection too.
     pub fn new(f: &Find<'_>) -> Result<Parsed> {
         Hint::check(f.hint)?;
-        Ok(Parsed { query: query(f.filter, f.variables, f.collation)?, sort: SortSpec::parse(f.sort)? })
+        let now = now();
+        let variables = f.variables.map(|v| Variables::from_let(v, now)).transpose()?;
+        let cx = ParseContext { place: Place::Find, variables: variables.as_ref(), now, collation: None };
+        let projection = Projection::parse(f.projection, Kind::Find, &cx)?;
+        Ok(Parsed {
+            query: Query::parse(f.filter, &cx)?,
+            sort: SortSpec::parse(f.sort)?,
+            projection: (!f.projection.is_empty() && !projection.is_identity()).then_some(projection),
+        })
+    }
+
+    /// Everything that matches, whole and in any order.
+    pub fn of_query(query: Query) -> Result<Parsed> {
+        Ok(Parsed { query, sort: SortSpec::parse(Doc::EMPTY)?, projection: None })
+    }
+
+    /// A found document as it is shown.
+    pub fn show<'d>(&self, document: &'d [u8]) -> Result<Cow<'d, [u8]>> {
+        Ok(match &self.projection {
+            None => Cow::Borrowed(document),
+            Some(p) => Cow::Owned(p.apply(Doc::trusted(document), Some(&self.query))?),
+        })
     }
 }
 
-/// Parses a filter of find, count and the like.
-pub fn query(filter: Doc<'_>, variables: Option<Doc<'_>>, collation: Option<Doc<'_>>) -> Result<Query> {
-    let now = now();
-    let variables = variables.map(|v| Variables::from_let(v, now)).transpose()?;
-    let cx = ParseContext { place: Place::Find, variables: variables.as_ref(), now, collation };
+/// Parses a filter of count and the like.
+pub fn query(filter: Doc<'_>) -> Result<Query> {
+    let cx = ParseContext { place: Place::Find, now: now(), ..ParseContext::default() };
     Ok(Query::parse(filter, &cx)?)
 }
 
