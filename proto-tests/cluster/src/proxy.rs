@@ -47,11 +47,15 @@ impl Proxy {
         let mut command = Command::new(program);
         command
             .env("ERMINE_LISTEN_ADDR", primary)
-            .env("ERMINE_LISTEN_SECONDARY_ADDR", secondary)
+            .env("ERMINE_SECONDARY_LISTEN_ADDR", secondary)
             .env("ERMINE_POSTGRESQL_URL", cluster.primary().url())
-            .env("ERMINE_POSTGRESQL_STANDBY_URL", standbys.join(","))
+            .env("ERMINE_POSTGRESQL_STANDBY_URL", standbys.join(" "))
             // By this the watchdog knows the process as ours.
-            .env("ERMINE_CLUSTER_DIRECTORY", data);
+            .env("CLUSTER_OF_THIS_PROXY", data);
+        // These are for us; the proxy refuses settings it does not know.
+        for ours in ["ERMINE_DATA", "ERMINE_EXTENSION_LIB", "ERMINE_PRIMARY_URI", "ERMINE_SECONDARY_URI"] {
+            command.env_remove(ours);
+        }
         command.process_group(0).stdin(Stdio::null()).stdout(file).stderr(errors);
         let child = command.spawn().context(|| format!("start {}", program.display()))?;
         let pid_file = data.join("ermine.pid");
