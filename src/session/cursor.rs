@@ -208,28 +208,27 @@ impl Cursors {
         true
     }
 
-    /// Kills the cursors of some sessions; all cursors of all sessions if `sessions` is None.
-    pub fn kill_sessions(&self, sessions: Option<&[SessionId]>, user: Option<&Arc<User>>) {
-        let mut ended = Vec::new();
-        {
-            let mut slots = locked(&self.slots);
-            let meant: Vec<i64> = slots
-                .iter()
-                .filter(|(_, slot)| {
-                    let (session, owner) = match slot {
-                        Slot::Idle(cursor) => (cursor.session, &cursor.user),
-                        Slot::Busy { session, user, .. } => (*session, user),
-                    };
-                    let named = |list: &[SessionId]| session.is_some_and(|session| list.contains(&session));
-                    match sessions {
-                        Some(list) => named(list) && owner.as_ref() == user,
-                        None => session.is_some(),
-                    }
-                })
-                .map(|(id, _)| *id)
-                .collect();
-            ended.extend(meant.iter().filter_map(|id| slots.remove(id)));
-        }
+    /// Kills the cursors of some sessions of a user.
+    pub fn kill_sessions(&self, sessions: &[SessionId], user: Option<&Arc<User>>) {
+        self.end_all(|session, owner| session.is_some_and(|session| sessions.contains(&session)) && owner == user);
+    }
+
+    /// Kills the cursors of all sessions of the users named, with name and database; of everybody if none is named.
+    pub fn kill_all_sessions(&self, users: &[(&str, &str)]) {
+        let named = |owner: &User| users.iter().any(|(name, db)| *name == &*owner.name && *db == &*owner.db);
+        self.end_all(|session, owner| {
+            session.is_some() && (users.is_empty() || owner.is_some_and(|owner| named(owner)))
+        });
+    }
+
+    fn end_all(&self, meant: impl Fn(Option<SessionId>, Option<&Arc<User>>) -> bool) {
+        let ended: Vec<Slot> = locked(&self.slots)
+            .extract_if(|_, slot| match slot {
+                Slot::Idle(cursor) => meant(cursor.session, cursor.user.as_ref()),
+                Slot::Busy { session, user, .. } => meant(*session, user.as_ref()),
+            })
+            .map(|(_, slot)| slot)
+            .collect();
         for slot in ended {
             self.end(slot);
         }

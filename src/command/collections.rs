@@ -1,0 +1,143 @@
+//! create, drop, renameCollection, collMod and collStats.
+use bson::raw::{RawBsonRef, cstr};
+use bson::{RawDocument, rawdoc};
+
+use super::Call;
+use super::options::{missing, number, wrong_type};
+use super::request::{Request, check_database, required_str};
+use crate::error::{Code, CommandError, Result, codes};
+use crate::reply::ok::{self, is_true};
+use crate::reply::Reply;
+use crate::sql::{Param, calls, run};
+
+/// create: all options go to the extension.
+pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let capped = request.get("capped")?.is_some_and(is_true);
+    let invalid = |message| Err(CommandError::client(codes::INVALID_OPTIONS, message));
+    if !capped && (request.get("size")?.is_some() || request.get("max")?.is_some()) {
+        return invalid("the 'capped' field needs to be true when either the 'size' or 'max' fields are present");
+    }
+    let timed = request.get("timeseries")?.is_some() || request.get("clusteredIndex")?.is_some();
+    if !timed && request.get("expireAfterSeconds")?.is_some() {
+        return invalid("'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified");
+    }
+    let (db, body) = (request.db, request.body.as_bytes());
+    let params: [Param<'_>; 2] = [&db, &body];
+    let (row, _lease) = call.write(&calls::CREATE, &params).await?;
+    let reply = run::document(&row, 0)?;
+    Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
+}
+
+/// drop: a missing collection is no error, as in MongoDB 7.
+pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let (db, collection) = (request.db, request.collection()?);
+    let params: [Param<'_>; 2] = [&db, &collection];
+    let (row, _lease) = call.write(&calls::DROP, &params).await?;
+    let indexes = run::number(&row, 0)?;
+    if !run::flag(&row, 1)? {
+        return Ok(ok::plain());
+    }
+    let mut reply = rawdoc! {};
+    // A view has none, and MongoDB does not tell of them then.
+    if indexes > 0 {
+        reply.append(cstr!("nIndexesWas"), i32::try_from(indexes).unwrap_or(i32::MAX));
+    }
+    reply.append(cstr!("ns"), format!("{db}.{collection}"));
+    reply.append(cstr!("ok"), 1.0);
+    Ok(reply.into())
+}
+
+/// renameCollection within one database.
+pub(super) async fn rename(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let RawBsonRef::String(from) = request.target else {
+        return Err(wrong_type("renameCollection.renameCollection", request.target, "string"));
+    };
+    let to = required_str(request, "to")?;
+    let drop_target = request.get("dropTarget")?.is_some_and(is_true);
+    let ((from_db, from_name), (to_db, to_name)) = (split_namespace(from)?, split_namespace(to)?);
+    if from == to {
+        return Err(CommandError::client(codes::ILLEGAL_OPERATION, "Can't rename a collection to itself"));
+    }
+    if from_db != to_db {
+        return Err(CommandError::client(
+            codes::COMMAND_NOT_SUPPORTED,
+            "renameCollection from one database to another is not supported",
+        ));
+    }
+    let params: [Param<'_>; 4] = [&from_db, &from_name, &to_name, &drop_target];
+    call.write(&calls::RENAME, &params).await?;
+    Ok(ok::plain())
+}
+
+/// The database and the collection of `db.collection`; the collection may hold dots itself.
+fn split_namespace(ns: &str) -> Result<(&str, &str)> {
+    match ns.split_once('.') {
+        Some((db, collection)) if !collection.is_empty() => {
+            check_database(db)?;
+            Ok((db, collection))
+        }
+        _ => Err(CommandError::client(codes::INVALID_NAMESPACE, format!("Invalid namespace specified '{ns}'"))),
+    }
+}
+
+/// collMod.
+pub(super) async fn modify(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let (db, collection, body) = (request.db, request.collection()?, request.body.as_bytes());
+    let params: [Param<'_>; 3] = [&db, &collection, &body];
+    let (row, _lease) = call.write(&calls::COLL_MOD, &params).await?;
+    let reply = run::document(&row, 0)?;
+    Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
+}
+
+/// collStats.
+pub(super) async fn stats(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let (db, collection, scale) = (request.db, request.collection()?, scale(request)?);
+    let params: [Param<'_>; 3] = [&db, &collection, &scale];
+    let (row, _lease) = call.read(&calls::COLL_STATS, &params).await?;
+    Ok(Reply::ready(run::document(&row, 0)?))
+}
+
+/// The divisor of sizes: whole, at least 1.
+///
+/// # Errors
+/// 14 for no number, 51024 below 1.
+pub(super) fn scale(request: &Request<'_>) -> Result<f64> {
+    let value = match request.get("scale")? {
+        None | Some(RawBsonRef::Null) => return Ok(1.0),
+        Some(value) => value,
+    };
+    let field = format!("{}.scale", request.spec.name);
+    let scale = number(value).ok_or_else(|| {
+        let plain = wrong_type(&field, value, "");
+        CommandError { message: plain.message.replace("type ''", "types '[long, int, decimal, double]'").into(), ..plain }
+    })?;
+    let whole = scale.trunc();
+    if whole < 1.0 {
+        let message = format!("BSON field 'scale' value must be >= 1, actual value '{whole}'");
+        return Err(CommandError::client(Code(51024), message));
+    }
+    Ok(whole)
+}
+
+/// A field that has to be there.
+pub(super) fn required<'a>(request: &Request<'a>, field: &str) -> Result<RawBsonRef<'a>> {
+    request.get(field)?.ok_or_else(|| missing(request.spec.name, field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_split_at_the_first_dot() {
+        assert_eq!(split_namespace("db.fs.files").unwrap(), ("db", "fs.files"));
+        for wrong in ["", "db", "db.", ".c", "a b.c"] {
+            assert_eq!(split_namespace(wrong).unwrap_err().code, codes::INVALID_NAMESPACE, "{wrong}");
+        }
+    }
+}

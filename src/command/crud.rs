@@ -1,0 +1,188 @@
+//! Cursors: the first page of find, aggregate and the lists, and the pages after it.
+use bson::RawDocument;
+use bson::raw::RawBsonRef;
+use tokio::time::Instant;
+
+use super::options::{missing, wrong_type};
+use super::request::{Request, required_str};
+use super::Call;
+use crate::error::{CommandError, Result, Retry, codes};
+use crate::reply::Reply;
+use crate::reply::ok::is_true;
+use crate::session::cursor::{Cursor, Taken};
+use crate::sql::{FirstPage, Page, Param, SqlCall, calls, run};
+
+/// True if the pipeline ends in a stage that writes.
+pub(super) fn has_out_or_merge(request: &Request<'_>) -> bool {
+    let pipeline = request.get("pipeline").ok().flatten().and_then(|pipeline| pipeline.as_array());
+    let mut stages = pipeline.into_iter().flatten().flatten();
+    stages.any(|stage| {
+        let first = stage.as_document().and_then(|stage| stage.iter_elements().next());
+        first.is_some_and(|element| element.is_ok_and(|element| matches!(element.key().as_str(), "$out" | "$merge")))
+    })
+}
+
+/// Runs a command that opens a cursor.
+///
+/// # Errors
+/// Whatever the extension raised, or 462 if the cursor needs a connection and none may be held any more.
+pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> {
+    let request = call.request;
+    let (db, body) = (request.db, request.body.as_bytes());
+    let params: [Param<'_>; 2] = [&db, &body];
+    let (row, mut lease) = call.run(sql, &params).await?;
+    let first = FirstPage::read(&row)?;
+    if let Some(continuation) = first.continuation.filter(|_| first.id != 0) {
+        let node = lease.node().clone();
+        let lease = if first.pinned {
+            if let Err(error) = call.services.cursors.pin(&mut lease) {
+                lease.discard();
+                return Err(error);
+            }
+            Some(lease)
+        } else {
+            drop(lease);
+            None
+        };
+        let cursor = Cursor {
+            id: first.id,
+            ns: namespace(&first.page)?.into(),
+            node,
+            continuation,
+            lease,
+            user: call.session.user.clone(),
+            session: request.session,
+            no_timeout: request.get("noCursorTimeout")?.is_some_and(is_true),
+            last_use: Instant::now(),
+        };
+        call.services.cursors.add(cursor)?;
+    }
+    Ok(Reply::ready(first.page))
+}
+
+/// `cursor.ns` of a page.
+fn namespace(page: &[u8]) -> Result<&str> {
+    let page = RawDocument::from_bytes(page)?;
+    let cursor = page.get_document("cursor").and_then(|cursor| cursor.get_str("ns"));
+    cursor.map_err(|error| CommandError::unexpected("a page without cursor.ns").because(error))
+}
+
+/// getMore: the next page, from the node and the connection that have it.
+///
+/// # Errors
+/// 43, 13, 143 as the cursor is; 237 when it was killed meanwhile or its standby gave it up; the extension's own.
+pub(super) async fn get_more(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let id = match request.target {
+        RawBsonRef::Int64(id) => id,
+        other => return Err(wrong_type("getMore.getMore", other, "long")),
+    };
+    let collection = match request.get("collection")? {
+        Some(RawBsonRef::String("")) => {
+            return Err(CommandError::client(codes::INVALID_NAMESPACE, "Collection names cannot be empty"));
+        }
+        Some(RawBsonRef::String(_)) => required_str(request, "collection")?,
+        Some(other) => return Err(wrong_type("getMore.collection", other, "string")),
+        None => return Err(missing("getMore", "collection")),
+    };
+    let ns = format!("{}.{collection}", request.db);
+    let mut taken = call.services.cursors.take(id, &ns, call.session.user.as_ref())?;
+    if let Err(error) = check_session(request, taken.cursor()).and_then(|()| check_time_limit(request)) {
+        taken.put_back();
+        return Err(error);
+    }
+    let killed = taken.killed.clone();
+    let page = tokio::select! {
+        page = next_page(request, &mut taken) => page,
+        () = killed.cancelled() => Err(killed_meanwhile()),
+    };
+    match page {
+        Ok(page) => {
+            let open = page.continuation.is_some();
+            match page.continuation {
+                Some(continuation) => {
+                    taken.cursor().continuation = continuation;
+                    taken.put_back();
+                }
+                None => taken.finish(&call.services.tasks),
+            }
+            let exhaust = (open && request.exhaust_allowed).then(|| request.body.as_bytes().to_vec().into());
+            Ok(Reply { exhaust, ..Reply::ready(page.page) })
+        }
+        // Nothing was sent: the cursor stands where it stood.
+        Err(error) if error.retry == Retry::BeforeSend => {
+            taken.put_back();
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn next_page(request: &Request<'_>, taken: &mut Taken) -> Result<Page> {
+    let budget = request.budget;
+    let cursor = taken.cursor();
+    let (db, body) = (request.db, request.body.as_bytes());
+    let continuation = cursor.continuation.clone();
+    let continuation: &[u8] = &continuation;
+    let params: [Param<'_>; 3] = [&db, &body, &continuation];
+    if let Some(lease) = &mut cursor.lease {
+        let row = run::row(lease, budget, &calls::GET_MORE, &params).await.map_err(given_up)?;
+        return Page::read(&row);
+    }
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let mut lease = cursor.node.checkout(budget.deadline).await?;
+        match run::row(&mut lease, budget, &calls::GET_MORE, &params).await {
+            Ok(row) => return Page::read(&row),
+            Err(error) if error.retry == Retry::IfReused && lease.reused() && attempt == 1 => {}
+            Err(error) => return Err(given_up(error)),
+        }
+    }
+}
+
+/// A cursor cannot go on elsewhere: a conflict ends it.
+fn given_up(error: CommandError) -> CommandError {
+    if error.retry == Retry::RolledBack {
+        return CommandError {
+            code: codes::CURSOR_KILLED,
+            message: "the cursor was given up by the node that held it".into(),
+            retry: Retry::Never,
+            ..error
+        };
+    }
+    error
+}
+
+fn killed_meanwhile() -> CommandError {
+    CommandError::client(codes::CURSOR_KILLED, "cursor was killed while it was in use")
+}
+
+/// A cursor belongs to the session that opened it.
+fn check_session(request: &Request<'_>, cursor: &Cursor) -> Result<()> {
+    let error = |code, message| Err(CommandError::client(crate::error::Code(code), message));
+    let id = cursor.id;
+    match (cursor.session, request.session) {
+        (None, Some(_)) => {
+            error(50736, format!("Cannot run getMore on cursor {id}, which was not created in a session, in a session"))
+        }
+        (Some(_), None) => {
+            error(50737, format!("Cannot run getMore on cursor {id}, which was created in a session, without an lsid"))
+        }
+        (Some(opened), Some(given)) if opened != given => {
+            error(50738, format!("Cannot run getMore on cursor {id}, which was created in another session"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Only cursors that wait for data take a time limit per page, and there are none.
+fn check_time_limit(request: &Request<'_>) -> Result<()> {
+    if request.budget.deadline.is_some() {
+        return Err(CommandError::client(
+            codes::BAD_VALUE,
+            "cannot set maxTimeMS on getMore command for a non-awaitData cursor",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! createIndexes and dropIndexes.
+use std::time::Duration;
+
+use bson::raw::{RawBsonRef, cstr};
+use bson::{RawDocument, RawDocumentBuf, rawdoc};
+use tokio::time::Instant;
+
+use super::Call;
+use super::collections::required;
+use crate::error::{CommandError, Result, codes};
+use crate::reply::Reply;
+use crate::reply::ok::is_true;
+use crate::reply::write_errors::mapped;
+use crate::sql::{Param, calls, run};
+
+/// The first pause between two questions about a queued index; it grows to the longest one.
+const FIRST_POLL: Duration = Duration::from_millis(20);
+const LONGEST_POLL: Duration = Duration::from_millis(500);
+
+/// createIndexes. A collection without documents gets its indexes at once, under a lock that nobody feels; any other
+/// one gets them from the server's queue, beside the writers, and the reply waits for the end.
+pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    required(request, "indexes")?;
+    let (db, body) = (request.db, request.body.as_bytes());
+    let params: [Param<'_>; 2] = [&db, &body];
+    if is_empty(&call).await? {
+        let (row, _lease) = call.write(&calls::CREATE_INDEXES_NOW, &params).await?;
+        return created(RawDocument::from_bytes(&run::document(&row, 0)?)?);
+    }
+    let (row, lease) = call.write(&calls::CREATE_INDEXES, &params).await?;
+    let reply = run::document(&row, 0)?;
+    let queued = run::optional_document(&row, 2)?;
+    let reply = created(RawDocument::from_bytes(&reply)?)?;
+    // Waiting for the build needs no connection in between.
+    drop(lease);
+    if let Some(queued) = queued.filter(|queued| queued.len() > 5) {
+        wait_for_build(&call, &queued).await?;
+    }
+    Ok(reply)
+}
+
+/// True if the collection has no document, or does not exist.
+async fn is_empty(call: &Call<'_>) -> Result<bool> {
+    let db = call.request.db;
+    let count = rawdoc! { "count": call.request.collection()?, "query": {}, "limit": 1 };
+    let count = count.as_bytes();
+    let params: [Param<'_>; 2] = [&db, &count];
+    let (row, _lease) = call.write(&calls::COUNT, &params).await?;
+    let reply = run::document(&row, 0)?;
+    let n = RawDocument::from_bytes(&reply)?.get("n")?.and_then(super::options::number);
+    Ok(n == Some(0.0))
+}
+
+async fn wait_for_build(call: &Call<'_>, queued: &[u8]) -> Result<()> {
+    let params: [Param<'_>; 1] = [&queued];
+    let mut pause = FIRST_POLL;
+    loop {
+        let (row, lease) = call.write(&calls::INDEX_STATUS, &params).await?;
+        let status = run::optional_document(&row, 0)?;
+        let (fine, complete) = (run::flag(&row, 1)?, run::flag(&row, 2)?);
+        drop(lease);
+        if !fine {
+            let status = status.ok_or_else(|| CommandError::unexpected("a failed index build without a reason"))?;
+            return Err(failure(RawDocument::from_bytes(&status)?));
+        }
+        if complete {
+            return Ok(());
+        }
+        if call.request.budget.deadline.is_some_and(|deadline| Instant::now() + pause > deadline) {
+            return Err(CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit"));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_POLL);
+    }
+}
+
+/// Takes MongoDB's reply out of `{raw: {defaultShard: {…}}, ok}`.
+fn created(reply: &RawDocument) -> Result<Reply> {
+    let inner = shard_reply(reply);
+    if !inner.get("ok")?.is_some_and(is_true) {
+        return Err(failure(reply));
+    }
+    let mut out = RawDocumentBuf::new();
+    for element in inner.iter_elements() {
+        let element = element?;
+        if element.key().as_str() != "ok" {
+            out.append(element.key(), element.value()?);
+        }
+    }
+    out.append(cstr!("ok"), 1.0);
+    Ok(out.into())
+}
+
+/// The one shard's part of a reply, or the reply itself if it has no parts.
+fn shard_reply(reply: &RawDocument) -> &RawDocument {
+    let raw = reply.get_document("raw").ok();
+    raw.and_then(|raw| raw.iter().flatten().next()).and_then(|(_, shard)| shard.as_document()).unwrap_or(reply)
+}
+
+/// The error in `{ok: 0, errmsg, code}`, whose code is packed.
+fn failure(reply: &RawDocument) -> CommandError {
+    let inner = shard_reply(reply);
+    let message = inner.get_str("errmsg").unwrap_or("the index operation failed");
+    let code = match inner.get("code").ok().flatten() {
+        Some(RawBsonRef::Int32(code)) => code,
+        Some(RawBsonRef::Int64(code)) => i32::try_from(code).unwrap_or(codes::INTERNAL_ERROR.0),
+        _ => codes::INTERNAL_ERROR.0,
+    };
+    mapped(code, message)
+        .unwrap_or_else(|| CommandError::client(crate::error::Code(code), message.to_owned()))
+}
+
+/// dropIndexes. A procedure, whose result has no type that can be named beforehand: it is called with literals, and
+/// answers in text.
+pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    required(request, "index")?;
+    let statement = format!(
+        "CALL documentdb_api.drop_indexes(pg_catalog.convert_from({}, 'UTF8'), {}::documentdb_core.bson, NULL)",
+        run::literal(request.db.as_bytes()),
+        run::literal(request.body.as_bytes()),
+    );
+    let mut lease = call.writer().await?;
+    let text = run::text(&mut lease, request.budget, &statement).await?;
+    let text = text.ok_or_else(|| CommandError::unexpected("drop_indexes gave no row"))?;
+    let reply = run::from_hex_text(&text)?;
+    dropped(RawDocument::from_bytes(&reply)?)
+}
+
+fn dropped(reply: &RawDocument) -> Result<Reply> {
+    if !reply.get("ok")?.is_some_and(is_true) {
+        return Err(failure(reply));
+    }
+    let mut out = RawDocumentBuf::new();
+    for element in reply.iter_elements() {
+        let element = element?;
+        match (element.key().as_str(), element.value()?) {
+            ("ok", _) => {}
+            // MongoDB counts indexes in 32 bits.
+            ("nIndexesWas", RawBsonRef::Int64(count)) => {
+                out.append(element.key(), i32::try_from(count).unwrap_or(i32::MAX));
+            }
+            (_, value) => out.append(element.key(), value),
+        }
+    }
+    out.append(cstr!("ok"), 1.0);
+    Ok(out.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shards_part_is_the_reply() {
+        let inner = rawdoc! {
+            "numIndexesBefore": 1, "numIndexesAfter": 2, "createdCollectionAutomatically": false, "ok": 1,
+        };
+        let reply = created(&rawdoc! { "raw": { "defaultShard": inner }, "ok": 1 }).unwrap();
+        let want = rawdoc! {
+            "numIndexesBefore": 1, "numIndexesAfter": 2, "createdCollectionAutomatically": false, "ok": 1.0,
+        };
+        assert_eq!(reply.body, want.into_bytes());
+    }
+
+    #[test]
+    fn packed_codes_of_a_failed_build() {
+        let inner = rawdoc! { "ok": 0, "errmsg": "exists with other options", "code": 570_425_373 };
+        let error = created(&rawdoc! { "raw": { "defaultShard": inner }, "ok": 0 }).unwrap_err();
+        assert_eq!((error.code, error.message.as_ref()), (codes::INDEX_OPTIONS_CONFLICT, "exists with other options"));
+    }
+
+    #[test]
+    fn dropped_indexes() {
+        let reply = dropped(&rawdoc! { "nIndexesWas": 3_i64, "ok": true }).unwrap();
+        assert_eq!(reply.body, rawdoc! { "nIndexesWas": 3, "ok": 1.0 }.into_bytes());
+        let error = dropped(&rawdoc! { "ok": false, "errmsg": "index not found with name [x]", "code": 27 }).unwrap_err();
+        assert_eq!(error.code, codes::INDEX_NOT_FOUND);
+    }
+}

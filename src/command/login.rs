@@ -1,0 +1,145 @@
+//! saslStart, saslContinue, logout and connectionStatus.
+use std::sync::Arc;
+
+use bson::raw::RawBsonRef;
+use bson::spec::BinarySubtype;
+use bson::{Binary, RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
+
+use super::Call;
+use super::options::{missing, number, wrong_type};
+use crate::error::{CommandError, Result, Retry, codes};
+use crate::pool::Lease;
+use crate::reply::Reply;
+use crate::reply::ok::{self, is_true};
+use crate::session::User;
+use crate::session::auth::{Login, MECHANISM, Progress, failed};
+use crate::sql::{Param, calls, run};
+
+/// A connection has one login at a time, so its conversation needs no other number.
+const CONVERSATION: i32 = 1;
+
+/// saslStart.
+pub(super) async fn sasl_start(mut call: Call<'_>) -> Result<Reply> {
+    let (body, db) = (call.request.body, call.request.db);
+    Ok(start(&mut call, body, db).await?.into())
+}
+
+/// Begins a login with a saslStart document, whether it is the command or hello's `speculativeAuthenticate`.
+///
+/// # Errors
+/// 334 for another mechanism, 18 for a malformed message, or why PostgreSQL could not be asked.
+pub(super) async fn start(call: &mut Call<'_>, command: &RawDocument, db: &str) -> Result<RawDocumentBuf> {
+    call.session.login = None;
+    let mechanism = match command.get("mechanism")? {
+        Some(RawBsonRef::String(mechanism)) => mechanism,
+        Some(other) => return Err(wrong_type("saslStart.mechanism", other, "string")),
+        None => return Err(missing("saslStart", "mechanism")),
+    };
+    if mechanism != MECHANISM {
+        // The name goes back to the client that sent it; long ones are cut.
+        let shown: String = mechanism.chars().take(64).collect();
+        let message = format!("Received authentication for mechanism {shown} which is not enabled");
+        return Err(CommandError::client(codes::MECHANISM_UNAVAILABLE, message));
+    }
+    let message = payload(command, "saslStart")?;
+    let options = command.get("options")?.and_then(|options| options.as_document());
+    let skip = options.and_then(|options| options.get("skipEmptyExchange").ok().flatten()).is_some_and(is_true);
+    let mut lease = any_node(call).await?;
+    let (login, progress) = Login::start(db, skip, message, &mut lease, &call.services.fakes).await?;
+    call.session.login = Some(login);
+    Ok(answer(&progress))
+}
+
+/// saslContinue.
+pub(super) async fn sasl_continue(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let Some(login) = call.session.login.take() else {
+        return Err(CommandError::client(codes::PROTOCOL_ERROR, "No SASL session state found"));
+    };
+    match request.get("conversationId")? {
+        Some(id) if number(id) == Some(f64::from(CONVERSATION)) => {}
+        Some(_) => {
+            return Err(CommandError::client(codes::PROTOCOL_ERROR, "sasl: Mismatched conversation id"));
+        }
+        None => return Err(missing("saslContinue", "conversationId")),
+    }
+    let message = payload(request.body, "saslContinue")?;
+    let mut lease = if login.needs_postgres() { Some(any_node(&call).await?) } else { None };
+    let db = login.db.clone();
+    let (login, progress) = login.next(message, lease.as_mut()).await?;
+    call.session.login = login;
+    if let Some(name) = &progress.user {
+        call.session.user = Some(Arc::new(User { name: name.as_str().into(), db }));
+    }
+    Ok(answer(&progress).into())
+}
+
+fn answer(progress: &Progress) -> RawDocumentBuf {
+    let payload = Binary { subtype: BinarySubtype::Generic, bytes: progress.payload.clone() };
+    rawdoc! { "conversationId": CONVERSATION, "done": progress.user.is_some(), "payload": payload, "ok": 1.0 }
+}
+
+fn payload<'a>(command: &'a RawDocument, name: &str) -> Result<&'a [u8]> {
+    match command.get("payload")? {
+        Some(RawBsonRef::Binary(payload)) => Ok(payload.bytes),
+        // Some clients send it in base64, which only the first drafts of the protocol allowed.
+        Some(RawBsonRef::String(_)) => Err(failed().because("the payload is a string")),
+        Some(other) => Err(wrong_type(&format!("{name}.payload"), other, "binData")),
+        None => Err(missing(name, "payload")),
+    }
+}
+
+/// Users are the same on every node: the first that answers will do.
+async fn any_node(call: &Call<'_>) -> Result<Lease> {
+    let mut last = None;
+    for node in call.services.pools.readers(call.pick)? {
+        match node.checkout(call.request.budget.deadline).await {
+            Ok(lease) => return Ok(lease),
+            Err(error) if error.retry == Retry::BeforeSend => last = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| CommandError::unexpected("no node was tried")))
+}
+
+/// logout.
+pub(super) fn logout(call: Call<'_>) -> Result<Reply> {
+    call.session.user = None;
+    call.session.login = None;
+    Ok(ok::plain())
+}
+
+/// connectionStatus: who is logged in, and the roles that the storage has for the user.
+pub(super) async fn connection_status(call: Call<'_>) -> Result<Reply> {
+    let mut users = RawArrayBuf::new();
+    let mut roles = RawArrayBuf::new();
+    let mut privileges = RawArrayBuf::new();
+    let show = call.request.get("showPrivileges")?.is_some_and(is_true);
+    if let Some(user) = call.session.user.clone() {
+        users.push(rawdoc! { "user": &*user.name, "db": &*user.db });
+        let spec = rawdoc! { "usersInfo": &*user.name, "showPrivileges": show, "$db": "admin" };
+        let spec = spec.as_bytes();
+        let params: [Param<'_>; 1] = [&spec];
+        let (row, _lease) = call.read(&calls::USERS_INFO, &params).await?;
+        let known = run::document(&row, 0)?;
+        let known = RawDocument::from_bytes(&known)?;
+        for entry in known.get("users")?.and_then(|users| users.as_array()).into_iter().flatten() {
+            let entry = entry?;
+            let Some(entry) = entry.as_document() else { continue };
+            copy(entry, "roles", &mut roles)?;
+            copy(entry, "privileges", &mut privileges)?;
+        }
+    }
+    let mut info = rawdoc! { "authenticatedUsers": users, "authenticatedUserRoles": roles };
+    if show {
+        info.append(bson::raw::cstr!("authenticatedUserPrivileges"), privileges);
+    }
+    Ok(rawdoc! { "authInfo": info, "ok": 1.0 }.into())
+}
+
+fn copy(from: &RawDocument, field: &str, to: &mut RawArrayBuf) -> Result<()> {
+    for value in from.get(field)?.and_then(|list| list.as_array()).into_iter().flatten() {
+        to.push(value?);
+    }
+    Ok(())
+}

@@ -1,0 +1,355 @@
+//! insert, update, delete and findAndModify.
+//!
+//! hello promises MongoDB's batches of up to 100000 writes; the extension takes fewer at a time, so long batches go
+//! in several calls whose outcomes are put together. Order and positions stay those of the client's batch.
+use bson::raw::{RawArray, RawBsonRef};
+use bson::{RawBson, RawDocument, RawDocumentBuf, rawdoc};
+use bytes::{Bytes, BytesMut};
+
+use super::Call;
+use super::options::{missing, wrong_type};
+use super::request::Request;
+use crate::error::{CommandError, Result, codes};
+use crate::pool::Lease;
+use crate::reply::write_errors::{Duplicate, WriteOutcome, index_name};
+use crate::reply::{Reply, ok};
+use crate::sql::{Budget, Param, SqlCall, calls, run};
+
+/// What MongoDB takes in one command, and hello reports.
+pub(super) const MAX_BATCH: usize = 100_000;
+/// What the extension takes in one call, at its default setting.
+const MAX_CALL: usize = 25_000;
+/// Dotted paths deeper than this are not followed for a message.
+const MAX_DEPTH: usize = 100;
+
+/// The documents of a batch, wherever they stand.
+enum Batch<'a> {
+    /// In the command itself.
+    Array(&'a RawArray),
+    /// In document sequences, put together.
+    Sequence(Bytes),
+}
+
+impl<'a> Batch<'a> {
+    fn of(request: &Request<'a>) -> Result<Self> {
+        let field = request.spec.batch.unwrap_or_default();
+        match (request.batch, request.sequences) {
+            (Some(RawBsonRef::Array(array)), _) => Ok(Self::Array(array)),
+            (Some(other), _) => Err(wrong_type(&format!("{}.{field}", request.spec.name), other, "array")),
+            (None, []) => Err(missing(request.spec.name, field)),
+            (None, [only]) => Ok(Self::Sequence(only.documents.clone())),
+            (None, several) => {
+                let mut all = BytesMut::new();
+                for sequence in several {
+                    all.extend_from_slice(&sequence.documents);
+                }
+                Ok(Self::Sequence(all.freeze()))
+            }
+        }
+    }
+
+    fn sequence(&self) -> Option<&[u8]> {
+        match self {
+            Self::Array(_) => None,
+            Self::Sequence(documents) => Some(documents),
+        }
+    }
+
+    /// The documents in their order.
+    ///
+    /// # Errors
+    /// 14 for an element that is no document.
+    fn documents(&self) -> Result<Vec<&RawDocument>> {
+        match self {
+            Self::Array(array) => array
+                .into_iter()
+                .map(|element| {
+                    let element = element?;
+                    element.as_document().ok_or_else(|| wrong_type("0", element, "object"))
+                })
+                .collect(),
+            Self::Sequence(bytes) => {
+                let mut rest: &[u8] = bytes;
+                let mut documents = Vec::new();
+                while let Some((first, after)) = split_document(rest) {
+                    documents.push(RawDocument::from_bytes(first)?);
+                    rest = after;
+                }
+                Ok(documents)
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::Array(array) => array.iter_elements().count(),
+            Self::Sequence(bytes) => {
+                let mut rest: &[u8] = bytes;
+                let mut count = 0;
+                while let Some((_, after)) = split_document(rest) {
+                    rest = after;
+                    count += 1;
+                }
+                count
+            }
+        }
+    }
+}
+
+/// The first of several documents and what follows it.
+fn split_document(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = usize::try_from(i32::from_le_bytes(*bytes.first_chunk()?)).ok()?;
+    (length >= 5).then(|| bytes.split_at_checked(length)).flatten()
+}
+
+/// insert, update or delete.
+///
+/// # Errors
+/// 16 for a batch of the wrong size; whatever ends the whole command.
+pub(super) async fn run(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> {
+    let request = call.request;
+    let batch = Batch::of(request)?;
+    let count = batch.count();
+    if count == 0 || count > MAX_BATCH {
+        let message = format!("Write batch sizes must be between 1 and {MAX_BATCH}. Got {count} operations.");
+        return Err(CommandError::client(codes::INVALID_LENGTH, message));
+    }
+    let mut lease = call.writer().await?;
+    let db = request.db;
+    if count <= MAX_CALL {
+        let (body, sequence) = (request.body.as_bytes(), batch.sequence());
+        let params: [Param<'_>; 3] = [&db, &body, &sequence];
+        let row = call.write_on(&mut lease, sql, &params).await?;
+        let reply = run::document(&row, 0)?;
+        if run::flag(&row, 1)? {
+            return Ok(Reply::ready(reply));
+        }
+        let outcome = WriteOutcome::read(RawDocument::from_bytes(&reply)?)?;
+        return finish(request, &mut lease, &batch, outcome).await;
+    }
+    let outcome = in_parts(&call, &mut lease, sql, &batch).await?;
+    finish(request, &mut lease, &batch, outcome).await
+}
+
+async fn in_parts(
+    call: &Call<'_>,
+    lease: &mut Lease,
+    sql: &'static SqlCall,
+    batch: &Batch<'_>,
+) -> Result<WriteOutcome> {
+    let request = call.request;
+    let db = request.db;
+    let ordered = !matches!(request.get("ordered")?, Some(RawBsonRef::Boolean(false)));
+    let body = ok::without(request.body, request.spec.batch.as_slice())?;
+    let body = body.as_bytes();
+    let documents = batch.documents()?;
+    let mut whole = WriteOutcome::default();
+    let mut offset = 0;
+    for part in documents.chunks(MAX_CALL) {
+        let mut sequence = BytesMut::with_capacity(part.iter().map(|document| document.as_bytes().len()).sum());
+        for document in part {
+            sequence.extend_from_slice(document.as_bytes());
+        }
+        let sequence: &[u8] = &sequence;
+        let params: [Param<'_>; 3] = [&db, &body, &sequence];
+        let row = call.write_on(lease, sql, &params).await?;
+        let outcome = WriteOutcome::read(RawDocument::from_bytes(&run::document(&row, 0)?)?)?;
+        let failed = !outcome.errors.is_empty();
+        whole.add(outcome, offset);
+        if failed && ordered {
+            break;
+        }
+        offset = offset.saturating_add(i32::try_from(part.len()).unwrap_or(i32::MAX));
+    }
+    Ok(whole)
+}
+
+/// Words the duplicate keys as MongoDB does and writes the reply.
+async fn finish(
+    request: &Request<'_>,
+    lease: &mut Lease,
+    batch: &Batch<'_>,
+    mut outcome: WriteOutcome,
+) -> Result<Reply> {
+    if outcome.errors.iter().any(|error| error.duplicate_index().is_some()) {
+        let documents = batch.documents()?;
+        let mut patterns = Patterns::default();
+        for error in &mut outcome.errors {
+            let Some(index) = error.duplicate_index().map(str::to_owned) else { continue };
+            let document = usize::try_from(error.index).ok().and_then(|at| documents.get(at)).copied();
+            let value_of = |pattern: &RawDocument| document.and_then(|document| key_value(request, pattern, document));
+            error.describe_duplicate(patterns.describe(request, lease, &index, value_of).await);
+        }
+    }
+    Ok(outcome.write().into())
+}
+
+/// findAndModify.
+///
+/// # Errors
+/// Whatever the extension raised; a duplicate key in MongoDB's words.
+pub(super) async fn find_and_modify(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let mut lease = call.writer().await?;
+    let (db, body) = (request.db, request.body.as_bytes());
+    let params: [Param<'_>; 2] = [&db, &body];
+    match call.write_on(&mut lease, &calls::FIND_AND_MODIFY, &params).await {
+        Ok(row) => Ok(Reply::ready(run::document(&row, 0)?)),
+        Err(error) if error.code == codes::DUPLICATE_KEY => {
+            let Some(index) = index_name(&error.message).map(str::to_owned) else { return Err(error) };
+            let operation = rawdoc! {
+                "q": field(request, "query"),
+                "u": field(request, "update"),
+            };
+            let value_of = |pattern: &RawDocument| updated_key(pattern, &operation);
+            let duplicate = Patterns::default().describe(request, &mut lease, &index, value_of).await;
+            Err(CommandError { message: duplicate.message.into(), ..error }.extra(duplicate.fields))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn field(request: &Request<'_>, name: &str) -> RawBson {
+    request.get(name).ok().flatten().map_or(RawBson::Null, Into::into)
+}
+
+/// Keys of indexes by name, asked once for each reply.
+#[derive(Default)]
+struct Patterns(Vec<(String, Option<RawDocumentBuf>)>);
+
+impl Patterns {
+    async fn describe(
+        &mut self,
+        request: &Request<'_>,
+        lease: &mut Lease,
+        index: &str,
+        value_of: impl Fn(&RawDocument) -> Option<RawDocumentBuf>,
+    ) -> Duplicate {
+        let ns = format!("{}.{}", request.db, request.collection().unwrap_or_default());
+        if !self.0.iter().any(|(name, _)| name == index) {
+            let pattern = pattern(request, lease, index).await;
+            self.0.push((index.to_owned(), pattern));
+        }
+        let pattern = self.0.iter().find(|(name, _)| name == index).and_then(|(_, pattern)| pattern.as_deref());
+        match pattern {
+            Some(pattern) => Duplicate::new(&ns, index, pattern, value_of(pattern).as_deref()),
+            // The index is gone by now: its name is all there is to tell.
+            None => Duplicate {
+                message: format!("E11000 duplicate key error collection: {ns} index: {index}"),
+                fields: RawDocumentBuf::new(),
+            },
+        }
+    }
+}
+
+async fn pattern(request: &Request<'_>, lease: &mut Lease, index: &str) -> Option<RawDocumentBuf> {
+    if index == "_id_" {
+        return Some(rawdoc! { "_id": 1 });
+    }
+    let (db, collection) = (request.db, request.collection().ok()?);
+    let params: [Param<'_>; 3] = [&db, &collection, &index];
+    let row = run::optional_row(lease, Budget::default(), &calls::INDEX_KEY, &params).await.ok()??;
+    let key = run::document(&row, 0).ok()?;
+    RawDocumentBuf::from_bytes(key.to_vec()).ok()
+}
+
+/// The key that was there already, as far as the command tells it.
+fn key_value(request: &Request<'_>, pattern: &RawDocument, operation: &RawDocument) -> Option<RawDocumentBuf> {
+    match request.spec.batch {
+        Some("documents") => key_of(pattern, operation),
+        _ => updated_key(pattern, operation),
+    }
+}
+
+/// The key of a document under an index.
+fn key_of(pattern: &RawDocument, document: &RawDocument) -> Option<RawDocumentBuf> {
+    let mut key = RawDocumentBuf::new();
+    for element in pattern.iter_elements() {
+        let element = element.ok()?;
+        key.append(element.key(), at_path(document, element.key().as_str())?);
+    }
+    Some(key)
+}
+
+/// The key that an update gives a document: what it sets, else what its query asks for.
+fn updated_key(pattern: &RawDocument, operation: &RawDocument) -> Option<RawDocumentBuf> {
+    let change = operation.get_document("u").ok()?;
+    let is_operator = |element: &bson::raw::RawElement<'_>| element.key().as_str().starts_with('$');
+    let operators = change.iter_elements().next().is_some_and(|first| first.is_ok_and(|first| is_operator(&first)));
+    let mut key = RawDocumentBuf::new();
+    for element in pattern.iter_elements() {
+        let element = element.ok()?;
+        let path = element.key().as_str();
+        let set_by = |operator: &str| {
+            let fields = change.get_document(operator).ok()?;
+            fields.get(path).ok().flatten().map(RawBson::from)
+        };
+        let queried = || {
+            let query = operation.get_document("q").ok()?;
+            let value = query.get(path).ok().flatten()?;
+            let plain = value.as_document().is_none_or(|value| {
+                value.iter_elements().next().is_none_or(|first| first.is_ok_and(|first| !is_operator(&first)))
+            });
+            plain.then(|| RawBson::from(value))
+        };
+        let value = if operators {
+            set_by("$set").or_else(|| set_by("$setOnInsert")).or_else(queried)?
+        } else if path == "_id" {
+            change.get("_id").ok().flatten().map(RawBson::from).or_else(queried)?
+        } else {
+            at_path(change, path)?
+        };
+        key.append(element.key(), value);
+    }
+    Some(key)
+}
+
+/// The value at a dotted path; null where there is none. None where an array makes it ambiguous.
+fn at_path(document: &RawDocument, path: &str) -> Option<RawBson> {
+    let mut document = document;
+    let mut steps = path.split('.').take(MAX_DEPTH).peekable();
+    while let Some(step) = steps.next() {
+        match document.get(step).ok()? {
+            None => return Some(RawBson::Null),
+            Some(RawBsonRef::Array(_)) => return None,
+            Some(value) if steps.peek().is_none() => return Some(value.into()),
+            Some(RawBsonRef::Document(inner)) => document = inner,
+            Some(_) => return Some(RawBson::Null),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_inserted_documents() {
+        let document = rawdoc! { "_id": 5, "a": { "b": "x" }, "tags": [1, 2] };
+        assert_eq!(key_of(&rawdoc! { "_id": 1 }, &document), Some(rawdoc! { "_id": 5 }));
+        assert_eq!(key_of(&rawdoc! { "a.b": 1 }, &document), Some(rawdoc! { "a.b": "x" }));
+        assert_eq!(key_of(&rawdoc! { "no": -1 }, &document), Some(rawdoc! { "no": RawBson::Null }));
+        assert_eq!(key_of(&rawdoc! { "tags": 1 }, &document), None);
+    }
+
+    #[test]
+    fn keys_of_updated_documents() {
+        let set = rawdoc! { "q": { "_id": 1 }, "u": { "$set": { "a": 2 } } };
+        assert_eq!(updated_key(&rawdoc! { "a": 1 }, &set), Some(rawdoc! { "a": 2 }));
+        let upsert = rawdoc! { "q": { "_id": 1, "a": 3 }, "u": { "$inc": { "n": 1 } } };
+        assert_eq!(updated_key(&rawdoc! { "_id": 1 }, &upsert), Some(rawdoc! { "_id": 1 }));
+        assert_eq!(updated_key(&rawdoc! { "n": 1 }, &upsert), None);
+        let replace = rawdoc! { "q": { "_id": 1 }, "u": { "a": 9 } };
+        assert_eq!(updated_key(&rawdoc! { "a": 1 }, &replace), Some(rawdoc! { "a": 9 }));
+    }
+
+    #[test]
+    fn sequences_are_split_at_documents() {
+        let (one, two) = (rawdoc! { "a": 1 }, rawdoc! { "b": "xyz" });
+        let bytes: Vec<u8> = [one.as_bytes(), two.as_bytes()].concat();
+        let batch = Batch::Sequence(bytes.into());
+        assert_eq!(batch.count(), 2);
+        assert_eq!(batch.documents().unwrap(), vec![&*one, &*two]);
+    }
+}
