@@ -6,8 +6,8 @@ use super::Call;
 use super::options::{missing, number, wrong_type};
 use super::request::{Request, check_database, required_str};
 use crate::error::{Code, CommandError, Result, codes};
-use crate::reply::ok::{self, is_true};
 use crate::reply::Reply;
+use crate::reply::ok::{self, is_true};
 use crate::sql::{Param, calls, run};
 
 /// create: all options go to the extension.
@@ -16,11 +16,15 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
     let capped = request.get("capped")?.is_some_and(is_true);
     let invalid = |message| Err(CommandError::client(codes::INVALID_OPTIONS, message));
     if !capped && (request.get("size")?.is_some() || request.get("max")?.is_some()) {
-        return invalid("the 'capped' field needs to be true when either the 'size' or 'max' fields are present");
+        return invalid(
+            "the 'capped' field needs to be true when either the 'size' or 'max' fields are present",
+        );
     }
     let timed = request.get("timeseries")?.is_some() || request.get("clusteredIndex")?.is_some();
     if !timed && request.get("expireAfterSeconds")?.is_some() {
-        return invalid("'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified");
+        return invalid(
+            "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
+        );
     }
     let (db, body) = (request.db, request.body.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
@@ -79,7 +83,9 @@ fn split_namespace(ns: &str) -> Result<(&str, &str)> {
             check_database(db)?;
             Ok((db, collection))
         }
-        _ => Err(CommandError::client(codes::INVALID_NAMESPACE, format!("Invalid namespace specified '{ns}'"))),
+        _ => {
+            Err(CommandError::client(codes::INVALID_NAMESPACE, format!("Invalid namespace specified '{ns}'")))
+        }
     }
 }
 
@@ -114,7 +120,10 @@ pub(super) fn scale(request: &Request<'_>) -> Result<f64> {
     let field = format!("{}.scale", request.spec.name);
     let scale = number(value).ok_or_else(|| {
         let plain = wrong_type(&field, value, "");
-        CommandError { message: plain.message.replace("type ''", "types '[long, int, decimal, double]'").into(), ..plain }
+        CommandError {
+            message: plain.message.replace("type ''", "types '[long, int, decimal, double]'").into(),
+            ..plain
+        }
     })?;
     let whole = scale.trunc();
     if whole < 1.0 {

@@ -3,9 +3,9 @@ use bson::RawDocument;
 use bson::raw::RawBsonRef;
 use tokio::time::Instant;
 
+use super::Call;
 use super::options::{missing, wrong_type};
 use super::request::{Request, required_str};
-use super::Call;
 use crate::error::{CommandError, Result, Retry, codes};
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
@@ -18,7 +18,9 @@ pub(super) fn has_out_or_merge(request: &Request<'_>) -> bool {
     let mut stages = pipeline.into_iter().flatten().flatten();
     stages.any(|stage| {
         let first = stage.as_document().and_then(|stage| stage.iter_elements().next());
-        first.is_some_and(|element| element.is_ok_and(|element| matches!(element.key().as_str(), "$out" | "$merge")))
+        first.is_some_and(|element| {
+            element.is_ok_and(|element| matches!(element.key().as_str(), "$out" | "$merge"))
+        })
     })
 }
 
@@ -163,12 +165,14 @@ fn check_session(request: &Request<'_>, cursor: &Cursor) -> Result<()> {
     let error = |code, message| Err(CommandError::client(crate::error::Code(code), message));
     let id = cursor.id;
     match (cursor.session, request.session) {
-        (None, Some(_)) => {
-            error(50736, format!("Cannot run getMore on cursor {id}, which was not created in a session, in a session"))
-        }
-        (Some(_), None) => {
-            error(50737, format!("Cannot run getMore on cursor {id}, which was created in a session, without an lsid"))
-        }
+        (None, Some(_)) => error(
+            50736,
+            format!("Cannot run getMore on cursor {id}, which was not created in a session, in a session"),
+        ),
+        (Some(_), None) => error(
+            50737,
+            format!("Cannot run getMore on cursor {id}, which was created in a session, without an lsid"),
+        ),
         (Some(opened), Some(given)) if opened != given => {
             error(50738, format!("Cannot run getMore on cursor {id}, which was created in another session"))
         }

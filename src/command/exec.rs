@@ -93,7 +93,12 @@ impl Call<'_> {
     ///
     /// # Errors
     /// The statement's own.
-    pub(super) async fn write_on(&self, lease: &mut Lease, sql: &'static SqlCall, params: &[Param<'_>]) -> Result<Row> {
+    pub(super) async fn write_on(
+        &self,
+        lease: &mut Lease,
+        sql: &'static SqlCall,
+        params: &[Param<'_>],
+    ) -> Result<Row> {
         let budget = self.request.budget;
         let mut attempt = 0;
         loop {
@@ -111,7 +116,11 @@ impl Call<'_> {
 /// A read that a standby gave up because of what it has to replay is not the client's conflict.
 fn unavailable(error: CommandError, role: Role) -> CommandError {
     if error.retry == Retry::RolledBack && role == Role::Standby {
-        return CommandError { code: codes::HOST_UNREACHABLE, message: "the standby gave the read up".into(), ..error };
+        return CommandError {
+            code: codes::HOST_UNREACHABLE,
+            message: "the standby gave the read up".into(),
+            ..error
+        };
     }
     error
 }

@@ -33,7 +33,7 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
     let queued = run::optional_document(&row, 2)?;
     let reply = created(RawDocument::from_bytes(&reply)?)?;
     // Waiting for the build needs no connection in between.
-    drop(lease);
+    std::mem::drop(lease);
     if let Some(queued) = queued.filter(|queued| queued.len() > 5) {
         wait_for_build(&call, &queued).await?;
     }
@@ -59,9 +59,10 @@ async fn wait_for_build(call: &Call<'_>, queued: &[u8]) -> Result<()> {
         let (row, lease) = call.write(&calls::INDEX_STATUS, &params).await?;
         let status = run::optional_document(&row, 0)?;
         let (fine, complete) = (run::flag(&row, 1)?, run::flag(&row, 2)?);
-        drop(lease);
+        std::mem::drop(lease);
         if !fine {
-            let status = status.ok_or_else(|| CommandError::unexpected("a failed index build without a reason"))?;
+            let status =
+                status.ok_or_else(|| CommandError::unexpected("a failed index build without a reason"))?;
             return Err(failure(RawDocument::from_bytes(&status)?));
         }
         if complete {
@@ -95,7 +96,9 @@ fn created(reply: &RawDocument) -> Result<Reply> {
 /// The one shard's part of a reply, or the reply itself if it has no parts.
 fn shard_reply(reply: &RawDocument) -> &RawDocument {
     let raw = reply.get_document("raw").ok();
-    raw.and_then(|raw| raw.iter().flatten().next()).and_then(|(_, shard)| shard.as_document()).unwrap_or(reply)
+    raw.and_then(|raw| raw.iter().flatten().next())
+        .and_then(|(_, shard)| shard.as_document())
+        .unwrap_or(reply)
 }
 
 /// The error in `{ok: 0, errmsg, code}`, whose code is packed.
@@ -168,14 +171,18 @@ mod tests {
     fn packed_codes_of_a_failed_build() {
         let inner = rawdoc! { "ok": 0, "errmsg": "exists with other options", "code": 570_425_373 };
         let error = created(&rawdoc! { "raw": { "defaultShard": inner }, "ok": 0 }).unwrap_err();
-        assert_eq!((error.code, error.message.as_ref()), (codes::INDEX_OPTIONS_CONFLICT, "exists with other options"));
+        assert_eq!(
+            (error.code, error.message.as_ref()),
+            (codes::INDEX_OPTIONS_CONFLICT, "exists with other options")
+        );
     }
 
     #[test]
     fn dropped_indexes() {
         let reply = dropped(&rawdoc! { "nIndexesWas": 3_i64, "ok": true }).unwrap();
         assert_eq!(reply.body, rawdoc! { "nIndexesWas": 3, "ok": 1.0 }.into_bytes());
-        let error = dropped(&rawdoc! { "ok": false, "errmsg": "index not found with name [x]", "code": 27 }).unwrap_err();
+        let error = dropped(&rawdoc! { "ok": false, "errmsg": "index not found with name [x]", "code": 27 })
+            .unwrap_err();
         assert_eq!(error.code, codes::INDEX_NOT_FOUND);
     }
 }

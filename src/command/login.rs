@@ -43,7 +43,8 @@ pub(super) async fn start(call: &mut Call<'_>, command: &RawDocument, db: &str) 
     }
     let message = payload(command, "saslStart")?;
     let options = command.get("options")?.and_then(|options| options.as_document());
-    let skip = options.and_then(|options| options.get("skipEmptyExchange").ok().flatten()).is_some_and(is_true);
+    let skip =
+        options.and_then(|options| options.get("skipEmptyExchange").ok().flatten()).is_some_and(is_true);
     let mut lease = any_node(call).await?;
     let (login, progress) = Login::start(db, skip, message, &mut lease, &call.services.fakes).await?;
     call.session.login = Some(login);

@@ -87,7 +87,10 @@ impl CommandCounts {
 
     /// Name, runs and failed runs of every command.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
-        let counts = self.0.iter().map(|(total, failed)| (total.load(Ordering::Relaxed), failed.load(Ordering::Relaxed)));
+        let counts = self
+            .0
+            .iter()
+            .map(|(total, failed)| (total.load(Ordering::Relaxed), failed.load(Ordering::Relaxed)));
         registry::COMMANDS.iter().zip(counts).map(|(command, (total, failed))| (command.name, total, failed))
     }
 }

@@ -110,7 +110,10 @@ impl<'a> Common<'a> {
             Some(RawBsonRef::Double(value)) if value.fract() != 0.0 => {
                 return bad("maxTimeMS has non-integral value".to_owned());
             }
-            #[expect(clippy::cast_possible_truncation, reason = "as saturates, and the range is checked below")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "as saturates, and the range is checked below"
+            )]
             Some(RawBsonRef::Double(value)) => value as i64,
             Some(RawBsonRef::Decimal128(value)) => match value.to_string().parse() {
                 Ok(value) => value,
@@ -239,7 +242,9 @@ impl<'a> Common<'a> {
 }
 
 fn check_level(level: RawBsonRef<'_>) -> Result<()> {
-    let RawBsonRef::String(level) = level else { return Err(wrong_type("readConcern.level", level, "string")) };
+    let RawBsonRef::String(level) = level else {
+        return Err(wrong_type("readConcern.level", level, "string"));
+    };
     match level {
         "local" | "available" | "majority" => Ok(()),
         "linearizable" | "snapshot" => Err(CommandError::client(
@@ -270,10 +275,9 @@ fn check_w(w: RawBsonRef<'_>) -> Result<()> {
             )),
             Some(nodes) if nodes > 1.0 => bad("cannot use 'w' > 1 when a host is not replicated".to_owned()),
             Some(_) => Ok(()),
-            None => Err(CommandError::client(
-                codes::FAILED_TO_PARSE,
-                "w has to be a number, string, or object",
-            )),
+            None => {
+                Err(CommandError::client(codes::FAILED_TO_PARSE, "w has to be a number, string, or object"))
+            }
         },
     }
 }

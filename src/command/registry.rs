@@ -118,7 +118,11 @@ pub static COMMANDS: &[Command] = &[
         target: Target::Collection,
         kind: Kind::Read,
         run: Run::Flow(|call| Box::pin(collections::stats(call))),
-        options: &[&[used("scale"), ignored("waitForLock", "statistics never wait"), ignored("verbose", "old shells")]],
+        options: &[&[
+            used("scale"),
+            ignored("waitForLock", "statistics never wait"),
+            ignored("verbose", "old shells"),
+        ]],
         help: "Returns sizes and counts of a collection.",
         ..DEFAULTS
     },
@@ -232,10 +236,7 @@ pub static COMMANDS: &[Command] = &[
         api_v1: true,
         batch: Some("deletes"),
         run: Run::Flow(|call| Box::pin(writes::run(call, &calls::DELETE))),
-        options: &[
-            &[pass("deletes"), pass("ordered"), pass("let"), unless("rawData", False)],
-            WRITE_FIELDS,
-        ],
+        options: &[&[pass("deletes"), pass("ordered"), pass("let"), unless("rawData", False)], WRITE_FIELDS],
         help: "Deletes documents.",
         ..DEFAULTS
     },
@@ -624,10 +625,7 @@ pub static COMMANDS: &[Command] = &[
         api_v1: true,
         batch: Some("updates"),
         run: Run::Flow(|call| Box::pin(writes::run(call, &calls::UPDATE))),
-        options: &[
-            &[pass("updates"), pass("ordered"), pass("let"), unless("rawData", False)],
-            WRITE_FIELDS,
-        ],
+        options: &[&[pass("updates"), pass("ordered"), pass("let"), unless("rawData", False)], WRITE_FIELDS],
         help: "Changes documents.",
         ..DEFAULTS
     },
@@ -711,8 +709,10 @@ mod tests {
     #[test]
     fn sorted_and_unique() {
         assert!(COMMANDS.windows(2).all(|pair| pair[0].name < pair[1].name));
-        let mut names: Vec<_> =
-            COMMANDS.iter().flat_map(|command| command.aliases.iter().copied().chain([command.name])).collect();
+        let mut names: Vec<_> = COMMANDS
+            .iter()
+            .flat_map(|command| command.aliases.iter().copied().chain([command.name]))
+            .collect();
         names.sort_unstable();
         let count = names.len();
         names.dedup();

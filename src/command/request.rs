@@ -48,7 +48,7 @@ pub struct Request<'a> {
 ///
 /// # Errors
 /// 59 for an unknown command, 352 for one that OP_QUERY does not serve.
-pub fn identify<'a>(frame: &'a Frame) -> Result<(&'static Command, &'a str)> {
+pub fn identify(frame: &Frame) -> Result<(&'static Command, &str)> {
     let body = RawDocument::from_bytes(frame.body())?;
     let first = body.iter_elements().next().transpose()?;
     let name = first.map_or("", |element| element.key().as_str());
@@ -265,7 +265,8 @@ fn legacy_database(collection: &Bytes) -> Result<&str> {
 /// # Errors
 /// 73 in MongoDB's words.
 pub fn check_database(name: &str) -> Result<()> {
-    let forbidden = |c: char| matches!(c, '/' | '\\' | '.' | ' ' | '"' | '\0') || (c == '$' && name != "$external");
+    let forbidden =
+        |c: char| matches!(c, '/' | '\\' | '.' | ' ' | '"' | '\0') || (c == '$' && name != "$external");
     if name.is_empty() || name.len() > MAX_DATABASE_NAME || name.contains(forbidden) {
         let message = format!("Invalid database name: '{name}'");
         return Err(CommandError::client(codes::INVALID_NAMESPACE, message));

@@ -22,10 +22,9 @@ pub(super) const TIMEOUT_MINUTES: i32 = 30;
 pub(super) fn start(_: Call<'_>) -> Result<Reply> {
     let mut id: SessionId = rand::rng().random();
     // Version 4, variant 1: a random UUID.
-    if let [.., version, _, variant, _, _, _, _, _, _, _] = &mut id {
-        *version = *version & 0x0f | 0x40;
-        *variant = *variant & 0x3f | 0x80;
-    }
+    let [.., version, _, variant, _, _, _, _, _, _, _] = &mut id;
+    *version = *version & 0x0f | 0x40;
+    *variant = *variant & 0x3f | 0x80;
     let id = Binary { subtype: BinarySubtype::Uuid, bytes: id.to_vec() };
     Ok(rawdoc! { "id": { "id": id }, "timeoutMinutes": TIMEOUT_MINUTES, "ok": 1.0 }.into())
 }
@@ -50,7 +49,9 @@ pub(super) fn kill_all(call: Call<'_>) -> Result<Reply> {
     let mut names = Vec::new();
     for user in users {
         let user = user?;
-        let document = user.as_document().ok_or_else(|| wrong_type("killAllSessions.killAllSessions", user, "object"))?;
+        let document = user
+            .as_document()
+            .ok_or_else(|| wrong_type("killAllSessions.killAllSessions", user, "object"))?;
         let name = document.get_str("user").map_err(|_| missing("killAllSessions", "user"))?;
         let db = document.get_str("db").map_err(|_| missing("killAllSessions", "db"))?;
         names.push((name, db));
@@ -72,9 +73,15 @@ pub(super) fn kill_cursors(call: Call<'_>) -> Result<Reply> {
     for (position, id) in ids.into_iter().enumerate() {
         let RawBsonRef::Int64(id) = id? else {
             let field = format!("killCursors.cursors.{position}");
-            return Err(ids.get(position)?.map_or_else(|| missing("killCursors", &field), |id| wrong_type(&field, id, "long")));
+            return Err(ids
+                .get(position)?
+                .map_or_else(|| missing("killCursors", &field), |id| wrong_type(&field, id, "long")));
         };
-        let list = if call.services.cursors.kill(id, call.session.user.as_ref()) { &mut killed } else { &mut unknown };
+        let list = if call.services.cursors.kill(id, call.session.user.as_ref()) {
+            &mut killed
+        } else {
+            &mut unknown
+        };
         list.push(id);
     }
     Ok(rawdoc! {
@@ -96,10 +103,15 @@ fn listed(request: &Request<'_>) -> Result<Vec<SessionId>> {
     let mut ids = Vec::new();
     for id in array(request)? {
         let id = id?;
-        let lsid = id.as_document().ok_or_else(|| wrong_type(&format!("{0}.{0}", request.spec.name), id, "object"))?;
+        let lsid = id
+            .as_document()
+            .ok_or_else(|| wrong_type(&format!("{0}.{0}", request.spec.name), id, "object"))?;
         ids.push(session_id(lsid)?);
         if ids.len() > MAX_SESSIONS {
-            return Err(CommandError::client(codes::TOO_MANY_LOGICAL_SESSIONS, "Too many sessions in one command"));
+            return Err(CommandError::client(
+                codes::TOO_MANY_LOGICAL_SESSIONS,
+                "Too many sessions in one command",
+            ));
         }
     }
     Ok(ids)

@@ -161,10 +161,10 @@ impl Harmless {
             return true;
         }
         match self {
-            Self::False => matches!(
-                value,
-                RawBsonRef::Boolean(false) | RawBsonRef::Int32(0) | RawBsonRef::Int64(0)
-            ) || matches!(value, RawBsonRef::Double(number) if number == 0.0),
+            Self::False => {
+                matches!(value, RawBsonRef::Boolean(false) | RawBsonRef::Int32(0) | RawBsonRef::Int64(0))
+                    || matches!(value, RawBsonRef::Double(number) if number == 0.0)
+            }
             Self::True => crate::reply::ok::is_true(value),
             Self::Empty => value.as_document().is_some_and(bson::RawDocument::is_empty),
             Self::SimpleCollation => value.as_document().is_some_and(|collation| {

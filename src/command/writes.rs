@@ -146,7 +146,8 @@ async fn in_parts(
     let mut whole = WriteOutcome::default();
     let mut offset = 0;
     for part in documents.chunks(MAX_CALL) {
-        let mut sequence = BytesMut::with_capacity(part.iter().map(|document| document.as_bytes().len()).sum());
+        let mut sequence =
+            BytesMut::with_capacity(part.iter().map(|document| document.as_bytes().len()).sum());
         for document in part {
             sequence.extend_from_slice(document.as_bytes());
         }
@@ -177,7 +178,8 @@ async fn finish(
         for error in &mut outcome.errors {
             let Some(index) = error.duplicate_index().map(str::to_owned) else { continue };
             let document = usize::try_from(error.index).ok().and_then(|at| documents.get(at)).copied();
-            let value_of = |pattern: &RawDocument| document.and_then(|document| key_value(request, pattern, document));
+            let value_of =
+                |pattern: &RawDocument| document.and_then(|document| key_value(request, pattern, document));
             error.describe_duplicate(patterns.describe(request, lease, &index, value_of).await);
         }
     }
@@ -230,7 +232,8 @@ impl Patterns {
             let pattern = pattern(request, lease, index).await;
             self.0.push((index.to_owned(), pattern));
         }
-        let pattern = self.0.iter().find(|(name, _)| name == index).and_then(|(_, pattern)| pattern.as_deref());
+        let pattern =
+            self.0.iter().find(|(name, _)| name == index).and_then(|(_, pattern)| pattern.as_deref());
         match pattern {
             Some(pattern) => Duplicate::new(&ns, index, pattern, value_of(pattern).as_deref()),
             // The index is gone by now: its name is all there is to tell.
@@ -254,7 +257,11 @@ async fn pattern(request: &Request<'_>, lease: &mut Lease, index: &str) -> Optio
 }
 
 /// The key that was there already, as far as the command tells it.
-fn key_value(request: &Request<'_>, pattern: &RawDocument, operation: &RawDocument) -> Option<RawDocumentBuf> {
+fn key_value(
+    request: &Request<'_>,
+    pattern: &RawDocument,
+    operation: &RawDocument,
+) -> Option<RawDocumentBuf> {
     match request.spec.batch {
         Some("documents") => key_of(pattern, operation),
         _ => updated_key(pattern, operation),
@@ -275,7 +282,8 @@ fn key_of(pattern: &RawDocument, document: &RawDocument) -> Option<RawDocumentBu
 fn updated_key(pattern: &RawDocument, operation: &RawDocument) -> Option<RawDocumentBuf> {
     let change = operation.get_document("u").ok()?;
     let is_operator = |element: &bson::raw::RawElement<'_>| element.key().as_str().starts_with('$');
-    let operators = change.iter_elements().next().is_some_and(|first| first.is_ok_and(|first| is_operator(&first)));
+    let operators =
+        change.iter_elements().next().is_some_and(|first| first.is_ok_and(|first| is_operator(&first)));
     let mut key = RawDocumentBuf::new();
     for element in pattern.iter_elements() {
         let element = element.ok()?;

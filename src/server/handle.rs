@@ -1,8 +1,18 @@
-//! The path of one request. Placeholder.
+//! The path of one request: identify → parse → authorize → plan → run → reply → record.
+//!
+//! It cannot fail: an error is a reply. Only broken frames and sockets end a connection.
+use std::ops::Deref;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use crate::command::spec::{Auth, Command};
+use crate::command::{self, Call, Request, Services};
 use crate::config::Config;
-use crate::reply::Reply;
+use crate::error::{CommandError, Owner, Result, codes};
+use crate::reply::{self, Reply};
+use crate::route::plan;
 pub use crate::session::Session;
 use crate::tasks::Tasks;
 use crate::wire::Frame;
@@ -10,25 +20,83 @@ use crate::wire::Frame;
 /// What all connections of the process share.
 #[derive(Debug)]
 pub struct Context {
-    /// The checked configuration.
-    pub config: Arc<Config>,
-    /// Background tasks and the stop signal.
-    pub tasks: Tasks,
+    services: Services,
 }
 
 impl Context {
-    /// Does not connect anywhere: PostgreSQL may be down.
+    /// Does not wait for a connection: PostgreSQL may be down.
     pub fn new(config: Arc<Config>, tasks: Tasks) -> Self {
-        Self { config, tasks }
+        Self { services: Services::new(config, tasks) }
+    }
+}
+
+impl Deref for Context {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.services
     }
 }
 
 /// Runs one request to its reply; None only for requests that want none (`moreToCome`).
-pub async fn handle(_cx: &Context, _session: &mut Session, frame: &Frame) -> Option<Reply> {
+pub async fn handle(cx: &Context, session: &mut Session, frame: &Frame) -> Option<Reply> {
+    let arrival = Instant::now();
+    let (spec, outcome) = match command::request::identify(frame) {
+        Ok((spec, name)) => (Some(spec), Box::pin(serve(cx, session, frame, spec, name, arrival)).await),
+        Err(error) => (None, Err(error)),
+    };
+    record(cx, session, spec, &outcome, arrival);
     if frame.wants_no_reply() {
         return None;
     }
-    let body =
-        bson::rawdoc! { "ok": 0.0, "errmsg": "no such command", "code": 59, "codeName": "CommandNotFound" };
-    Some(Reply { body: body.into_bytes().into(), exhaust: None, close: false })
+    let topology = cx.services.pools.topology().version();
+    Some(outcome.unwrap_or_else(|error| reply::error::reply(&error, topology)))
+}
+
+async fn serve(
+    cx: &Context,
+    session: &mut Session,
+    frame: &Frame,
+    spec: &'static Command,
+    name: &str,
+    arrival: Instant,
+) -> Result<Reply> {
+    authorize(cx, session, spec, name)?;
+    let request = Request::parse(spec, name, frame, arrival)?;
+    let services = &cx.services;
+    let pick = plan::plan(&request, session.endpoint, services.pools.read_only())?;
+    let unacknowledged = request.writes() && request.common.unacknowledged();
+    let reply = command::run(Call { services, session, request: &request, pick }).await?;
+    Ok(if unacknowledged { reply::ok::plain() } else { reply })
+}
+
+/// Before the login only the open commands run.
+fn authorize(cx: &Context, session: &Session, spec: &Command, name: &str) -> Result<()> {
+    if spec.auth == Auth::Open || session.user.is_some() || !cx.services.config.auth {
+        return Ok(());
+    }
+    Err(CommandError::client(codes::UNAUTHORIZED, format!("Command {name} requires authentication")))
+}
+
+/// Counts and logs; decides nothing.
+fn record(
+    cx: &Context,
+    session: &Session,
+    spec: Option<&'static Command>,
+    outcome: &Result<Reply>,
+    arrival: Instant,
+) {
+    let name = spec.map_or("other", |spec| spec.name);
+    if let Some(spec) = spec {
+        cx.services.counters.commands.add(spec, outcome.is_err());
+    }
+    let connection = session.connection_id;
+    let micros = arrival.elapsed().as_micros();
+    match outcome {
+        Ok(_) => debug!(connection, command = name, micros, "command done"),
+        Err(error) if error.owner == Owner::Client => {
+            debug!(connection, command = name, micros, %error, "command refused");
+        }
+        Err(error) => warn!(connection, command = name, micros, %error, "command failed"),
+    }
 }

@@ -210,7 +210,9 @@ impl Cursors {
 
     /// Kills the cursors of some sessions of a user.
     pub fn kill_sessions(&self, sessions: &[SessionId], user: Option<&Arc<User>>) {
-        self.end_all(|session, owner| session.is_some_and(|session| sessions.contains(&session)) && owner == user);
+        self.end_all(|session, owner| {
+            session.is_some_and(|session| sessions.contains(&session)) && owner == user
+        });
     }
 
     /// Kills the cursors of all sessions of the users named, with name and database; of everybody if none is named.

@@ -1,0 +1,64 @@
+//! getParameter: the parameters that drivers, shells and test harnesses ask for.
+use bson::raw::{CString, RawBsonRef};
+use bson::{RawBson, RawDocumentBuf, rawdoc};
+
+use super::super::Call;
+use super::super::options::COMMON;
+use super::FEATURE_VERSION;
+use crate::error::{CommandError, Result, codes};
+use crate::reply::Reply;
+use crate::reply::ok::is_true;
+use crate::session::auth::MECHANISM;
+
+/// Name, value, and whether it may change at run time. Sorted by name.
+fn all() -> Vec<(&'static str, RawBson)> {
+    vec![
+        ("acceptApiVersion2", RawBson::Boolean(false)),
+        ("authSchemaVersion", RawBson::Int32(5)),
+        ("authenticationMechanisms", RawBson::Array(bson::RawArrayBuf::from_iter([MECHANISM]))),
+        ("enableTestCommands", RawBson::Boolean(false)),
+        ("featureCompatibilityVersion", RawBson::Document(rawdoc! { "version": FEATURE_VERSION })),
+        ("quiet", RawBson::Boolean(false)),
+        ("requireApiVersion", RawBson::Boolean(false)),
+    ]
+}
+
+/// getParameter.
+pub(in super::super) fn get(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let (mut everything, mut details) = (false, false);
+    match request.target {
+        RawBsonRef::String("*") => everything = true,
+        RawBsonRef::Document(wish) => {
+            everything = wish.get("allParameters")?.is_some_and(is_true);
+            details = wish.get("showDetails")?.is_some_and(is_true);
+        }
+        _ => {}
+    }
+    let mut asked = Vec::new();
+    for element in request.body.iter_elements().skip(1) {
+        let name = element?.key().as_str();
+        if !COMMON.iter().any(|option| option.name == name) {
+            asked.push(name);
+        }
+    }
+    let mut out = RawDocumentBuf::new();
+    for (name, value) in all() {
+        if !everything && !asked.contains(&name) {
+            continue;
+        }
+        let value = if details {
+            RawBson::Document(
+                rawdoc! { "value": value, "settableAtRuntime": false, "settableAtStartup": false },
+            )
+        } else {
+            value
+        };
+        out.append(CString::try_from(name)?, value);
+    }
+    if out.is_empty() {
+        return Err(CommandError::client(codes::INVALID_OPTIONS, "no option found to get"));
+    }
+    out.append(bson::raw::cstr!("ok"), 1.0);
+    Ok(out.into())
+}

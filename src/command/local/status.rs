@@ -1,0 +1,111 @@
+//! serverStatus: what this process counts. Sections that it has no numbers for are absent rather than zero.
+use std::sync::atomic::Ordering;
+
+use bson::raw::CString;
+use bson::{RawDocumentBuf, rawdoc};
+
+use super::super::Call;
+use super::server::proc_kilobytes;
+use super::{VERSION, host_name, now};
+use crate::error::Result;
+use crate::reply::Reply;
+
+/// serverStatus.
+pub(in super::super) fn run(call: Call<'_>) -> Result<Reply> {
+    let services = call.services;
+    let counters = &services.counters;
+    let up = services.started.elapsed();
+    let current = counters.connections.load(Ordering::Relaxed);
+    let limit = i64::try_from(services.config.limits.max_client_connections.get()).unwrap_or(i64::MAX);
+    let created = i64::try_from(counters.connections_total.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+    let connections = rawdoc! {
+        "current": int32(current),
+        "available": int32(limit.saturating_sub(current)),
+        "totalCreated": int32(created),
+    };
+    let (mut operations, mut commands) = (Operations::default(), RawDocumentBuf::new());
+    for (name, total, failed) in counters.commands.iter() {
+        let (total, failed) = (int64(total), int64(failed));
+        operations.add(name, total);
+        commands.append(CString::try_from(name)?, rawdoc! { "failed": failed, "total": total });
+    }
+    let cursors = rawdoc! {
+        "open": {
+            "pinned": int64(services.cursors.pinned() as u64),
+            "total": int64(services.cursors.open() as u64),
+        },
+    };
+    let mut nodes = RawDocumentBuf::new();
+    for node in services.pools.nodes() {
+        let state = rawdoc! { "role": format!("{:?}", node.role()).to_lowercase() };
+        nodes.append(CString::try_from(node.name())?, state);
+    }
+    let resident = proc_kilobytes("/proc/self/status", "VmRSS:").unwrap_or(0) / 1024;
+    let virtual_size = proc_kilobytes("/proc/self/status", "VmSize:").unwrap_or(0) / 1024;
+    Ok(rawdoc! {
+        "host": host_name(),
+        "version": VERSION,
+        "process": "ermine",
+        "pid": i64::from(std::process::id()),
+        "uptime": up.as_secs_f64(),
+        "uptimeMillis": int64(u64::try_from(up.as_millis()).unwrap_or(u64::MAX)),
+        "uptimeEstimate": int64(up.as_secs()),
+        "localTime": now(),
+        "connections": connections,
+        "opcounters": operations.document(),
+        "storageEngine": {
+            "name": "documentdb",
+            "supportsCommittedReads": true,
+            "persistent": true,
+        },
+        "mem": { "bits": 64, "resident": int32(resident), "virtual": int32(virtual_size), "supported": true },
+        "metrics": { "commands": commands, "cursor": cursors },
+        "nodes": nodes,
+        "ok": 1.0,
+    }
+    .into())
+}
+
+/// `opcounters`.
+#[derive(Default)]
+struct Operations {
+    insert: i64,
+    query: i64,
+    update: i64,
+    delete: i64,
+    getmore: i64,
+    command: i64,
+}
+
+impl Operations {
+    fn add(&mut self, name: &str, total: i64) {
+        let slot = match name {
+            "insert" => &mut self.insert,
+            "find" => &mut self.query,
+            "update" => &mut self.update,
+            "delete" => &mut self.delete,
+            "getMore" => &mut self.getmore,
+            _ => &mut self.command,
+        };
+        *slot = slot.saturating_add(total);
+    }
+
+    fn document(&self) -> RawDocumentBuf {
+        rawdoc! {
+            "insert": self.insert,
+            "query": self.query,
+            "update": self.update,
+            "delete": self.delete,
+            "getmore": self.getmore,
+            "command": self.command,
+        }
+    }
+}
+
+fn int32(value: i64) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+fn int64(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
