@@ -284,6 +284,22 @@ CREATE PROCEDURE documentdb_api.insert_bulk(IN p_database_name text, IN p_insert
     INOUT p_result documentdb_core.bson DEFAULT NULL, INOUT p_success boolean DEFAULT NULL)
     LANGUAGE C AS 'MODULE_PATHNAME', 'command_insert_bulk';
 
+CREATE FUNCTION documentdb_api.update(p_database_name text, p_update documentdb_core.bson,
+    p_insert_documents documentdb_core.bsonsequence DEFAULT NULL, p_transaction_id text DEFAULT NULL,
+    OUT p_result documentdb_core.bson, OUT p_success boolean) RETURNS record
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_update';
+CREATE PROCEDURE documentdb_api.update_bulk(IN p_database_name text, IN p_update documentdb_core.bson,
+    IN p_insert_documents documentdb_core.bsonsequence DEFAULT NULL, IN p_transaction_id text DEFAULT NULL,
+    INOUT p_result documentdb_core.bson DEFAULT NULL, INOUT p_success boolean DEFAULT NULL)
+    LANGUAGE C AS 'MODULE_PATHNAME', 'command_update_bulk';
+CREATE FUNCTION documentdb_api.find_and_modify(p_database_name text, p_message documentdb_core.bson,
+    p_transaction_id text DEFAULT NULL, OUT p_result documentdb_core.bson, OUT p_success boolean) RETURNS record
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_find_and_modify';
+CREATE FUNCTION documentdb_api.delete(p_database_name text, p_delete documentdb_core.bson,
+    p_insert_documents documentdb_core.bsonsequence DEFAULT NULL, p_transaction_id text DEFAULT NULL,
+    OUT p_result documentdb_core.bson, OUT p_success boolean) RETURNS record
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_delete';
+
 -- === 6. Collections ===
 
 CREATE FUNCTION documentdb_api.create_collection(p_database_name text, p_collection_name text) RETURNS boolean

@@ -12,8 +12,10 @@ use crate::storage::{KeyScan, Piece, Row, Scan, Table, Tid};
 /// A document that matches.
 #[derive(Clone, Copy)]
 pub struct Hit<'a> {
-    /// Where its row is.
+    /// Where its row is, as the walk knows it.
     pub tid: Tid,
+    /// Where this version of the row is: what a change names.
+    pub version: Tid,
     /// Its bytes, until the reader moves on.
     pub document: &'a [u8],
 }
@@ -111,7 +113,7 @@ impl<'t> Reader<'t> {
             };
             let row = extend(row);
             if self.query.matches(Doc::trusted(row.document))? {
-                return Ok(Some(Hit { tid: row.tid, document: row.document }));
+                return Ok(Some(Hit { tid: row.tid, version: row.version, document: row.document }));
             }
         }
     }

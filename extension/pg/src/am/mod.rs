@@ -42,6 +42,15 @@ fn nbtree() -> &'static pg_sys::IndexAmRoutine {
     })
 }
 
+/// Is this open index one of this access method?
+///
+/// # Safety
+/// `index` is an open relation.
+pub unsafe fn is_ours(index: pg_sys::Relation) -> bool {
+    // SAFETY: the caller's promise; an index relation has its routine table.
+    unsafe { !(*index).rd_indam.is_null() && (*(*index).rd_indam).ambuild == Some(build::build as _) }
+}
+
 pgfn! {
     /// The access method's handler: nbtree's table with our way to make entries.
     fn bson_btree_handler(_call) {

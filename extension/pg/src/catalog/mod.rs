@@ -4,6 +4,8 @@ mod cache;
 mod load;
 pub mod names;
 
+pub use load::relation;
+
 use std::rc::Rc;
 
 use pgrx::pg_sys::Oid;

@@ -29,6 +29,15 @@ pub fn check_length(db: &str, collection: &str) -> Result<()> {
     Ok(())
 }
 
+/// Collections that no write command may touch.
+pub fn check_system(db: &str, collection: &str) -> Result<()> {
+    check_length(db, collection)?;
+    if SYSTEM_READ_ONLY.contains(&collection) {
+        return Err(refuse(format!("cannot write to {db}.{collection}")));
+    }
+    Ok(())
+}
+
 /// Everything a new collection's name must be.
 pub fn check_new(db: &str, collection: &str) -> Result<()> {
     check_length(db, collection)?;

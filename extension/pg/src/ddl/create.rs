@@ -96,8 +96,8 @@ fn compare(there: &Collection, view: Option<&[u8]>, validator: Option<&Validator
         return Ok(());
     }
     let options = match (&there.view, &there.validator) {
-        (Some(view), _) => types::json::document(Doc::trusted(view)),
-        (None, Some(v)) => types::json::document(Doc::trusted(&validator_options(v))),
+        (Some(view), _) => types::json::relaxed(Doc::trusted(view)),
+        (None, Some(v)) => types::json::relaxed(Doc::trusted(&validator_options(v))),
         (None, None) => "{}".to_owned(),
     };
     let message = format!("ns: {} already exists with different options: {options}", there.namespace());

@@ -10,7 +10,7 @@ mod table;
 mod version;
 mod view;
 
-pub use table::ensure;
+pub use table::{AsAdmin, ensure};
 
 use engine::Code;
 

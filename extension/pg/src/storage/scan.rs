@@ -14,8 +14,10 @@ pub type Tid = pg_sys::ItemPointerData;
 /// A row that a scan is at; its bytes live until the scan moves on.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
-    /// Where it is.
+    /// Where it is, as the scan knows it: for an index, the place its entry names.
     pub tid: Tid,
+    /// Where this version of it is: what a change names.
+    pub version: Tid,
     /// `{"": _id}`
     pub object_id: &'a [u8],
     /// The document.
@@ -125,7 +127,7 @@ impl<'t> Scan<'t> {
 /// The slot holds a row of a data table; the result lives as long as both slot and memory.
 pub(super) unsafe fn row<'a>(slot: *mut pg_sys::TupleTableSlot, tid: Tid, memory: pg_sys::MemoryContext) -> Row<'a> {
     // SAFETY: the caller's promise; both columns are NOT NULL.
-    unsafe { Row { tid, document: column(slot, DOCUMENT, memory), object_id: column(slot, OBJECT_ID, memory) } }
+    unsafe { Row { tid, version: (*slot).tts_tid, document: column(slot, DOCUMENT, memory), object_id: column(slot, OBJECT_ID, memory) } }
 }
 
 /// Bytes of a varlena column of the row in a slot; a copy, if one is needed, is made in `memory`.

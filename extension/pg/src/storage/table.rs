@@ -50,17 +50,27 @@ impl Table {
     /// # Errors
     /// 42501 without the privilege; 42P01 when the table has just been dropped.
     pub fn open(c: &Collection, access: Access) -> Result<Table> {
+        let gone = || Error::native(b"42P01", format!("collection '{}' does not exist", c.name));
+        Self::open_if_there(c, access)?.ok_or_else(gone)
+    }
+
+    /// [`Table::open`]; `None` when the table has just been dropped.
+    ///
+    /// # Errors
+    /// 42501 without the privilege.
+    pub fn open_if_there(c: &Collection, access: Access) -> Result<Option<Table>> {
         // SAFETY: oids of the catalog entry; try_table_open gives null for a table that is gone.
         unsafe {
-            let allowed = pg_sys::pg_class_aclcheck(c.heap, pg_sys::GetUserId(), access.privilege());
-            if allowed == pg_sys::AclResult::ACLCHECK_NO_PRIV {
-                return Err(Error::native(b"42501", format!("permission denied for collection {}", c.namespace())));
-            }
             let rel = pg_sys::try_table_open(c.heap, access.lock());
             if rel.is_null() {
-                return Err(Error::native(b"42P01", format!("collection '{}' does not exist", c.name)));
+                return Ok(None);
             }
-            Ok(Table { rel, shard: c.id, pk: c.pk })
+            let table = Table { rel, shard: c.id, pk: c.pk };
+            let allowed = pg_sys::pg_class_aclcheck(c.heap, pg_sys::GetUserId(), access.privilege());
+            if allowed != pg_sys::AclResult::ACLCHECK_OK {
+                return Err(Error::native(b"42501", format!("permission denied for collection {}", c.namespace())));
+            }
+            Ok(Some(table))
         }
     }
 

@@ -4,6 +4,7 @@ use pgrx::pg_sys::{self, Datum};
 
 use super::scan::{DOCUMENT, Tid, column, scratch};
 use super::table::Table;
+use crate::am;
 use crate::error::{Error, Result, internal};
 use crate::sys::{guarded, varlena};
 use crate::xact::keeps_snapshot;
@@ -163,6 +164,33 @@ impl<'t> Writer<'t> {
         }
         drop(memory);
         self.conflict(outcome, tid)
+    }
+
+    /// Would replacing one document by the other change no key of any secondary index? Without such indexes PostgreSQL
+    /// sees by itself that an update touches no key: false then, there is nothing to hide.
+    ///
+    /// # Errors
+    /// What is wrong with a key of the new document.
+    pub fn same_keys(&self, old: &[u8], new: &[u8]) -> Result<bool> {
+        let mut any = false;
+        // SAFETY: the descriptors are those ExecOpenIndices opened.
+        unsafe {
+            for i in 0..(*self.info).ri_NumIndices as usize {
+                let index = *(*self.info).ri_IndexRelationDescs.add(i);
+                if (*index).rd_id == self.table.pk() {
+                    continue;
+                }
+                if !am::is_ours(index) {
+                    return Ok(false);
+                }
+                let definition = am::definition(index)?;
+                if definition.entries(old)? != definition.entries(new)? {
+                    return Ok(false);
+                }
+                any = true;
+            }
+        }
+        Ok(any)
     }
 
     /// Removes the version at `tid`.

@@ -1,20 +1,26 @@
 //! Extended JSON, from the engine.
 
-use engine::{Doc, Val};
+use engine::{Doc, Val, extjson};
 
 use crate::error::{Error, Result};
 
 /// Reads one document (or an array, kept as a document of its positions).
-pub fn parse(_text: &str) -> Result<Vec<u8>> {
-    Err(Error::native(b"0A000", "Extended JSON input is not supported"))
+pub fn parse(text: &str) -> Result<Vec<u8>> {
+    let syntax = |e: engine::Error| Error::native(b"M0001", format!("invalid input syntax JSON for BSON: {}", e.message));
+    extjson::parse(text).map_err(syntax)
 }
 
-/// Writes a document.
+/// Writes a document so that it can be read back.
 pub fn document(doc: Doc<'_>) -> String {
-    format!("{doc:?}")
+    extjson::canonical(doc)
 }
 
-/// Writes a value.
+/// Writes a document for people.
+pub fn relaxed(doc: Doc<'_>) -> String {
+    extjson::relaxed(doc)
+}
+
+/// Writes a value so that it can be read back.
 pub fn value(v: Val<'_>) -> String {
-    format!("{v:?}")
+    extjson::canonical_value(v)
 }

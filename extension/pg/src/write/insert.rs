@@ -6,8 +6,8 @@ use pgrx::pg_sys::{self, Datum};
 use super::batch::{self, operations};
 use super::id::{MAX_DOCUMENT, Prepared, prepare};
 use super::validate::Check;
-use super::{fail, put_errors};
-use crate::catalog::null_argument;
+use super::{fail, put_errors, retry};
+use crate::catalog::{Collection, null_argument};
 use crate::error::Result;
 use crate::storage::{Access, NewRow, Table, Writer};
 use crate::sys::{Call, varlena};
@@ -49,12 +49,20 @@ impl<'a> Insert<'a> {
         Ok(Insert { collection, documents, ordered, bypass, max_time })
     }
 
-    fn run(&self, db: &str) -> Result<(Vec<u8>, bool)> {
+    fn run(&self, db: &str, transaction: Option<&str>) -> Result<(Vec<u8>, bool)> {
         guard::write()?;
         xact::limit_time(self.max_time);
-        let collection = ddl::ensure(db, self.collection)?;
-        let check = Check::new(&collection, self.bypass)?;
-        let table = Table::open(&collection, Access::Insert)?;
+        loop {
+            let collection = ddl::ensure(db, self.collection)?;
+            // Dropped since it was found: then it is made again.
+            let Some(table) = Table::open_if_there(&collection, Access::Insert)? else { continue };
+            let single = transaction.filter(|_| self.documents.len() == 1);
+            return retry::remembered(Some(&collection), single, || self.execute(&collection, &table));
+        }
+    }
+
+    fn execute(&self, collection: &Collection, table: &Table) -> Result<(Vec<u8>, bool)> {
+        let check = Check::new(collection, self.bypass)?;
         let _snapshot = xact::Snapshot::fresh();
         let ready = |i: usize| -> Result<Option<Prepared<'a>>> {
             let Some(p) = prepare(self.documents[i])? else { return Ok(None) };
@@ -64,17 +72,17 @@ impl<'a> Insert<'a> {
         let outcome = batch::run(
             self.documents.len(),
             self.ordered,
-            Some(&collection),
+            Some(collection),
             |range| {
                 guard::disk_full()?;
                 let rows: Vec<Option<Prepared<'a>>> = range.map(ready).collect::<Result<_>>()?;
-                Writer::open(&table).insert_all(rows.iter().flatten().map(row))?;
+                Writer::open(table).insert_all(rows.iter().flatten().map(row))?;
                 Ok(rows.iter().map(|r| i32::from(r.is_some())).collect())
             },
             |i| {
                 guard::disk_full()?;
                 let Some(p) = ready(i)? else { return Ok(0) };
-                Writer::open(&table).insert(&row(&p))?;
+                Writer::open(table).insert(&row(&p))?;
                 Ok(1)
             },
         )?;
@@ -95,7 +103,7 @@ fn row<'r>(p: &'r Prepared<'_>) -> NewRow<'r> {
 fn insert(call: Call<'_>) -> Result<Datum> {
     let db = call.opt_text(0)?.ok_or_else(|| null_argument("database name"))?;
     let command = call.opt_bytes(1).ok_or_else(|| null_argument("insert document"))?;
-    let (reply, success) = Insert::parse(Doc::trusted(command), call.opt_bytes(2))?.run(db)?;
+    let (reply, success) = Insert::parse(Doc::trusted(command), call.opt_bytes(2))?.run(db, call.opt_text(3)?)?;
     call.record(&[Some(varlena(&reply)), Some(Datum::from(success))])
 }
 
@@ -119,6 +127,6 @@ pgfn! {
         let mut command = DocWriter::new();
         command.put_str("insert", name);
         let command = command.finish();
-        Ok(varlena(&Insert::parse(Doc::trusted(&command), Some(document))?.run(db)?.0))
+        Ok(varlena(&Insert::parse(Doc::trusted(&command), Some(document))?.run(db, call.opt_text(3)?)?.0))
     }
 }

@@ -1,8 +1,15 @@
 //! insert, update, delete, findAndModify: command documents in, reply documents out (sql-api.md 1.1).
 
 mod batch;
+mod change;
+mod context;
+mod delete;
+mod find_and_modify;
 mod id;
 mod insert;
+mod modify;
+mod retry;
+mod update;
 mod validate;
 
 use engine::{ArrayWriter, Code, DocWriter, Value, codes};

@@ -1,0 +1,182 @@
+//! Finding documents and changing them, in the face of others who do the same.
+//!
+//! READ COMMITTED: a row that another transaction changed first is waited for, read again in its newest version, tested
+//! against the filter again, and the update is computed anew from it, so no update is lost. A row that no longer matches
+//! or is gone is given up, and a command that wants one document looks again from the start. REPEATABLE READ: 40001.
+
+use engine::Doc;
+use engine::query::Query;
+use engine::sort::SortSpec;
+use pgrx::pg_sys;
+
+use crate::access::{Hint, Position, Reader, Want, plan};
+use crate::catalog::Collection;
+use crate::error::{Error, Result, internal};
+use crate::storage::{Change, NewRow, Table, Tid, Writer};
+use crate::types;
+use crate::xact::{Snapshot, check_interrupts};
+
+/// What an operation wants done to a document that matches.
+pub enum Step {
+    /// Nothing: it is as it should be.
+    Keep,
+    /// Put this in its place.
+    Replace(Vec<u8>),
+    /// Remove it.
+    Remove,
+}
+
+/// A document that matched, and what became of it.
+pub struct Changed {
+    /// As it was.
+    pub old: Vec<u8>,
+    /// As it is now, unless it was kept or removed.
+    pub new: Option<Vec<u8>>,
+}
+
+/// Where to look, and in which order.
+pub struct Search<'a> {
+    /// The collection.
+    pub collection: &'a Collection,
+    /// Its table, open for the change.
+    pub table: &'a Table,
+    /// Which documents.
+    pub query: &'a Query,
+    /// Which of them first.
+    pub sort: Option<&'a SortSpec>,
+    /// By which index.
+    pub hint: Hint,
+}
+
+/// How often a command looks again for one document that others keep taking away before it gives up.
+const PATIENCE: usize = 1_000;
+
+impl Search<'_> {
+    /// Changes the first document that matches; `None` when there is none.
+    pub fn one(&self, mut step: impl FnMut(Doc<'_>) -> Result<Step>) -> Result<Option<Changed>> {
+        let mut writer = Writer::open(self.table);
+        for _ in 0..PATIENCE {
+            check_interrupts();
+            let _snapshot = Snapshot::fresh();
+            let Some((tid, old)) = self.first()? else { return Ok(None) };
+            if let Some(changed) = self.change(&mut writer, tid, old, &mut step)? {
+                // SAFETY: makes the change visible to what follows in this transaction.
+                unsafe { pg_sys::CommandCounterIncrement() };
+                return Ok(Some(changed));
+            }
+        }
+        Err(Error::native(b"40001", "could not serialize access due to concurrent update"))
+    }
+
+    /// Changes every document that matches; gives the numbers of documents that matched and that were changed.
+    pub fn all(&self, mut step: impl FnMut(Doc<'_>) -> Result<Step>) -> Result<(usize, usize)> {
+        let (mut matched, mut changed) = (0, 0);
+        let mut writer = Writer::open(self.table);
+        let _snapshot = Snapshot::fresh();
+        let plan = plan(self.table, self.collection, self.query, &Want { sort: &[], few: false, hint: self.hint })?;
+        let mut reader = self.reader(&plan)?;
+        while let Some(hit) = reader.next()? {
+            let found = match step(Doc::trusted(hit.document))? {
+                Step::Keep => {
+                    matched += 1;
+                    continue;
+                }
+                step => self.apply(&mut writer, hit.version, hit.document, &step)?,
+            };
+            match found {
+                Change::Done => {
+                    matched += 1;
+                    changed += 1;
+                }
+                Change::Gone => {}
+                Change::Newer { tid, document } => {
+                    if !self.query.matches(Doc::trusted(&document))? {
+                        continue;
+                    }
+                    if let Some(c) = self.change(&mut writer, tid, document, &mut step)? {
+                        matched += 1;
+                        changed += usize::from(c.new.is_some());
+                    }
+                }
+            }
+        }
+        drop(reader);
+        // SAFETY: makes the changes visible to what follows in this transaction.
+        unsafe { pg_sys::CommandCounterIncrement() };
+        Ok((matched, changed))
+    }
+
+    /// Does any document match?
+    pub fn any(&self) -> Result<bool> {
+        let _snapshot = Snapshot::fresh();
+        Ok(self.first()?.is_some())
+    }
+
+    fn reader<'r>(&'r self, plan: &'r crate::access::Plan) -> Result<Reader<'r>> {
+        Reader::open(self.table, self.query, plan, &Position::Start)?.ok_or_else(|| internal("a plan without a start"))
+    }
+
+    /// The first match under the active snapshot.
+    fn first(&self) -> Result<Option<(Tid, Vec<u8>)>> {
+        let sort = self.sort.filter(|s| !s.is_empty());
+        let paths = sort.and_then(SortSpec::paths).unwrap_or_default();
+        let paths: Vec<(String, bool)> = paths.into_iter().map(|(p, d)| (p.to_owned(), d)).collect();
+        let plan = plan(self.table, self.collection, self.query, &Want { sort: &paths, few: true, hint: self.hint })?;
+        let mut reader = self.reader(&plan)?;
+        let sort = sort.filter(|_| paths.is_empty() || !plan.sorted);
+        let mut best = None;
+        while let Some(hit) = reader.next()? {
+            let Some(sort) = sort else { return Ok(Some((hit.version, hit.document.to_vec()))) };
+            let key = sort.key(Doc::trusted(hit.document))?;
+            if best.as_ref().is_none_or(|(k, _, _)| key < *k) {
+                best = Some((key, hit.version, hit.document.to_vec()));
+            }
+        }
+        Ok(best.map(|(_, tid, document)| (tid, document)))
+    }
+
+    /// Changes the row at `tid`, following it to newer versions; `None` when it was lost on the way.
+    fn change(
+        &self,
+        writer: &mut Writer<'_>,
+        tid: Tid,
+        old: Vec<u8>,
+        step: &mut impl FnMut(Doc<'_>) -> Result<Step>,
+    ) -> Result<Option<Changed>> {
+        let (mut tid, mut old) = (tid, old);
+        loop {
+            let wanted = step(Doc::trusted(&old))?;
+            let outcome = match &wanted {
+                Step::Keep => Change::Done,
+                wanted => self.apply(writer, tid, &old, wanted)?,
+            };
+            match outcome {
+                Change::Done => {
+                    let new = if let Step::Replace(new) = wanted { Some(new) } else { None };
+                    return Ok(Some(Changed { old, new }));
+                }
+                Change::Gone => return Ok(None),
+                Change::Newer { tid: newer, document } => {
+                    if !self.query.matches(Doc::trusted(&document))? {
+                        return Ok(None);
+                    }
+                    (tid, old) = (newer, document);
+                }
+            }
+        }
+    }
+
+    fn apply(&self, writer: &mut Writer<'_>, tid: Tid, old: &[u8], step: &Step) -> Result<Change> {
+        crate::guard::disk_full()?;
+        match step {
+            Step::Keep => Ok(Change::Done),
+            Step::Remove => writer.delete(tid),
+            Step::Replace(new) => {
+                let id = Doc::trusted(new).get("_id").ok_or_else(|| internal("an update lost the _id"))?;
+                let row = NewRow { object_id: &types::wrap(id), document: new };
+                let same_keys = writer.same_keys(old, new)?;
+                writer.update(tid, &row, same_keys)
+            }
+        }
+    }
+}

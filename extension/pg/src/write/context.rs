@@ -1,0 +1,48 @@
+//! What the operations of one command share.
+
+use engine::expr::Variables;
+use engine::query::{ParseContext, Query};
+use engine::{Doc, Val};
+use pgrx::pg_sys;
+
+use crate::error::Result;
+
+/// Variables and time of a command.
+#[derive(Default)]
+pub struct Context {
+    variables: Option<Variables>,
+    now: i64,
+}
+
+impl Context {
+    /// For a command with this `let`.
+    ///
+    /// # Errors
+    /// Those of the variables' expressions.
+    pub fn new(variables: Option<Doc<'_>>) -> Result<Self> {
+        /// PostgreSQL counts from 2000-01-01T00:00:00Z, in microseconds.
+        const EPOCH_MS: i64 = 946_684_800_000;
+        // SAFETY: reads a variable of the backend.
+        let now = unsafe { pg_sys::GetCurrentStatementStartTimestamp() }.div_euclid(1_000) + EPOCH_MS;
+        let variables = variables.map(|d| Variables::from_let(d, now)).transpose()?;
+        Ok(Context { variables, now })
+    }
+
+    /// What the engine wants to know to parse filters, updates and projections.
+    pub fn parse<'p>(&'p self, collation: Option<Doc<'p>>) -> ParseContext<'p> {
+        ParseContext { variables: self.variables.as_ref(), now: self.now, collation, ..ParseContext::default() }
+    }
+
+    /// Parses an operation's filter.
+    pub fn query(&self, filter: Doc<'_>, collation: Option<Doc<'_>>) -> Result<Query> {
+        Ok(Query::parse(filter, &self.parse(collation))?)
+    }
+}
+
+/// A boolean as findAndModify takes it: bool or number.
+pub fn truth(v: Val<'_>) -> Option<bool> {
+    v.as_bool().or_else(|| {
+        let zero = engine::Value::Int32(0);
+        v.is_number().then(|| !zero.with_val(|z| engine::number::compare(v, z)).is_eq())
+    })
+}

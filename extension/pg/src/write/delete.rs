@@ -1,0 +1,137 @@
+//! delete.
+
+use engine::{Doc, DocWriter, Val, Value, codes};
+use pgrx::pg_sys::Datum;
+
+use super::batch::{self, operations};
+use super::change::{Search, Step};
+use super::context::Context;
+use super::{fail, put_errors, retry};
+use crate::access::Hint;
+use crate::catalog::{self, Collection, names, null_argument};
+use crate::error::{Error, Result};
+use crate::storage::{Access, Table};
+use crate::sys::{Call, varlena};
+use crate::{guard, spec, xact};
+
+/// One element of `deletes`.
+struct Statement<'a> {
+    filter: Doc<'a>,
+    one: bool,
+    hint: Option<Val<'a>>,
+    collation: Option<Doc<'a>>,
+}
+
+impl<'a> Statement<'a> {
+    fn parse(d: Doc<'a>) -> Result<Self> {
+        let (mut filter, mut limit, mut hint, mut collation) = (None, None, None, None);
+        for e in d {
+            match e.name() {
+                "q" => filter = Some(spec::document("delete.deletes.q", e.val)?),
+                "limit" => limit = Some(e.val),
+                "hint" => hint = Some(e.val),
+                "collation" => collation = Some(spec::document("delete.deletes.collation", e.val)?),
+                name => return Err(spec::unknown("delete.deletes", name)),
+            }
+        }
+        let filter = filter.ok_or_else(|| spec::missing("delete.deletes.q"))?;
+        let limit = limit.ok_or_else(|| spec::missing("delete.deletes.limit"))?;
+        // What is no number counts as 0, as the official extension has it.
+        let one = match spec::integer(limit).unwrap_or(0) {
+            0 => false,
+            1 => true,
+            other => {
+                let message = format!("The limit field in delete objects must be 0 or 1. Got {other}");
+                return Err(fail(codes::FAILED_TO_PARSE, message));
+            }
+        };
+        Ok(Statement { filter, one, hint, collation })
+    }
+
+    fn run(&self, collection: Option<&Collection>, context: &Context) -> Result<i32> {
+        let query = context.query(self.filter, self.collation)?;
+        let Some(collection) = collection else { return Ok(0) };
+        let Some(table) = Table::open_if_there(collection, Access::Delete)? else { return Ok(0) };
+        let hint = Hint::parse(collection, self.hint)?;
+        let search = Search { collection, table: &table, query: &query, sort: None, hint };
+        guard::disk_full()?;
+        if self.one {
+            Ok(i32::from(search.one(|_| Ok(Step::Remove))?.is_some()))
+        } else {
+            Ok(search.all(|_| Ok(Step::Remove))?.0 as i32)
+        }
+    }
+}
+
+/// A delete command.
+struct Delete<'a> {
+    collection: &'a str,
+    statements: Vec<Statement<'a>>,
+    ordered: bool,
+    context: Context,
+    max_time: i64,
+}
+
+impl<'a> Delete<'a> {
+    fn parse(command: Doc<'a>, sequence: Option<&'a [u8]>) -> Result<Self> {
+        let (mut name, mut deletes, mut variables) = (None, None, None);
+        let (mut ordered, mut max_time) = (true, 0);
+        for e in command {
+            match e.name() {
+                "delete" => name = Some(e.val),
+                "deletes" => deletes = Some(e.val),
+                "ordered" => ordered = spec::bool("delete.ordered", e.val)?,
+                "let" => variables = Some(spec::document("delete.let", e.val)?),
+                "maxTimeMS" => max_time = spec::max_time_ms("delete", e.val)?,
+                other if spec::is_common(other) => {}
+                other => return Err(spec::unknown("delete", other)),
+            }
+        }
+        let name = name.ok_or_else(|| spec::missing("delete.delete"))?;
+        let collection = name.as_str().map_or_else(|| spec::collection_name(name), Ok)?;
+        let statements = operations("delete", "deletes", deletes, sequence)?;
+        let statements = statements.into_iter().map(Statement::parse).collect::<Result<_>>()?;
+        Ok(Delete { collection, statements, ordered, context: Context::new(variables)?, max_time })
+    }
+
+    fn run(&self, db: &str, transaction: Option<&str>) -> Result<(Vec<u8>, bool)> {
+        names::check_system(db, self.collection)?;
+        guard::write()?;
+        xact::limit_time(self.max_time);
+        let collection = catalog::find_table(db, self.collection)?;
+        let single = matches!(&self.statements[..], [only] if only.one);
+        retry::remembered(collection.as_deref(), transaction.filter(|_| single), || self.execute(collection.as_deref()))
+    }
+
+    fn execute(&self, collection: Option<&Collection>) -> Result<(Vec<u8>, bool)> {
+        let outcome = batch::run(
+            self.statements.len(),
+            self.ordered,
+            collection,
+            |range| range.map(|i| self.statements[i].run(collection, &self.context)).collect(),
+            |i| self.statements[i].run(collection, &self.context),
+        )?;
+        // A conflict under REPEATABLE READ ends the transaction, as the official extension has it for deletes.
+        let conflict = |(_, e): &(usize, Error)| e.is(b"40001");
+        if let Some(at) = outcome.errors.iter().position(conflict) {
+            return Err(outcome.errors[at].1.clone());
+        }
+        let mut reply = DocWriter::new();
+        reply.put("n", &Value::Int32(outcome.done.iter().map(|(_, n)| n).sum()));
+        reply.put("ok", &Value::Double(1.0));
+        put_errors(&mut reply, &outcome.errors);
+        Ok((reply.finish(), outcome.errors.is_empty()))
+    }
+}
+
+fn delete(call: Call<'_>) -> Result<Datum> {
+    let db = call.opt_text(0)?.ok_or_else(|| null_argument("database name"))?;
+    let command = call.opt_bytes(1).ok_or_else(|| null_argument("delete document"))?;
+    let (reply, success) = Delete::parse(Doc::trusted(command), call.opt_bytes(2))?.run(db, call.opt_text(3)?)?;
+    call.record(&[Some(varlena(&reply)), Some(Datum::from(success))])
+}
+
+pgfn! {
+    /// `documentdb_api.delete`
+    fn command_delete(call) { delete(call) }
+}

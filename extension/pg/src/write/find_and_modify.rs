@@ -1,0 +1,195 @@
+//! findAndModify.
+
+use engine::project::{Kind, Projection};
+use engine::sort::SortSpec;
+use engine::{Doc, DocWriter, Val, Value, codes};
+use pgrx::pg_sys::Datum;
+
+use super::change::{Search, Step};
+use super::context::{Context, truth};
+use super::modify::{Modified, Modify};
+use super::validate::Check;
+use super::{batch, fail, retry};
+use crate::access::Hint;
+use crate::catalog::{self, Collection, names, null_argument};
+use crate::error::{Error, Result};
+use crate::storage::{Access, Table};
+use crate::sys::varlena;
+use crate::{ddl, guard, spec, xact};
+
+/// A findAndModify command.
+struct FindAndModify<'a> {
+    collection: &'a str,
+    modify: Modify<'a>,
+    remove: bool,
+    new: bool,
+    fields: Option<Doc<'a>>,
+    bypass: bool,
+    context: Context,
+    max_time: i64,
+}
+
+fn flag(name: &str, v: Val<'_>) -> Result<bool> {
+    truth(v).ok_or_else(|| {
+        let got = v.type_name();
+        let message = format!(
+            "BSON field 'findAndModify.{name}' is the wrong type '{got}', expected types '[bool, long, int, decimal, double']"
+        );
+        fail(codes::TYPE_MISMATCH, message)
+    })
+}
+
+/// A document, or nothing for null.
+fn document<'a>(name: &str, v: Val<'a>) -> Result<Option<Doc<'a>>> {
+    if v.is_nullish() { Ok(None) } else { spec::document(&format!("findAndModify.{name}"), v).map(Some) }
+}
+
+fn conflict(message: &str) -> Error {
+    fail(codes::FAILED_TO_PARSE, message)
+}
+
+impl<'a> FindAndModify<'a> {
+    fn parse(command: Doc<'a>) -> Result<Self> {
+        let (mut name, mut variables, mut update) = (None, None, None);
+        let (mut remove, mut new, mut fields, mut bypass, mut max_time) = (false, false, None, false, 0);
+        let mut modify = Modify {
+            filter: Doc::EMPTY,
+            update: Val::NULL,
+            multi: false,
+            upsert: false,
+            sort: None,
+            array_filters: None,
+            hint: None,
+            collation: None,
+        };
+        for e in command {
+            match e.name() {
+                "findAndModify" | "findandmodify" => name = Some(e.val),
+                "query" => modify.filter = document("query", e.val)?.unwrap_or(Doc::EMPTY),
+                "sort" => modify.sort = document("sort", e.val)?,
+                "remove" => remove = flag("remove", e.val)?,
+                "update" => update = Some(e.val),
+                "new" => new = flag("new", e.val)?,
+                "fields" => fields = document("fields", e.val)?,
+                "upsert" => modify.upsert = flag("upsert", e.val)?,
+                "arrayFilters" => modify.array_filters = Some(spec::array("findAndModify.arrayFilters", e.val)?),
+                "let" => variables = document("let", e.val)?,
+                "hint" => modify.hint = Some(e.val),
+                "collation" => modify.collation = document("collation", e.val)?,
+                "bypassDocumentValidation" => bypass = e.val.as_bool().unwrap_or(false),
+                "maxTimeMS" => max_time = spec::max_time_ms("findAndModify", e.val)?,
+                other if spec::is_common(other) => {}
+                other => {
+                    let message = format!("BSON field 'findAndModify.{other}' is an unknown field");
+                    return Err(fail(codes::BAD_VALUE, message));
+                }
+            }
+        }
+        let name = name.ok_or_else(|| {
+            fail(codes::BAD_VALUE, "BSON field 'findAndModify.findAndModify' is missing but a required field")
+        })?;
+        let collection = spec::collection_name(name)?;
+        match (remove, update) {
+            (true, Some(_)) => return Err(conflict("Cannot specify both an update and remove=true")),
+            (true, None) if new => {
+                let text = "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document";
+                return Err(conflict(text));
+            }
+            (true, None) if modify.upsert => return Err(conflict("Cannot specify both upsert=true and remove=true")),
+            (true, None) if modify.array_filters.is_some() => {
+                return Err(conflict("Cannot specify arrayFilters and remove=true"));
+            }
+            (false, None) => return Err(conflict("Either an update or remove=true must be specified")),
+            (_, u) => modify.update = u.unwrap_or(Val::NULL),
+        }
+        let context = Context::new(variables)?;
+        Ok(FindAndModify { collection, modify, remove, new, fields, bypass, context, max_time })
+    }
+
+    fn run(&self, db: &str, transaction: Option<&str>) -> Result<Vec<u8>> {
+        names::check_system(db, self.collection)?;
+        guard::write()?;
+        xact::limit_time(self.max_time);
+        let mut collection = catalog::find_table(db, self.collection)?;
+        if collection.is_none() && self.modify.upsert {
+            collection = Some(ddl::ensure(db, self.collection)?);
+        }
+        let collection = collection.as_deref();
+        Ok(retry::remembered(collection, transaction, || Ok((self.execute(collection)?, true)))?.0)
+    }
+
+    fn execute(&self, collection: Option<&Collection>) -> Result<Vec<u8>> {
+        let projection = match self.fields {
+            Some(fields) => Some(Projection::parse(fields, Kind::Find, &self.context.parse(None))?),
+            None => None,
+        };
+        let query = self.context.query(self.modify.filter, self.modify.collation)?;
+        let show = |document: &[u8]| -> Result<Vec<u8>> {
+            match &projection {
+                Some(p) if !p.is_identity() => Ok(p.apply(Doc::trusted(document), Some(&query))?),
+                _ => Ok(document.to_vec()),
+            }
+        };
+        if self.remove {
+            let removed = match collection {
+                Some(c) => self.remove(c, &query)?,
+                None => None,
+            };
+            let value = removed.map(|d| show(&d)).transpose()?;
+            return Ok(reply(i32::from(value.is_some()), None, None, value));
+        }
+        let Some(collection) = collection else {
+            self.modify.check(&self.context)?;
+            return Ok(reply(0, Some(false), None, None));
+        };
+        let check = Check::new(collection, self.bypass)?;
+        let explain = |e| batch::explain(e, Some(collection));
+        Ok(match self.modify.run(collection, &check, &self.context).map_err(explain)? {
+            Modified::Many { .. } | Modified::Nothing => reply(0, Some(false), None, None),
+            Modified::One(c) => {
+                let shown = if self.new { c.new.as_ref().unwrap_or(&c.old) } else { &c.old };
+                reply(1, Some(true), None, Some(show(shown)?))
+            }
+            Modified::Inserted(d) => {
+                let id = Doc::trusted(&d).get("_id").map(Value::from);
+                let value = if self.new { Some(show(&d)?) } else { None };
+                reply(1, Some(false), id, value)
+            }
+        })
+    }
+
+    fn remove(&self, collection: &Collection, query: &engine::query::Query) -> Result<Option<Vec<u8>>> {
+        let sort = self.modify.sort.map(SortSpec::parse).transpose()?;
+        let Some(table) = Table::open_if_there(collection, Access::Delete)? else { return Ok(None) };
+        let hint = Hint::parse(collection, self.modify.hint)?;
+        let search = Search { collection, table: &table, query, sort: sort.as_ref(), hint };
+        guard::disk_full()?;
+        Ok(search.one(|_| Ok(Step::Remove))?.map(|c| c.old))
+    }
+}
+
+fn reply(n: i32, updated: Option<bool>, upserted: Option<Value>, value: Option<Vec<u8>>) -> Vec<u8> {
+    let mut last = DocWriter::new();
+    last.put("n", &Value::Int32(n));
+    if let Some(updated) = updated {
+        last.put("updatedExisting", &Value::Bool(updated));
+    }
+    if let Some(id) = upserted {
+        last.put("upserted", &id);
+    }
+    let mut w = DocWriter::new();
+    w.put("lastErrorObject", &Value::Document(last.finish()));
+    w.put("value", &value.map_or(Value::Null, Value::Document));
+    w.put("ok", &Value::Double(1.0));
+    w.finish()
+}
+
+pgfn! {
+    /// `documentdb_api.find_and_modify`
+    fn command_find_and_modify(call) {
+        let db = call.opt_text(0)?.ok_or_else(|| null_argument("p_database_name"))?;
+        let command = call.opt_bytes(1).ok_or_else(|| null_argument("p_message"))?;
+        let reply = FindAndModify::parse(Doc::trusted(command))?.run(db, call.opt_text(2)?)?;
+        call.record(&[Some(varlena(&reply)), Some(Datum::from(true))])
+    }
+}
