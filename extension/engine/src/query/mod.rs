@@ -94,3 +94,6 @@ impl Query {
         &self.root
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! Rules beyond the recorded finds of `tests/contract.rs`.
+
+use super::*;
+use crate::extjson;
+
+fn parsed(filter: &str) -> Query {
+    let filter = extjson::parse(filter).unwrap();
+    Query::parse(Doc::trusted(&filter), &ParseContext::default()).unwrap()
+}
+
+fn matches(filter: &str, doc: &str) -> bool {
+    parsed(filter).matches(Doc::trusted(&extjson::parse(doc).unwrap())).unwrap()
+}
+
+fn error(filter: &str) -> String {
+    let filter = extjson::parse(filter).unwrap();
+    Query::parse(Doc::trusted(&filter), &ParseContext::default()).unwrap_err().to_string()
+}
+
+/// Filter, a document, whether they match.
+const RULES: &[(&str, &str, bool)] = &[
+    // Paths through arrays: documents in them, positions, but not arrays in arrays.
+    (r#"{"a.b": 1}"#, r#"{"a": [{"b": 2}, {"b": [0, 1]}]}"#, true),
+    (r#"{"a.b": 1}"#, r#"{"a": [[{"b": 1}]]}"#, false),
+    (r#"{"a.0.b": 1}"#, r#"{"a": [[{"b": 1}]]}"#, true),
+    (r#"{"a.0": 1}"#, r#"{"a": {"0": 1}}"#, true),
+    (r#"{"a.0": 1}"#, r#"{"a": [{"0": 1}]}"#, true),
+    (r#"{"a.0": 1}"#, r#"{"a": [[1]]}"#, false),
+    (r#"{"a.0": [1]}"#, r#"{"a": [[1]]}"#, true),
+    (r#"{"a.b": null}"#, r#"{"a": [1, 2]}"#, false),
+    (r#"{"a.b": null}"#, r#"{"a": [{"b": 1}, {}]}"#, true),
+    (r#"{"a.b": null}"#, r#"{"a": 5}"#, true),
+    (r#"{"a.b": null}"#, r#"{"a": []}"#, false),
+    (r#"{"a.0.b": null}"#, r#"{"a": [{"b": 1}]}"#, true),
+    (r#"{"a.b": {"$exists": false}}"#, r#"{"a": []}"#, true),
+    // The first field of a name counts.
+    (r#"{"a": 1}"#, r#"{"a": 2, "a": 1}"#, false),
+    // Equality with a document respects the order of fields.
+    (r#"{"a": {"x": 1, "y": 2}}"#, r#"{"a": {"y": 2, "x": 1}}"#, false),
+    (r#"{"a": {"$ref": "c", "$id": 1}}"#, r#"{"a": {"$ref": "c", "$id": 1}}"#, true),
+    // Nested $elemMatch.
+    (r#"{"a": {"$elemMatch": {"$elemMatch": {"$gt": 5}}}}"#, r#"{"a": [[1], [6]]}"#, true),
+    (r#"{"a": {"$elemMatch": {"$elemMatch": {"$gt": 5}}}}"#, r#"{"a": [6]}"#, false),
+    (r#"{"a": {"$elemMatch": {"b": 1, "c": 2}}}"#, r#"{"a": [{"b": 1}, {"c": 2}]}"#, false),
+    (r#"{"a": {"$elemMatch": {"$gt": 1, "$lt": 3}}}"#, r#"{"a": [0, 5]}"#, false),
+    (r#"{"a": {"$gt": 1, "$lt": 3}}"#, r#"{"a": [0, 5]}"#, true),
+    (r#"{"a": {"$elemMatch": {"$not": {"$gt": 1}}}}"#, r#"{"a": [5, 1]}"#, true),
+    (r#"{"a": {"$elemMatch": {"$nin": [1, 2]}}}"#, r#"{"a": [1, 2]}"#, false),
+    (r#"{"a": {"$elemMatch": {"0": 5}}}"#, r#"{"a": [[5]]}"#, true),
+    (r#"{"a": {"$elemMatch": {"$or": [{"b": 1}, {"b": 2}]}}}"#, r#"{"a": [{"b": 2}]}"#, true),
+    (r#"{"a": {"$elemMatch": {}}}"#, r#"{"a": [{}]}"#, true),
+    (r#"{"a": {"$elemMatch": {}}}"#, r#"{"a": [1]}"#, false),
+    (r#"{"a.b": {"$elemMatch": {"$eq": 1}}}"#, r#"{"a": [{"b": 1}, {"b": [1]}]}"#, true),
+    // $all
+    (r#"{"a": {"$all": []}}"#, r#"{"a": []}"#, false),
+    (r#"{"a": {"$all": [[1]]}}"#, r#"{"a": [1]}"#, true),
+    (
+        r#"{"a": {"$all": [{"$elemMatch": {"b": 1}}, {"$elemMatch": {"b": 2}}]}}"#,
+        r#"{"a": [{"b": 1}, {"b": 2}]}"#,
+        true,
+    ),
+    // $mod cuts fractions off and survives the smallest integer.
+    (r#"{"a": {"$mod": [4.9, 1.9]}}"#, r#"{"a": 5.7}"#, true),
+    (r#"{"a": {"$mod": [-1, 0]}}"#, r#"{"a": {"$numberLong": "-9223372036854775808"}}"#, true),
+    (r#"{"a": {"$mod": [2, 0]}}"#, r#"{"a": 1e300}"#, false),
+    // Numbers of different types, exactly.
+    (
+        r#"{"a": {"$gt": {"$numberDouble": "9007199254740992.0"}}}"#,
+        r#"{"a": {"$numberLong": "9007199254740993"}}"#,
+        true,
+    ),
+    (r#"{"a": {"$numberDecimal": "0.1"}}"#, r#"{"a": 0.1}"#, false),
+    (r#"{"a": {"$in": [{"$numberDecimal": "1.0"}]}}"#, r#"{"a": 1}"#, true),
+    // Regular expressions.
+    (r#"{"a": {"$regex": "^B", "$options": "im"}}"#, r#"{"a": "a\nb"}"#, true),
+    (r#"{"a": {"$regex": "a.b"}}"#, r#"{"a": "a\nb"}"#, false),
+    (r#"{"a": {"$regex": "a.b", "$options": "s"}}"#, r#"{"a": "a\nb"}"#, true),
+    (r#"{"a": {"$regex": "a b # c", "$options": "x"}}"#, r#"{"a": "ab"}"#, true),
+    (r#"{"a": {"$regex": "^.$"}}"#, r#"{"a": "é"}"#, true),
+    (r#"{"a": {"$regex": "(p)\\1"}}"#, r#"{"a": "app"}"#, true),
+    (r#"{"a": {"$not": {"$regex": "^x"}}}"#, r#"{"a": "y"}"#, true),
+    (
+        r#"{"a": {"$regularExpression": {"pattern": "x", "options": "i"}}}"#,
+        r#"{"a": {"$regularExpression": {"pattern": "x", "options": ""}}}"#,
+        false,
+    ),
+    // Types.
+    (r#"{"a": {"$type": [2, "number"]}}"#, r#"{"a": 1.5}"#, true),
+    (r#"{"a": {"$type": "minKey"}}"#, r#"{"a": {"$minKey": 1}}"#, true),
+    (r#"{"a": {"$type": -1}}"#, r#"{"a": {"$minKey": 1}}"#, true),
+    (r#"{"a": {"$size": 2.0}}"#, r#"{"a": [1, 2]}"#, true),
+    (r#"{"a": {"$size": 0}}"#, "{}", false),
+    (r#"{"$comment": {"x": 1}, "a": 1}"#, r#"{"a": 1}"#, true),
+    (r#"{"$alwaysFalse": 1}"#, "{}", false),
+    (r#"{"$nor": [{"a": 1}, {"b": 1}]}"#, r#"{"c": 1}"#, true),
+];
+
+#[test]
+fn filters_match_as_in_mongodb() {
+    for (filter, doc, expected) in RULES {
+        assert_eq!(matches(filter, doc), *expected, "{filter} on {doc}");
+    }
+}
+
+#[test]
+fn errors_have_mongodbs_words() {
+    for (filter, message) in [
+        (r#"{"a": {"$type": 0}}"#, "BadValue: Invalid numerical type code: 0"),
+        (r#"{"$where": "1"}"#, "BadValue: no globalScriptEngine in $where parsing"),
+        (
+            r#"{"a": {"$elemMatch": {"$text": {}}}}"#,
+            "BadValue: $text can only be applied to the top-level document",
+        ),
+        (r#"{"a": {"$in": [{"$ref": 1}]}}"#, "BadValue: cannot nest $ under $in"),
+        (
+            r#"{"a": {"$bitsAllSet": [1.5]}}"#,
+            "FailedToParse: bit positions must be an integer but got: 0: \\1.5\\",
+        ),
+        (
+            r#"{"a": {"$size": 1e300}}"#,
+            "BadValue: Failed to parse $size. Cannot represent as a 64-bit integer: $size: 1e300",
+        ),
+        (r#"{"$text": {"$search": "x"}}"#, "IndexNotFound: text index required for $text query"),
+        (
+            r#"{"a": {"$near": [0, 0]}}"#,
+            "NoQueryExecutionPlans: planner returned error :: caused by :: unable to find index for $geoNear query",
+        ),
+    ] {
+        let found = error(filter);
+        let (_, found) = found.split_once(": ").unwrap();
+        assert_eq!(found, message.split_once(": ").unwrap().1, "{filter}");
+    }
+}
+
+#[test]
+fn a_regular_expression_beyond_its_limits_fails() {
+    let filter = extjson::parse(r#"{"a": {"$regex": "^(a+)+$"}}"#).unwrap();
+    let query = Query::parse(Doc::trusted(&filter), &ParseContext::default()).unwrap();
+    let doc = extjson::parse(&format!(r#"{{"a": "{}b"}}"#, "a".repeat(60))).unwrap();
+    assert_eq!(query.matches(Doc::trusted(&doc)).unwrap_err().code, crate::codes::LOCATION51156);
+}
+
+#[test]
+fn positions_are_those_of_the_outermost_array() {
+    let position = |filter: &str, doc: &str| {
+        let doc = extjson::parse(doc).unwrap();
+        parsed(filter).match_position(Doc::trusted(&doc)).unwrap().map(|d| d.position)
+    };
+    for (filter, doc, expected) in [
+        (r#"{"a": 2}"#, r#"{"a": [1, 2]}"#, Some(Some(1))),
+        (r#"{"a": 2}"#, r#"{"a": 2}"#, Some(None)),
+        (r#"{"a": 2}"#, r#"{"a": 3}"#, None),
+        (r#"{"a.b": 2}"#, r#"{"a": [{"b": 1}, {"b": [1, 2]}]}"#, Some(Some(1))),
+        (r#"{"a.b": 2}"#, r#"{"a": {"b": [1, 2]}}"#, Some(Some(1))),
+        (r#"{"a.1.b": 2}"#, r#"{"a": [{}, {"b": [1, 5, 2]}]}"#, Some(Some(2))),
+        (r#"{"a": {"$elemMatch": {"$gt": 1}}}"#, r#"{"a": [1, 2]}"#, Some(Some(1))),
+        (
+            r#"{"a": {"$elemMatch": {"b": {"$elemMatch": {"$gt": 1}}}}}"#,
+            r#"{"a": [{"b": []}, {"b": [1, 1, 2]}]}"#,
+            Some(Some(1)),
+        ),
+        (r#"{"a": 1, "b": 2}"#, r#"{"a": [1], "b": [1, 1, 2]}"#, Some(Some(2))),
+        (r#"{"$or": [{"a": 9}, {"b": 2}]}"#, r#"{"a": [1], "b": [1, 2]}"#, Some(Some(1))),
+        (r#"{"a": {"$ne": 9}}"#, r#"{"a": [1]}"#, Some(None)),
+        (r#"{"a": [1, 2]}"#, r#"{"a": [1, 2]}"#, Some(None)),
+    ] {
+        assert_eq!(position(filter, doc), expected, "{filter} on {doc}");
+    }
+}
+
+#[test]
+fn conjuncts_of_nested_and_are_at_the_top() {
+    let query =
+        parsed(r#"{"a": 1, "$and": [{"b": {"$gt": 2, "$lte": 5}}, {"$and": [{"c": {"$in": [3, 1, 3]}}]}]}"#);
+    let shown: Vec<_> = query
+        .conjuncts()
+        .map(|c| match c.bound {
+            Bound::Eq(v) => format!("{} = {v:?}", c.path.as_str()),
+            Bound::Range(relation, v) => format!("{} {relation:?} {v:?}", c.path.as_str()),
+            Bound::In(list) => {
+                format!("{} in {:?}", c.path.as_str(), list.iter().map(Operand::val).collect::<Vec<_>>())
+            }
+            _ => String::new(),
+        })
+        .collect();
+    assert_eq!(shown, ["a = Int32(1)", "b Gt Int32(2)", "b Lte Int32(5)", "c in [Int32(1), Int32(3)]"]);
+    assert!(query.is_exactly_conjuncts());
+    assert!(!parsed(r#"{"a": 1, "b": {"$ne": 2}}"#).is_exactly_conjuncts());
+    assert!(parsed(r#"{"$comment": "x"}"#).is_always_true());
+    assert!(parsed(r#"{"a": 1, "$alwaysFalse": 1}"#).is_always_false());
+}
+
+#[test]
+fn equalities_for_upserts() {
+    let query = parsed(
+        r#"{"a": 1, "b": {"$eq": 2, "$gt": 0}, "$and": [{"c.d": 3}], "$or": [{"e": 4}], "f": {"$in": [5]}, "g": {"$gt": 1}}"#,
+    );
+    let found: Vec<_> = query.equalities().iter().map(|(p, v)| format!("{}={v:?}", p.as_str())).collect();
+    assert_eq!(found, ["a=Int32(1)", "b=Int32(2)", "c.d=Int32(3)", "e=Int32(4)", "f=Int32(5)"]);
+}
