@@ -100,6 +100,11 @@ impl Case {
         })
     }
 
+    /// The follow-up calls as they are recorded.
+    pub fn then(&self) -> Option<Vec<Value>> {
+        self.line.get("then").and_then(Value::as_array).cloned()
+    }
+
     fn text(&self, name: &str) -> &str {
         self.line.get(name).and_then(Value::as_str).unwrap_or_default()
     }

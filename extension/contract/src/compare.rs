@@ -63,7 +63,7 @@ pub fn describe(answer: &Answer) -> String {
 
 /// BSON as Extended JSON, anything else as it is.
 fn readable(text: &str) -> String {
-    bson_of(text).map_or_else(|_| text.to_owned(), |bson| bson.to_string())
+    bson_of(text).map_or_else(|_| text.to_owned(), |bson| format!("{bson:#}"))
 }
 
 /// The document behind the text form of a `bson` column.
@@ -208,7 +208,9 @@ impl Judge<'_> {
                 |got: &&Bson| self.below(i.to_string(), path, |path| self.value(wanted, got, path)).is_ok();
             match left.iter().position(&mut equal) {
                 Some(found) => drop(left.swap_remove(found)),
-                None => return Err(format!("{}: expected an element {wanted} in any place", path.join("."))),
+                None => {
+                    return Err(format!("{}: expected an element {wanted:#} in any place", path.join(".")));
+                }
             }
         }
         Ok(())
@@ -256,7 +258,7 @@ fn accepts(mask: &str, got: &Bson) -> Option<bool> {
 }
 
 fn differ(wanted: &Bson, got: &Bson, path: &[String]) -> Difference {
-    format!("{}: expected {wanted}, got {got}", path.join("."))
+    format!("{}: expected {wanted:#}, got {got:#}", path.join("."))
 }
 
 fn same(expected: &str, got: &str) -> Result<(), Difference> {
@@ -264,7 +266,7 @@ fn same(expected: &str, got: &str) -> Result<(), Difference> {
 }
 
 /// Whether a path is the one of the pattern, in which `*` stands for any one step.
-fn fits(pattern: &[&str], path: &[String]) -> bool {
+pub(crate) fn fits(pattern: &[&str], path: &[String]) -> bool {
     pattern.len() == path.len()
         && pattern.iter().zip(path).all(|(wanted, step)| *wanted == "*" || wanted == step)
 }
@@ -287,12 +289,12 @@ fn matches_numbers(pattern: &str, text: &str) -> bool {
 }
 
 /// Numbers of PostgreSQL's types.
-mod oid {
-    pub(super) const BOOL: u32 = 16;
-    pub(super) const VOID: u32 = 2278;
-    pub(super) const UUID: u32 = 2950;
+pub(crate) mod oid {
+    pub(crate) const BOOL: u32 = 16;
+    pub(crate) const VOID: u32 = 2278;
+    pub(crate) const UUID: u32 = 2950;
     /// int8, int2, int4, float4, float8, numeric.
-    pub(super) const NUMBERS: [u32; 6] = [20, 21, 23, 700, 701, 1700];
+    pub(crate) const NUMBERS: [u32; 6] = [20, 21, 23, 700, 701, 1700];
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! [`replay`] runs it over [`client`] against a [`target`], [`compare`] judges each answer, [`suite`] holds the
 //! verdict against the lists of exceptions in [`lists`].
 
+pub mod adopt;
 pub mod bytes;
 pub mod case;
 pub mod client;

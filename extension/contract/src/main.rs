@@ -16,6 +16,8 @@ Runs the cases whose topic::name contains a FILTER (all without one) and prints 
   --trace       every step with what was expected and what came
   --summary     only the table of topics
   --candidates  lines for not_yet.txt for the cases that fail and are not listed
+  --adopt       for the chosen cases with mongodb_differs: writes our answers to mongodb.jsonl. For
+                answers that somebody has found to be MongoDB's; review the diff
   --shrink      removes from not_yet.txt the cases that pass
   --threads N   cases at the same time (6)";
 
@@ -24,13 +26,14 @@ struct Options {
     summary: bool,
     candidates: bool,
     shrink: bool,
+    adopt: bool,
     threads: usize,
     filters: Vec<String>,
 }
 
 fn options() -> Result<Options, lexopt::Error> {
     use lexopt::prelude::*;
-    let (mut trace, mut summary, mut candidates, mut shrink) = (false, false, false, false);
+    let (mut trace, mut summary, mut candidates, mut shrink, mut adopt) = (false, false, false, false, false);
     let (mut threads, mut filters) = (6, Vec::new());
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
@@ -39,12 +42,13 @@ fn options() -> Result<Options, lexopt::Error> {
             Long("summary") => summary = true,
             Long("candidates") => candidates = true,
             Long("shrink") => shrink = true,
+            Long("adopt") => adopt = true,
             Long("threads") => threads = arguments.value()?.parse()?,
             Value(filter) => filters.push(filter.string()?),
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Options { trace, summary, candidates, shrink, threads, filters })
+    Ok(Options { trace, summary, candidates, shrink, adopt, threads, filters })
 }
 
 fn main() -> ExitCode {
@@ -73,6 +77,13 @@ fn run(options: &Options) -> Result<bool, String> {
             && suite.can_run(entry)
     };
     let entries: Vec<Entry> = load(suite.target().is_ours())?.into_iter().filter(chosen).collect();
+    if options.adopt {
+        if options.filters.is_empty() {
+            return Err("--adopt needs the names of cases".into());
+        }
+        println!("{} lines written to mongodb.jsonl", contract::adopt::adopt(&suite, &entries)?);
+        return Ok(true);
+    }
     let verdicts = run_all(&suite, &entries, options.threads);
     let wrong = report(options, &entries, &verdicts);
     if options.shrink {

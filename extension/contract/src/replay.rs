@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::bytes::encode;
-use crate::case::{Case, Step};
+use crate::case::{Case, Expected, Step};
 use crate::client::{Answer, Argument, Client, Lost};
 use crate::compare::{bson_of, compare, describe};
 use crate::target::Target;
@@ -42,11 +42,39 @@ impl From<String> for Failure {
 
 type Result<T> = std::result::Result<T, Failure>;
 
-/// Runs `case` in a database of the given name. `trace` is told every step and its answer.
-pub fn replay(target: &Target, case: &Case, database: &str, trace: &mut dyn FnMut(String)) -> Result<()> {
+/// What is told of a case while it runs.
+pub trait Witness {
+    /// An answer to a call: the first difference to what is expected ends the case.
+    fn judge(&mut self, expected: Expected<'_>, answer: &Answer) -> std::result::Result<(), String>;
+
+    /// Any step, with what was expected and what came.
+    fn trace(&mut self, line: String);
+}
+
+/// Compares each answer, and keeps a trace.
+#[derive(Debug, Default)]
+pub struct Judge {
+    /// Whether numbers may differ in the last digits.
+    pub approximate: bool,
+    /// Every step so far.
+    pub trace: Vec<String>,
+}
+
+impl Witness for Judge {
+    fn judge(&mut self, expected: Expected<'_>, answer: &Answer) -> std::result::Result<(), String> {
+        compare(expected, answer, self.approximate)
+    }
+
+    fn trace(&mut self, line: String) {
+        self.trace.push(line);
+    }
+}
+
+/// Runs `case` in a database of the given name.
+pub fn replay(target: &Target, case: &Case, database: &str, witness: &mut dyn Witness) -> Result<()> {
     let case = case.in_database(database);
     let run = Run { target, case: &case, connections: RefCell::default(), answers: RefCell::default() };
-    let result = run.all(trace);
+    let result = run.all(witness);
     run.clean_up(database);
     result
 }
@@ -69,10 +97,10 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn all(&self, trace: &mut dyn FnMut(String)) -> Result<()> {
+    fn all(&self, witness: &mut dyn Witness) -> Result<()> {
         for (i, step) in self.case.setup().enumerate() {
             let answer = self.step(step, step.on_standby().unwrap_or(false), false)?;
-            trace(format!("set-up {i}: {}\n          {}", step.sql()?, describe(&answer)));
+            witness.trace(format!("set-up {i}: {}\n          {}", step.sql()?, describe(&answer)));
             if let Answer::Error { .. } = answer {
                 return Err(Failure::Differs(format!("set-up step {i}: {}", describe(&answer))));
             }
@@ -82,13 +110,9 @@ impl<'a> Run<'a> {
             let name = if i == 0 { "call".to_owned() } else { format!("then.{}", i - 1) };
             let standby = step.on_standby().unwrap_or(self.case.on_standby());
             let answer = self.polled(step, standby)?;
-            trace(format!(
-                "{name}: {}\n  expected {}\n  got     {}",
-                step.sql()?,
-                expected.result,
-                describe(&answer)
-            ));
-            compare(expected, &answer, self.case.approximate()).map_err(|d| format!("{name}: {d}"))?;
+            let (sql, got) = (step.sql()?, describe(&answer));
+            witness.trace(format!("{name}: {sql}\n  expected {}\n  got     {got}", expected.result));
+            witness.judge(expected, &answer).map_err(|d| format!("{name}: {d}"))?;
             self.answers.borrow_mut().insert(name, answer);
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::lists::Entry;
-use crate::replay::{Failure, replay};
+use crate::replay::{Failure, Judge, replay};
 use crate::target::Target;
 
 /// How long a server that went down may take to come back.
@@ -76,11 +76,9 @@ impl Suite {
             })
         };
         let work = || {
-            let mut trace = Vec::new();
-            let number = self.database.fetch_add(1, Ordering::Relaxed) % 1_000_000;
-            let result =
-                replay(&self.target, &entry.case, &format!("db_{number:06}"), &mut |line| trace.push(line));
-            (result, trace)
+            let mut judge = Judge { approximate: entry.case.approximate(), trace: Vec::new() };
+            let result = replay(&self.target, &entry.case, &self.database(), &mut judge);
+            (result, judge.trace)
         };
         let (mut result, mut trace) = {
             let _shared = self.alone.read().unwrap_or_else(PoisonError::into_inner);
@@ -104,6 +102,11 @@ impl Suite {
         score.passed += u32::from(failure.is_none());
         score.with_mongodb += u32::from(failure.is_none() && entry.follows_mongodb);
         Verdict { failure, trace }
+    }
+
+    /// A name of 9 bytes that no other case of this run has.
+    pub fn database(&self) -> String {
+        format!("db_{:06}", self.database.fetch_add(1, Ordering::Relaxed) % 1_000_000)
     }
 
     /// Holds a verdict against the list of cases that do not pass yet.

@@ -214,23 +214,29 @@ pub fn decimal_text(bytes: [u8; 16]) -> String {
     bson::Decimal128::from_bytes(bytes).to_string()
 }
 
-/// Writes canonical Extended JSON; what is long is shortened in the middle.
+/// Writes canonical Extended JSON; with `{:#}` what is long is shortened.
 impl fmt::Display for Bson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = |s: &str| Value::from(shortened(s)).to_string();
+        let short = f.alternate();
+        let clipped = |s: &str| if short { shortened(s) } else { s.to_owned() };
+        let quoted = |s: &str| Value::from(clipped(s)).to_string();
         match self {
+            Self::Double(d) if d.is_infinite() => {
+                write!(f, "{{\"$numberDouble\":\"{}Infinity\"}}", if *d < 0.0 { "-" } else { "" })
+            }
             Self::Double(d) => write!(f, "{{\"$numberDouble\":\"{d:?}\"}}"),
             Self::String(s) => f.write_str(&quoted(s)),
             Self::Document(fields) => write_fields(f, fields),
             Self::Array(items) => {
                 f.write_str("[")?;
                 for (i, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if i == 0 { "" } else { "," })?;
+                    f.write_str(if i == 0 { "" } else { "," })?;
+                    fmt::Display::fmt(item, f)?;
                 }
                 f.write_str("]")
             }
             Self::Binary(subtype, bytes) => {
-                let base64 = shortened(&BASE64.encode(bytes));
+                let base64 = clipped(&BASE64.encode(bytes));
                 write!(f, "{{\"$binary\":{{\"base64\":\"{base64}\",\"subType\":\"{subtype:02x}\"}}}}")
             }
             Self::Undefined => f.write_str("{\"$undefined\":true}"),
@@ -270,8 +276,9 @@ impl fmt::Display for Bson {
 fn write_fields(f: &mut fmt::Formatter<'_>, fields: &Fields) -> fmt::Result {
     f.write_str("{")?;
     for (i, (name, value)) in fields.iter().enumerate() {
-        let name = Value::from(shortened(name));
-        write!(f, "{}{name}:{value}", if i == 0 { "" } else { "," })?;
+        let name = Value::from(if f.alternate() { shortened(name) } else { name.clone() });
+        write!(f, "{}{name}:", if i == 0 { "" } else { "," })?;
+        fmt::Display::fmt(value, f)?;
     }
     f.write_str("}")
 }
