@@ -38,7 +38,7 @@ pub fn write() -> Result<()> {
     let (code, message) = if by_default {
         (codes::NOT_WRITABLE_PRIMARY, "cannot execute write operations when the server is in a read-only state.")
     } else {
-        (codes::OPERATION_NOT_SUPPORTED_IN_TRANSACTION, "cannot execute write operation in a read-only transaction.")
+        (codes::OPERATION_NOT_SUPPORTED_IN_TRANSACTION, "cannot execute write operation when the transaction is in a read-only state.")
     };
     Err(engine::Error::new(code, message).into())
 }

@@ -110,3 +110,16 @@ pub fn collection_name<'a>(v: Val<'a>) -> Result<&'a str> {
     }
     Ok(name)
 }
+
+/// A collation: the simple one is what everything does anyway, others are refused by name.
+///
+/// # Errors
+/// TypeMismatch for what is no document, CommandNotSupported for a locale.
+pub fn collation<'a>(path: &str, v: Val<'a>) -> Result<Option<Doc<'a>>> {
+    let d = document(path, v)?;
+    match d.get("locale").map(|l| l.as_str()) {
+        None if d.is_empty() => Ok(None),
+        Some(Some("simple")) => Ok(None),
+        _ => Err(error(codes::COMMAND_NOT_SUPPORTED, format!("BSON field '{path}' is not yet supported"))),
+    }
+}

@@ -129,7 +129,7 @@ pgfn! {
     fn command_create_collection(call) {
         let (db, name) = (call.text(0)?, call.text(1)?);
         names::check_new(db, name)?;
-        guard::write()?;
+        guard::standby()?;
         let made = catalog::find_table(db, name)?.is_none() && table::create(db, name, &Options::default())?;
         if made {
             pgrx::notice!("creating collection");

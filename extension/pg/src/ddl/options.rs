@@ -87,10 +87,12 @@ fn not_a_value(path: &str, value: &str) -> Error {
     fail(codes::BAD_VALUE, message)
 }
 
-/// `{viewOn, pipeline}` as the catalog keeps it.
+/// `{viewOn, pipeline}` as the catalog keeps it; without a pipeline where none was given.
 pub fn view_definition(view_on: &str, pipeline: Option<Doc<'_>>) -> Vec<u8> {
     let mut w = DocWriter::new();
     w.put_str("viewOn", view_on);
-    w.put_array("pipeline", pipeline.unwrap_or(Doc::EMPTY));
+    if let Some(pipeline) = pipeline {
+        w.put_array("pipeline", pipeline);
+    }
     w.finish()
 }

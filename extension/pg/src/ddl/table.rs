@@ -45,7 +45,7 @@ pub fn ensure(db: &str, name: &str) -> Result<Rc<Collection>> {
 /// InvalidNamespace for names that cannot be, 13297 for a database that differs only in case.
 pub fn create(db: &str, name: &str, options: &Options<'_>) -> Result<bool> {
     names::check_new(db, name)?;
-    guard::write()?;
+    guard::standby()?;
     check_case(db)?;
     let (level, action) = match options.validator {
         None => (None, None),

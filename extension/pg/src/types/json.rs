@@ -2,12 +2,11 @@
 
 use engine::{Doc, Val, extjson};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Reads one document (or an array, kept as a document of its positions).
 pub fn parse(text: &str) -> Result<Vec<u8>> {
-    let syntax = |e: engine::Error| Error::native(b"M0001", format!("invalid input syntax JSON for BSON: {}", e.message));
-    extjson::parse(text).map_err(syntax)
+    Ok(extjson::parse(text)?)
 }
 
 /// Writes a document so that it can be read back.

@@ -30,7 +30,7 @@ impl<'a> Statement<'a> {
                 "q" => filter = Some(spec::document("delete.deletes.q", e.val)?),
                 "limit" => limit = Some(e.val),
                 "hint" => hint = Some(e.val),
-                "collation" => collation = Some(spec::document("delete.deletes.collation", e.val)?),
+                "collation" => collation = spec::collation("delete.deletes.collation", e.val)?,
                 name => return Err(spec::unknown("delete.deletes", name)),
             }
         }

@@ -75,7 +75,7 @@ impl<'a> FindAndModify<'a> {
                 "arrayFilters" => modify.array_filters = Some(spec::array("findAndModify.arrayFilters", e.val)?),
                 "let" => variables = document("let", e.val)?,
                 "hint" => modify.hint = Some(e.val),
-                "collation" => modify.collation = document("collation", e.val)?,
+                "collation" => modify.collation = spec::collation("findAndModify.collation", e.val)?,
                 "bypassDocumentValidation" => bypass = e.val.as_bool().unwrap_or(false),
                 "maxTimeMS" => max_time = spec::max_time_ms("findAndModify", e.val)?,
                 other if spec::is_common(other) => {}

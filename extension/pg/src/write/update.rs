@@ -40,7 +40,7 @@ fn statement(d: Doc<'_>) -> Result<Modify<'_>> {
             "upsert" => m.upsert = spec::bool("update.updates.upsert", e.val)?,
             "arrayFilters" => m.array_filters = Some(spec::array("update.updates.arrayFilters", e.val)?),
             "sort" => m.sort = Some(spec::document("update.updates.sort", e.val)?),
-            "collation" => m.collation = Some(spec::document("update.updates.collation", e.val)?),
+            "collation" => m.collation = spec::collation("update.updates.collation", e.val)?,
             "hint" => m.hint = Some(e.val),
             "comment" => {
                 let message = "BSON field 'update.updates.comment' is not yet supported";
