@@ -233,6 +233,7 @@ impl<'d> Run<'d> {
 
     fn change(&mut self, path: &[Cow<'d, str>], op: &'d Op) -> Result<bool> {
         let immutable = self.immutable(path);
+        store::check_depth(path.len() + op.depth())?;
         let (node, depth) = self.root.find(path);
         let Some(left) = path.get(depth..).filter(|l| !l.is_empty()) else {
             let changed = op.update(node, &path.join("."), &self.cx)?;
@@ -245,7 +246,6 @@ impl<'d> Run<'d> {
             return Err(e);
         }
         let Some(value) = op.create(&self.cx)? else { return Ok(false) };
-        store::check_depth(path.len() + op.depth())?;
         create(node, path, left, value)
     }
 

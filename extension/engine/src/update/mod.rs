@@ -15,11 +15,13 @@ mod parse;
 mod paths;
 mod replace;
 mod store;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tree;
 mod upsert;
 
-pub use store::{MAX_DEPTH, MAX_SIZE, check_id, check_size, check_stored, fill_timestamps};
+pub use store::{MAX_DEPTH, MAX_SIZE, check_id, check_stored, fill_timestamps};
 pub use upsert::{check_upsert_filter, upsert_document};
 
 use crate::error::Result;
@@ -117,8 +119,8 @@ impl Update {
     /// Applies the update to a document that is stored. `query` is the statement's filter, for the positional `$`.
     ///
     /// # Errors
-    /// The operators' codes, `ImmutableField` when `_id` would change, `BSONObjectTooLarge` and `Overflow` when
-    /// the result is too large or too deep.
+    /// The operators' codes, `ImmutableField` when `_id` would change, 17419 and `Overflow` when the result is
+    /// too large or too deep.
     pub fn apply(&self, doc: Doc<'_>, query: Option<&Query>) -> Result<Outcome> {
         let matched = match query {
             Some(q) if self.is_positional() => q.match_position(doc)?.and_then(|d| d.position),
@@ -133,7 +135,7 @@ impl Update {
             Kind::Replacement(r) => r.apply(doc)?,
         };
         if let Outcome::Changed(new) = &outcome {
-            check_size(new.len())?;
+            store::check_result_size(new.len())?;
         }
         Ok(outcome)
     }

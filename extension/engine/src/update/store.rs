@@ -1,6 +1,7 @@
 //! What a stored document must be (MongoDB manual, "MongoDB Limits and Thresholds", "Documents: the _id field").
 
 use super::operand::depth;
+use crate::codes::Code;
 use crate::error::Result;
 use crate::raw::{Doc, Val, View, ty};
 use crate::value::{DocWriter, Value};
@@ -36,15 +37,19 @@ pub fn check_id(id: Val<'_>) -> Result<()> {
     }
 }
 
-/// Checks a size in bytes.
-///
-/// # Errors
-/// `BSONObjectTooLarge`.
-pub fn check_size(bytes: usize) -> Result<()> {
+fn check_size(bytes: usize, code: Code) -> Result<()> {
     if bytes > MAX_SIZE {
-        bail!(codes::BSON_OBJECT_TOO_LARGE, "Size {bytes} is larger than MaxDocumentSize {MAX_SIZE}");
+        bail!(code, "Size {bytes} is larger than MaxDocumentSize {MAX_SIZE}");
     }
     Ok(())
+}
+
+/// Checks the size of an updated document.
+///
+/// # Errors
+/// 17419.
+pub(super) fn check_result_size(bytes: usize) -> Result<()> {
+    check_size(bytes, codes::LOCATION17419)
 }
 
 /// Checks levels of nesting.
@@ -61,13 +66,13 @@ pub(super) fn check_depth(levels: usize) -> Result<()> {
 /// Checks a whole document that is to be stored: `_id`, nesting, size.
 ///
 /// # Errors
-/// Those of [`check_id`] and [`check_size`], `Overflow` for too deep a nesting.
+/// Those of [`check_id`], `Overflow` for too deep a nesting, `BadValue` for too many bytes.
 pub fn check_stored(doc: Doc<'_>) -> Result<()> {
     if let Some(id) = doc.get("_id") {
         check_id(id)?;
     }
     check_depth(depth(Val { ty: ty::DOCUMENT, bytes: doc.bytes() }))?;
-    check_size(doc.bytes().len())
+    check_size(doc.bytes().len(), codes::BAD_VALUE)
 }
 
 /// Gives timestamps that are zero in fields of the document itself, apart from `_id`, the statement's time

@@ -1,0 +1,431 @@
+//! Codes and messages.
+
+use super::{Statement, apply, bson, refused};
+use crate::raw::{Doc, Val, ty};
+
+const IMMUTABLE: &str = "Performing an update on the path '_id' would modify the immutable field '_id'";
+
+#[test]
+fn operators_refuse() {
+    let rows = [
+        (
+            r#"{"_id":1}"#,
+            r#"{"$foo":{"a":1}}"#,
+            9,
+            "Unknown modifier: $foo. Expected a valid update modifier or pipeline-style update specified as an array",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"a":1},"b":1}"#,
+            9,
+            "Unknown modifier: b. Expected a valid update modifier or pipeline-style update specified as an array",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":5}"#,
+            9,
+            "Modifiers operate on fields but we found type int instead. For example: {$mod: {<field>: ...}} not {$set: 5}",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"a":1,"$set":{}}"#,
+            52,
+            "The dollar ($) prefixed field '$set' in '$set' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"_id":2}"#,
+            66,
+            "After applying the update, the (immutable) field '_id' was found to have been altered",
+        ),
+        (r#"{"_id":1}"#, r#"{"$set":{"_id":2}}"#, 66, IMMUTABLE),
+        (r#"{"_id":1}"#, r#"{"$set":{"_id":1.0}}"#, 66, IMMUTABLE),
+        (r#"{"_id":1}"#, r#"{"$inc":{"_id":2}}"#, 66, IMMUTABLE),
+        (r#"{"_id":1}"#, r#"{"$unset":{"_id":2}}"#, 66, IMMUTABLE),
+        (r#"{"_id":1}"#, r#"{"$rename":{"_id":"x"}}"#, 66, IMMUTABLE),
+        (r#"{"_id":1,"x":2}"#, r#"{"$rename":{"x":"_id"}}"#, 66, IMMUTABLE),
+        (
+            r#"{"_id":{"x":1}}"#,
+            r#"{"$set":{"_id.x":2}}"#,
+            40,
+            "Updating the path '_id.x' would create a conflict at '_id'",
+        ),
+        (
+            r#"{"_id":1,"a":"x"}"#,
+            r#"{"$inc":{"a":1}}"#,
+            14,
+            "Cannot apply $inc to a value of non-numeric type. { _id: 1 } has the field 'a' of non-numeric type string",
+        ),
+        (r#"{"_id":1}"#, r#"{"$inc":{"a":"1"}}"#, 14, "Increment should be numeric"),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$mul":{"a":"1"}}"#,
+            14,
+            "Cannot multiply with non-numeric argument: { a : \"1\" }",
+        ),
+        (
+            r#"{"_id":1,"a":{"$numberLong":"9223372036854775807"}}"#,
+            r#"{"$inc":{"a":2}}"#,
+            2,
+            "Failed to apply $inc operations to current value ((NumberLong)9223372036854775807) for document {_id: 1}",
+        ),
+        (
+            r#"{"_id":1,"a":{"$numberLong":"9223372036854775807"}}"#,
+            r#"{"$mul":{"a":2}}"#,
+            2,
+            "Failed to apply $mul operations to current ((NumberLong)9223372036854775807) value for document { _id: 1 }",
+        ),
+        (
+            r#"{"_id":1,"a":5}"#,
+            r#"{"$push":{"a":1}}"#,
+            2,
+            "The field 'a' must be an array but is of type int in document { _id: 1 }",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$push":{"a":{"$each":5}}}"#,
+            2,
+            "The argument to $each in $push must be an array but it was of type: int",
+        ),
+        (r#"{"_id":1}"#, r#"{"$push":{"a":{"$each":[],"$foo":1}}}"#, 2, "Unrecognized clause in $push: $foo"),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$push":{"a":{"$each":[],"$position":1.5}}}"#,
+            2,
+            "The value for $position must be an integer value, not of type: double",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$push":{"a":{"$each":[],"$slice":"2"}}}"#,
+            2,
+            "The argument to $slice in $push must be an integer value but was given type: string",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$push":{"a":{"$each":[],"$sort":2}}}"#,
+            2,
+            "The $sort element value must be either 1 or -1",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$push":{"a":{"$each":[],"$sort":{}}}}"#,
+            2,
+            "The $sort pattern is empty when it should be a set of fields.",
+        ),
+        (
+            r#"{"_id":1,"a":1}"#,
+            r#"{"$addToSet":{"a":1}}"#,
+            2,
+            "Cannot apply $addToSet to non-array field. Field named 'a' has non-array type int",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$addToSet":{"a":{"$each":1}}}"#,
+            14,
+            "The argument to $each in $addToSet must be an array but it was of type int",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$addToSet":{"a":{"$each":[1],"$slice":1}}}"#,
+            2,
+            "Found unexpected fields after $each in $addToSet: { $each: [ 1 ], $slice: 1 }",
+        ),
+        (r#"{"_id":1}"#, r#"{"$pop":{"a":2}}"#, 9, "$pop expects 1 or -1, found: 2"),
+        (r#"{"_id":1}"#, r#"{"$pop":{"a":"1"}}"#, 9, "Expected a number in: a: \"1\""),
+        (
+            r#"{"_id":1,"a":5}"#,
+            r#"{"$pop":{"a":1}}"#,
+            2,
+            "Path 'a' contains an element of non-array type 'int'",
+        ),
+        (r#"{"_id":1,"a":5}"#, r#"{"$pull":{"a":1}}"#, 2, "Cannot apply $pull to a non-array value"),
+        (r#"{"_id":1,"a":5}"#, r#"{"$pullAll":{"a":[1]}}"#, 2, "Cannot apply $pullAll to a non-array value"),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$pullAll":{"a":1}}"#,
+            2,
+            "$pullAll requires an array argument but was given a int",
+        ),
+        (
+            r#"{"_id":1,"a":5.0}"#,
+            r#"{"$bit":{"a":{"and":1}}}"#,
+            2,
+            "Cannot apply $bit to a value of non-integral type.{ \"_id\" : 1 } has the field a of non-integer type double",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$bit":{"a":{"and":1.0}}}"#,
+            2,
+            "The $bit modifier field must be an Integer(32/64 bit); a 'double' is not supported here: { \"and\" : 1 }",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$bit":{"a":{}}}"#,
+            2,
+            "You must pass in at least one bitwise operation. The format is: {$bit: {field: {and/or/xor: #}}",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$currentDate":{"a":1}}"#,
+            2,
+            "int is not valid type for $currentDate. Please use a boolean ('true') or a $type expression ({$type: 'timestamp/date'})",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$currentDate":{"a":{"type":"date"}}}"#,
+            2,
+            "Unrecognized $currentDate option: type",
+        ),
+        (r#"{"_id":1}"#, r#"{"$rename":{"a":5}}"#, 2, "Rename target should be a string"),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$rename":{"a.$[]":"b"}}"#,
+            2,
+            "The source field for $rename may not be dynamic: a.$[]",
+        ),
+        (
+            r#"{"_id":1,"a":1,"x":[1]}"#,
+            r#"{"$rename":{"a":"x.0"}}"#,
+            2,
+            "The target field of a rename cannot be an array element",
+        ),
+        (
+            r#"{"_id":1,"x":[{"b":1}]}"#,
+            r#"{"$rename":{"x.0.b":"z"}}"#,
+            2,
+            "The source field of a rename cannot be an array element",
+        ),
+    ];
+    for (doc, update, code, message) in rows {
+        refused(update, apply(doc, update), code, message);
+    }
+}
+
+#[test]
+fn paths_refuse() {
+    let rows = [
+        (r#"{"_id":1}"#, r#"{"$set":{"":1}}"#, 56, "An empty update path is not valid"),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"a.":1}}"#,
+            56,
+            "An update path 'a.' contains an empty field name, which is not allowed.",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"a..b":1}}"#,
+            2,
+            "An empty path 'a..b' contains an empty field name, which is not allowed.",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"$.a":1}}"#,
+            2,
+            "Cannot have positional (i.e. '$') element in the first position in path '$.a'",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"$[].a":1}}"#,
+            2,
+            "Cannot have array filter identifier (i.e. '$[<id>]') element in the first position in path '$[].a'",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"a.$.b.$":1}}"#,
+            2,
+            "Too many positional (i.e. '$') elements found in path 'a.$.b.$'",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"a":1,"a.b":1}}"#,
+            40,
+            "Updating the path 'a.b' would create a conflict at 'a'",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"a.b":1,"a":1}}"#,
+            40,
+            "Updating the path 'a' would create a conflict at 'a'",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"a":1},"$inc":{"a":1}}"#,
+            40,
+            "Updating the path 'a' would create a conflict at 'a'",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$rename":{"a":"b","b":"c"}}"#,
+            40,
+            "Updating the path 'b' would create a conflict at 'b'",
+        ),
+        (
+            r#"{"_id":1,"a":[]}"#,
+            r#"{"$set":{"a.$[]":1,"a.0":1}}"#,
+            40,
+            "Updating the path 'a.0' would create a conflict at 'a'",
+        ),
+        (r#"{"_id":1,"a":1}"#, r#"{"$set":{"a.b":1}}"#, 28, "Cannot create field 'b' in element {a: 1}"),
+        (
+            r#"{"_id":1,"a":{"b":"x"}}"#,
+            r#"{"$inc":{"a.b.c.d":1}}"#,
+            28,
+            "Cannot create field 'c' in element {b: \"x\"}",
+        ),
+        (
+            r#"{"_id":1,"a":[1]}"#,
+            r#"{"$set":{"a.b":1}}"#,
+            28,
+            "Cannot create field 'b' in element {a: [ 1 ]}",
+        ),
+        (
+            r#"{"_id":1,"a":1}"#,
+            r#"{"$pull":{"a.b":1}}"#,
+            28,
+            "Cannot use the part (b) of (a.b) to traverse the element ({a: 1})",
+        ),
+        (
+            r#"{"_id":1,"a":[]}"#,
+            r#"{"$set":{"a.1500001":1}}"#,
+            34,
+            "can't backfill more than 1500000 elements",
+        ),
+        (
+            r#"{"_id":1,"a":[1]}"#,
+            r#"{"$set":{"a.$":1}}"#,
+            2,
+            "The positional operator did not find the match needed from the query.",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"a.$[]":1}}"#,
+            2,
+            "The path 'a' must exist in the document in order to apply array updates.",
+        ),
+        (
+            r#"{"_id":1,"a":5}"#,
+            r#"{"$set":{"a.$[]":1}}"#,
+            2,
+            "Cannot apply array updates to non-array element a: 5",
+        ),
+    ];
+    for (doc, update, code, message) in rows {
+        refused(update, apply(doc, update), code, message);
+    }
+}
+
+#[test]
+fn array_filters_refuse() {
+    let set_x = r#"{"$set":{"g.$[x]":0}}"#;
+    let rows = [
+        (set_x, "[]", 2, "No array filter found for identifier x"),
+        (
+            r#"{"$set":{"z":0}}"#,
+            r#"[{"x":1}]"#,
+            9,
+            "The array filter for identifier 'x' was not used in the update { $set: { z: (NumberInt)0 } }",
+        ),
+        (
+            set_x,
+            r#"[{"x":1},{"x":2}]"#,
+            9,
+            "Found multiple array filters with the same top-level field name x",
+        ),
+        (
+            set_x,
+            r#"[{"x":1,"y":2}]"#,
+            9,
+            "Error parsing array filter :: caused by :: Expected a single top-level field name, found x and y",
+        ),
+        (set_x, "[{}]", 9, "Cannot use an expression without a top-level field name in arrayFilters"),
+        (
+            set_x,
+            "[1]",
+            14,
+            "BSONField updates.update.arrayFilters.0 is the wrong type int. expected type object",
+        ),
+        (
+            r#"{"$set":{"g.$[X]":0}}"#,
+            r#"[{"X":1}]"#,
+            2,
+            "Error parsing array filter :: caused by :: The top-level field name must be an alphanumeric string beginning with a lowercase letter, found 'X'",
+        ),
+    ];
+    for (update, filters, code, message) in rows {
+        let outcome = Statement { query: "{}", update, filters: Some(filters) }.apply(r#"{"_id":1,"g":[1]}"#);
+        refused(update, outcome, code, message);
+    }
+}
+
+#[test]
+fn two_paths_that_meet_in_one_element() {
+    let outcome = Statement { query: r#"{"a":7}"#, update: r#"{"$set":{"a.$":1,"a.0":2}}"#, filters: None }
+        .apply(r#"{"_id":1,"a":[7]}"#);
+    refused("a.$ and a.0", outcome, 40, "Update created a conflict at 'a.0'");
+}
+
+#[test]
+fn several_documents_are_not_replaced() {
+    let (_, u) = Statement { query: "{}", update: "{}", filters: None }.parse().unwrap();
+    refused("multi", u.check_multi(), 9, "multi update is not supported for replacement-style update");
+    let (_, u) = Statement { query: "{}", update: r#"{"$set":{}}"#, filters: None }.parse().unwrap();
+    assert!(u.check_multi().is_ok());
+}
+
+fn nested(levels: usize) -> String {
+    format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels))
+}
+
+#[test]
+fn size_and_depth_are_limited() {
+    let long = "x".repeat(9 << 20);
+    let outcome = apply(&format!(r#"{{"_id":1,"a":"{long}"}}"#), &format!(r#"{{"$set":{{"b":"{long}"}}}}"#));
+    refused("size", outcome, 17419, "Size 18874398 is larger than MaxDocumentSize 16777216");
+    let too_deep = "Document exceeds maximum nesting depth of 180";
+    assert!(apply(r#"{"_id":1}"#, &format!(r#"{{"$set":{{"x":{}}}}}"#, nested(179))).is_ok());
+    refused("value", apply(r#"{"_id":1}"#, &format!(r#"{{"$set":{{"x":{}}}}}"#, nested(180))), 15, too_deep);
+    refused(
+        "existing",
+        apply(r#"{"_id":1,"x":1}"#, &format!(r#"{{"$set":{{"x":{}}}}}"#, nested(180))),
+        15,
+        too_deep,
+    );
+    refused(
+        "pushed",
+        apply(r#"{"_id":1,"x":[]}"#, &format!(r#"{{"$push":{{"x":{}}}}}"#, nested(179))),
+        15,
+        too_deep,
+    );
+    let path = vec!["p"; 181].join(".");
+    refused("path", apply(r#"{"_id":1}"#, &format!(r#"{{"$set":{{"{path}":1}}}}"#)), 15, too_deep);
+    refused("replacement", apply(r#"{"_id":1}"#, &nested(181)), 15, too_deep);
+}
+
+#[test]
+fn stored_documents_are_checked() {
+    let rows = [
+        (r#"{"_id":[1]}"#, 2, "The '_id' value cannot be of type array"),
+        (
+            r#"{"_id":{"$regularExpression":{"pattern":"a","options":""}}}"#,
+            2,
+            "The '_id' value cannot be of type regex",
+        ),
+        (
+            r#"{"_id":{"$a":1}}"#,
+            52,
+            "_id fields may not contain '$'-prefixed fields: $a is not valid for storage.",
+        ),
+    ];
+    for (doc, code, message) in rows {
+        refused(doc, crate::update::check_stored(Doc::trusted(&bson(doc))), code, message);
+    }
+    assert!(crate::update::check_stored(Doc::trusted(&bson(r#"{"_id":1,"$a":1,"b.c":{"$d":1}}"#))).is_ok());
+}
+
+#[test]
+fn what_is_no_update() {
+    for v in [Val::NULL, Val { ty: ty::INT32, bytes: &[1, 0, 0, 0] }] {
+        let parsed = crate::update::Update::parse(v, None, &super::cx());
+        refused("scalar", parsed, 9, "Update argument must be either an object or an array");
+    }
+}
