@@ -14,6 +14,7 @@ mod operand;
 mod parse;
 mod predicate;
 mod regex;
+mod restrict;
 mod sample;
 mod schema;
 mod type_set;
@@ -43,7 +44,12 @@ impl Query {
     /// # Errors
     /// MongoDB's code and message for what is not a filter, or `CommandNotSupported` naming what is not supported.
     pub fn parse(filter: Doc<'_>, cx: &ParseContext<'_>) -> Result<Self> {
-        Ok(Self { root: parse::parse(filter, cx)?, source: filter.bytes().to_vec() })
+        if let Some(spec) = cx.collation {
+            restrict::collation(spec)?;
+        }
+        let root = parse::parse(filter, cx)?;
+        restrict::place(&root, cx)?;
+        Ok(Self { root, source: filter.bytes().to_vec() })
     }
 
     /// The filter as it was given.

@@ -198,3 +198,36 @@ fn equalities_for_upserts() {
     let found: Vec<_> = query.equalities().iter().map(|(p, v)| format!("{}={v:?}", p.as_str())).collect();
     assert_eq!(found, ["a=Int32(1)", "b=Int32(2)", "c.d=Int32(3)", "e=Int32(4)", "f=Int32(5)"]);
 }
+
+#[test]
+fn places_and_collations_restrict() {
+    let error = |filter: &str, cx: ParseContext<'_>| {
+        let filter = extjson::parse(filter).unwrap();
+        Query::parse(Doc::trusted(&filter), &cx).map(|_| ()).map_err(|e| e.message)
+    };
+    let partial = ParseContext { place: Place::PartialIndex, ..ParseContext::default() };
+    let allowed =
+        r#"{"a": {"$gt": 1, "$exists": true}, "$or": [{"b": {"$type": "int"}}, {"c": {"$in": [1]}}]}"#;
+    assert_eq!(error(allowed, partial), Ok(()));
+    for (filter, expression) in [
+        (r#"{"a": {"$ne": 1}}"#, "a $ne 1"),
+        (r#"{"a": {"$regex": "x"}}"#, "a $regex \"x\""),
+        (r#"{"a": {"$exists": false}}"#, "a $exists false"),
+        (r#"{"$nor": [{"a": 1}]}"#, "$nor"),
+    ] {
+        assert_eq!(
+            error(filter, partial),
+            Err(format!("unsupported expression in partial index: {expression}\n"))
+        );
+    }
+    for (collation, refused) in [
+        (r#"{"locale": "simple"}"#, false),
+        (r#"{"locale": "en"}"#, true),
+        (r#"{"strength": 1}"#, true),
+        (r#"{"locale": "en", "strength": 9}"#, true),
+    ] {
+        let collation = extjson::parse(collation).unwrap();
+        let cx = ParseContext { collation: Some(Doc::trusted(&collation)), ..ParseContext::default() };
+        assert_eq!(error("{}", cx).is_err(), refused);
+    }
+}

@@ -1,6 +1,6 @@
 //! Geospatial predicates.
 
-use super::context::ParseContext;
+use super::context::{ParseContext, Place};
 use crate::error::Result;
 use crate::raw::{Doc, Val};
 use crate::{bail, codes};
@@ -22,8 +22,11 @@ impl GeoPredicate {
     ///
     /// # Errors
     /// `UnableToFindIndex`: there is no geospatial index to answer it.
-    pub fn parse_near(d: Doc<'_>, _path: &str, _cx: &ParseContext<'_>) -> Result<Option<Self>> {
+    pub fn parse_near(d: Doc<'_>, _path: &str, cx: &ParseContext<'_>) -> Result<Option<Self>> {
         let near = d.iter().any(|e| matches!(e.name(), "$near" | "$nearSphere" | "$geoNear"));
+        if near && cx.place == Place::Match {
+            bail!(codes::LOCATION5626500, "$geoNear, $near, and $nearSphere are not allowed in this context");
+        }
         if near {
             bail!(
                 codes::UNABLE_TO_FIND_INDEX,

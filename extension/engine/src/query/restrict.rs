@@ -1,0 +1,88 @@
+//! What is not allowed everywhere: collations, and operators that a partial index or a validator refuses.
+
+use super::context::{ParseContext, Place};
+use super::node::Node;
+use super::predicate::Predicate;
+use crate::error::Result;
+use crate::number;
+use crate::raw::{Doc, Val, View};
+use crate::{bail, codes, display};
+
+/// Checks the command's collation: only the simple one, which compares strings by their bytes, is there.
+pub(super) fn collation(spec: Doc<'_>) -> Result<()> {
+    if spec.is_empty() {
+        return Ok(());
+    }
+    if let Some(strength) = spec.get("strength").and_then(number::exact_i64)
+        && strength > 5
+    {
+        bail!(
+            codes::LOCATION51024,
+            "unable to parse collation :: caused by :: BSON field 'strength' value must be <= 5, actual value '{strength}'"
+        );
+    }
+    match spec.get("locale").map(Val::view) {
+        Some(View::String("simple")) => Ok(()),
+        Some(View::String(locale)) => {
+            bail!(codes::COMMAND_NOT_SUPPORTED, "collation with locale '{locale}' is not supported yet")
+        }
+        Some(_) => bail!(codes::TYPE_MISMATCH, "BSON field 'collation.locale' is the wrong type"),
+        None => bail!(codes::LOCATION40414, "BSON field 'collation.locale' is missing but a required field"),
+    }
+}
+
+/// Checks a parsed filter for its place.
+pub(super) fn place(node: &Node, cx: &ParseContext<'_>) -> Result<()> {
+    if cx.place == Place::PartialIndex {
+        return partial(node);
+    }
+    Ok(())
+}
+
+/// A partial index takes comparisons with constants, `$exists: true`, `$type`, `$in`, `$and` and `$or`.
+fn partial(node: &Node) -> Result<()> {
+    match node {
+        Node::True => Ok(()),
+        Node::And(list) | Node::Or(list) => list.iter().try_for_each(partial),
+        Node::At(
+            _,
+            Predicate::Eq(_)
+            | Predicate::Compare(..)
+            | Predicate::Exists
+            | Predicate::Type(_)
+            | Predicate::Geo(_),
+        ) => Ok(()),
+        Node::At(_, Predicate::In(_, regexes)) if regexes.is_empty() => Ok(()),
+        other => bail!(
+            codes::CANNOT_CREATE_INDEX,
+            "unsupported expression in partial index: {}\n",
+            describe(other)
+        ),
+    }
+}
+
+fn describe(node: &Node) -> String {
+    match node {
+        Node::Not(inner) => match &**inner {
+            Node::At(path, Predicate::Eq(o)) => format!("{} $ne {}", path.as_str(), display::value(o.val())),
+            Node::At(path, Predicate::Exists) => format!("{} $exists false", path.as_str()),
+            Node::At(path, Predicate::In(..)) => format!("{} $nin", path.as_str()),
+            inner => format!("$not {}", describe(inner)),
+        },
+        Node::At(path, predicate) => match predicate {
+            Predicate::Regex(r) => format!("{} $regex \"{}\"", path.as_str(), r.pattern()),
+            Predicate::In(..) => format!("{} $in", path.as_str()),
+            Predicate::Mod(_) => format!("{} $mod", path.as_str()),
+            Predicate::Size(n) => format!("{} $size {n}", path.as_str()),
+            Predicate::ElemMatchValue(_) | Predicate::ElemMatchObject(_) => {
+                format!("{} $elemMatch", path.as_str())
+            }
+            _ => path.as_str().to_owned(),
+        },
+        Node::Nor(_) => "$nor".into(),
+        Node::Expr(_) => "$expr".into(),
+        Node::Schema(_) => "$jsonSchema".into(),
+        Node::Sample(_) => "$sampleRate".into(),
+        _ => "$alwaysFalse".into(),
+    }
+}
