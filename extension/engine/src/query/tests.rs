@@ -106,7 +106,10 @@ fn filters_match_as_in_mongodb() {
 fn errors_have_mongodbs_words() {
     for (filter, message) in [
         (r#"{"a": {"$type": 0}}"#, "BadValue: Invalid numerical type code: 0"),
-        (r#"{"$where": "1"}"#, "BadValue: no globalScriptEngine in $where parsing"),
+        (
+            r#"{"$where": "1"}"#,
+            "BadValue: unknown top level operator: $where. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.",
+        ),
         (
             r#"{"a": {"$elemMatch": {"$text": {}}}}"#,
             "BadValue: $text can only be applied to the top-level document",

@@ -49,7 +49,6 @@ pub(super) fn operator(e: &Elem<'_>, at: At<'_>) -> Result<Node> {
         "$jsonSchema" => Node::Schema(Box::new(Schema::parse(e.val)?)),
         "$sampleRate" => sample_rate(e.val)?,
         "$text" => text(e.val)?,
-        "$where" => bail!(codes::BAD_VALUE, "no globalScriptEngine in $where parsing"),
         _ => bail!(
             codes::BAD_VALUE,
             "unknown top level operator: {name}. If you have a field name that starts with a '$' symbol, \
