@@ -369,6 +369,39 @@ CREATE OPERATOR CLASS documentdb_api_internal.bson_key_ops DEFAULT FOR TYPE docu
 
 -- === 9. Indexes ===
 
+-- What became of index builds that failed, until it is asked for.
+CREATE TABLE documentdb_api_catalog.documentdb_index_queue (
+    index_cmd text NOT NULL,
+    cmd_type "char" CHECK (cmd_type IN ('C', 'R')),
+    index_id int NOT NULL,
+    index_cmd_status int NOT NULL DEFAULT 1,
+    global_pid bigint,
+    start_time timestamptz,
+    collection_id bigint NOT NULL,
+    comment documentdb_core.bson,
+    attempt smallint,
+    update_time timestamptz DEFAULT pg_catalog.now(),
+    user_oid oid
+);
+CREATE INDEX documentdb_index_queue_indexid_cmdtype ON documentdb_api_catalog.documentdb_index_queue (index_id, cmd_type);
+CREATE INDEX documentdb_index_queue_cmdtype_collectionid_cmdstatus
+    ON documentdb_api_catalog.documentdb_index_queue (cmd_type, collection_id, index_cmd_status);
+GRANT SELECT ON documentdb_api_catalog.documentdb_index_queue TO PUBLIC;
+GRANT INSERT, UPDATE, DELETE ON documentdb_api_catalog.documentdb_index_queue TO documentdb_admin_role;
+
+CREATE FUNCTION documentdb_api_internal.create_indexes_non_concurrently(p_database_name text, p_arg documentdb_core.bson,
+    p_skip_check_collection_create boolean DEFAULT FALSE) RETURNS documentdb_core.bson
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_create_indexes_non_concurrently';
+CREATE FUNCTION documentdb_api.create_indexes_background(p_database_name text, p_index_spec documentdb_core.bson,
+    OUT retval documentdb_core.bson, OUT ok boolean, OUT requests documentdb_core.bson) RETURNS record
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_create_indexes_background';
+CREATE FUNCTION documentdb_api_internal.check_build_index_status(p_arg documentdb_core.bson,
+    OUT retval documentdb_core.bson, OUT ok boolean, OUT complete boolean) RETURNS record
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_check_build_index_status';
+CREATE PROCEDURE documentdb_api.drop_indexes(IN p_database_name text, IN p_arg documentdb_core.bson,
+    INOUT retval documentdb_core.bson DEFAULT NULL)
+    LANGUAGE C AS 'MODULE_PATHNAME', 'command_drop_indexes';
+
 -- === 10. Reads ===
 
 CREATE FUNCTION documentdb_api.find_cursor_first_page(database text, commandSpec documentdb_core.bson, cursorId int8 DEFAULT 0,

@@ -5,6 +5,7 @@
 //! | `admin` | users, sizes, running operations | `spi`, `sys`, `error` |
 //! | `write` | insert, update, delete, findAndModify | everything below |
 //! | `ddl` | collections, views, databases | everything below |
+//! | `index` | create, drop indexes | everything below |
 //! | `read` | find, aggregate, cursors, count, distinct, lists | everything below |
 //! | `access` | choosing a way to the documents, walking it | `am`, `storage` and below |
 //! | `am` | the index access method `bson_btree` | `sys`, `error` |
@@ -28,6 +29,7 @@ mod ddl;
 mod error;
 mod guard;
 mod guc;
+mod index;
 mod read;
 mod spec;
 mod spi;

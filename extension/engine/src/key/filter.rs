@@ -218,8 +218,8 @@ fn operator(name: &str, v: Val<'_>) -> Option<(Vec<Interval>, bool)> {
     }
 }
 
-/// `$exists` takes anything that is not false, null or zero as true.
-pub(super) fn truthy(v: Val<'_>) -> bool {
+/// What a value counts as where a bool is wanted: `$exists` takes anything that is not false, null or zero as true.
+pub fn truthy(v: Val<'_>) -> bool {
     match v.view() {
         View::Bool(b) => b,
         View::Null | View::Undefined => false,

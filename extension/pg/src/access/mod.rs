@@ -9,7 +9,7 @@ mod plan;
 mod position;
 mod reader;
 
-pub use hint::Hint;
+pub use hint::{Hint, is_id_pattern, same_pattern};
 pub use plan::{Plan, Want, Way, plan};
 pub use position::Position;
 pub use reader::{Hit, Reader};

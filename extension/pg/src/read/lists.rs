@@ -177,17 +177,17 @@ fn list_indexes_spec(command: Doc<'_>) -> Result<&str> {
 pub fn index_entry(i: &Index) -> Vec<u8> {
     let mut w = DocWriter::new();
     w.put("v", &Value::Int32(i.version)).put_doc("key", Doc::trusted(&i.key)).put_str("name", &i.name);
-    if i.unique {
-        w.put("unique", &Value::Bool(true));
-    }
-    if i.sparse {
-        w.put("sparse", &Value::Bool(true));
-    }
     if let Some(p) = &i.partial {
         w.put_doc("partialFilterExpression", Doc::trusted(p));
     }
     if let Some(p) = &i.wildcard {
         w.put_doc("wildcardProjection", Doc::trusted(p));
+    }
+    if i.sparse {
+        w.put("sparse", &Value::Bool(true));
+    }
+    if i.unique {
+        w.put("unique", &Value::Bool(true));
     }
     if let Some(s) = i.expire_after {
         w.put("expireAfterSeconds", &Value::Int32(s));

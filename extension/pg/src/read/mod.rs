@@ -22,4 +22,5 @@ mod spec;
 mod spool;
 mod walk;
 
+pub use lists::index_entry;
 pub use sorter::Sorter;

@@ -24,7 +24,10 @@ pub struct KeyScan<'t> {
     scan: pg_sys::IndexScanDesc,
     index: pg_sys::Relation,
     slot: *mut pg_sys::TupleTableSlot,
+    /// Detoasted documents: emptied at each step.
     memory: pg_sys::MemoryContext,
+    /// The bounds of the current piece, which nbtree keeps pointing at.
+    bounds: pg_sys::MemoryContext,
     pieces: std::vec::IntoIter<Piece>,
     /// The piece that is being walked.
     current: Option<Piece>,
@@ -54,6 +57,7 @@ impl<'t> KeyScan<'t> {
                 index,
                 slot,
                 memory: scratch(),
+                bounds: scratch(),
                 pieces,
                 current: None,
                 direction,
@@ -69,7 +73,6 @@ impl<'t> KeyScan<'t> {
             loop {
                 check_interrupts();
                 if self.current.is_none() {
-                    pg_sys::MemoryContextReset(self.memory);
                     let piece = self.pieces.next()?;
                     self.begin(&piece);
                     self.current = Some(piece);
@@ -92,12 +95,13 @@ impl<'t> KeyScan<'t> {
     /// # Safety
     /// The scan is open.
     unsafe fn begin(&mut self, piece: &Piece) {
-        // SAFETY: the caller's promise; nbtree copies the keys, and their values live in `memory` until the next piece.
+        // SAFETY: the caller's promise; nbtree copies the keys, and their values live in `bounds` until the next piece.
         unsafe {
-            let before = pg_sys::MemoryContextSwitchTo(self.memory);
+            pg_sys::MemoryContextReset(self.bounds);
+            let before = pg_sys::MemoryContextSwitchTo(self.bounds);
             let mut keys = bounds(&piece.lo, &piece.hi);
-            pg_sys::index_rescan(self.scan, keys.as_mut_ptr(), 2, core::ptr::null_mut(), 0);
             pg_sys::MemoryContextSwitchTo(before);
+            pg_sys::index_rescan(self.scan, keys.as_mut_ptr(), 2, core::ptr::null_mut(), 0);
         }
     }
 
@@ -163,6 +167,7 @@ impl Drop for KeyScan<'_> {
             pg_sys::index_close(self.index, pg_sys::NoLock as i32);
             pg_sys::ExecDropSingleTupleTableSlot(self.slot);
             pg_sys::MemoryContextDelete(self.memory);
+            pg_sys::MemoryContextDelete(self.bounds);
         }
     }
 }

@@ -1,0 +1,262 @@
+//! `createIndexes`.
+
+use std::rc::Rc;
+
+use engine::{Doc, DocWriter, Error, Value, codes};
+
+use super::parse::Spec;
+use super::{count, remove, show};
+use crate::am::option_text;
+use crate::catalog::{self, Collection, Index};
+use crate::error::Result;
+use crate::spec::{array, is_common, max_time_ms, unknown, wrong_type};
+use crate::spi::{self, Cell, Param};
+use crate::sys::varlena;
+use crate::xact::limit_time;
+use crate::{ddl, guard, guc};
+
+/// The command.
+pub struct Command<'a> {
+    collection: &'a str,
+    specs: Vec<Spec>,
+}
+
+/// What a command did.
+pub struct Done {
+    before: i32,
+    after: i32,
+    created_collection: bool,
+    /// Indexes that are to be built: their numbers and specifications.
+    pub new: Vec<(i32, Spec)>,
+    /// The collection.
+    pub collection: Rc<Collection>,
+}
+
+impl Done {
+    /// `{raw: {defaultShard: {…, ok: 1}}, ok: 1}`
+    pub fn reply(&self) -> Vec<u8> {
+        let mut w = DocWriter::new();
+        w.put("numIndexesBefore", &Value::Int32(self.before));
+        w.put("numIndexesAfter", &Value::Int32(self.after));
+        w.put("createdCollectionAutomatically", &Value::Bool(self.created_collection));
+        if self.new.is_empty() {
+            w.put_str("note", "all indexes already exist");
+        }
+        w.put("ok", &Value::Int32(1));
+        wrap(w, 1)
+    }
+
+    /// The collection was made by the command.
+    pub fn made_collection(&self) -> bool {
+        self.created_collection
+    }
+}
+
+/// `{raw: {defaultShard: …}, ok}`
+pub fn wrap(inner: DocWriter, ok: i32) -> Vec<u8> {
+    let mut raw = DocWriter::new();
+    raw.put_doc("defaultShard", Doc::trusted(&inner.finish()));
+    let mut w = DocWriter::new();
+    w.put_doc("raw", Doc::trusted(&raw.finish())).put("ok", &Value::Int32(ok));
+    w.finish()
+}
+
+/// `{raw: {defaultShard: {ok: 0, errmsg, code}}, ok: 0}`
+pub fn failure(e: &crate::error::Error) -> Vec<u8> {
+    let mut w = DocWriter::new();
+    w.put("ok", &Value::Int32(0)).put_str("errmsg", &e.message).put("code", &Value::Int32(e.packed()));
+    wrap(w, 0)
+}
+
+impl<'a> Command<'a> {
+    /// Reads the command.
+    pub fn parse(db: &str, command: Doc<'a>) -> Result<Command<'a>> {
+        let (mut name, mut list, mut lenient) = ("", None, false);
+        for e in command {
+            let v = e.val;
+            match e.name() {
+                "createIndexes" => match v.as_str() {
+                    Some(s) => name = s,
+                    None => {
+                        let text = format!("collection name has invalid type {}", v.type_name());
+                        return Err(Error::new(codes::BAD_VALUE, text).into());
+                    }
+                },
+                "indexes" => list = Some(array("createIndexes.indexes", v)?),
+                "ignoreUnknownIndexOptions" => lenient = crate::spec::bool("createIndexes.ignoreUnknownIndexOptions", v)?,
+                "blocking" => {}
+                "maxTimeMS" => limit_time(max_time_ms("createIndexes", v)?),
+                other if is_common(other) => {}
+                other => return Err(unknown("createIndexes", other)),
+            }
+        }
+        if name.is_empty() {
+            let text = format!("Invalid namespace specified '{db}.'");
+            return Err(Error::new(codes::INVALID_NAMESPACE, text).into());
+        }
+        let bad = |text: &str| crate::error::Error::from(Error::new(codes::BAD_VALUE, text));
+        let list = list.ok_or_else(|| bad("BSON field 'createIndexes.indexes' is missing but a required field"))?;
+        if list.is_empty() {
+            return Err(bad("Must specify at least one index to create"));
+        }
+        let mut specs = Vec::new();
+        for (i, v) in list.values().enumerate() {
+            let path = format!("createIndexes.indexes.{i}");
+            specs.push(Spec::parse(v.as_doc().ok_or_else(|| wrong_type(&path, v, "object"))?, lenient)?);
+        }
+        Ok(Command { collection: name, specs })
+    }
+
+    /// Enters the new indexes in the catalog; they are built by [`build`].
+    pub fn enter(self, db: &str) -> Result<Done> {
+        let known = catalog::find_table(db, self.collection)?;
+        let created_collection = known.is_none();
+        let collection = match known {
+            Some(c) => c,
+            None => {
+                guard::write()?;
+                ddl::ensure(db, self.collection)?
+            }
+        };
+        let before = count(&collection);
+        let mut all: Vec<Index> = collection.indexes.clone();
+        let mut new: Vec<Spec> = Vec::new();
+        for s in self.specs {
+            if !crate::access::is_id_pattern(Doc::trusted(&s.key)) && !exists(&s, &all)? {
+                let most = usize::try_from(guc::number(c"documentdb.maxIndexesPerCollection")).unwrap_or(64);
+                if all.len() + 2 > most {
+                    let text = format!(
+                        "add index fails, too many indexes for {} key:{}",
+                        collection.namespace(),
+                        show::document(Doc::trusted(&s.key))
+                    );
+                    return Err(Error::new(codes::CANNOT_CREATE_INDEX, text).into());
+                }
+                all.push(s.as_index(0));
+                new.push(s);
+            }
+        }
+        if !new.is_empty() {
+            guard::write()?;
+        }
+        let mut entered = Vec::new();
+        for s in new {
+            entered.push((enter(&collection, &s)?, s));
+        }
+        let after = before + i32::try_from(entered.len()).unwrap_or(0);
+        Ok(Done { before, after, created_collection, new: entered, collection })
+    }
+}
+
+/// The same index is there already.
+///
+/// # Errors
+/// 86 for another index of this name, 85 for the same index under another name.
+fn exists(s: &Spec, all: &[Index]) -> Result<bool> {
+    let shown = s.shown();
+    let entry = |i: &Index| crate::read::index_entry(&Index { id: 0, relation: pgrx::pg_sys::InvalidOid, ..i.clone() });
+    let same_entry = |i: &Index| engine::compare::docs(Doc::trusted(&entry(i)), Doc::trusted(&shown)).is_eq();
+    let detail = |i: &Index| {
+        let (asked, there) = (show::document(Doc::trusted(&shown)), show::document(Doc::trusted(&entry(i))));
+        format!("Requested index: {asked}, existing index: {there}")
+    };
+    if let Some(i) = all.iter().find(|i| i.name == s.name) {
+        if same_entry(i) {
+            return Ok(true);
+        }
+        let text = format!(
+            "An existing index has the same name as the requested index. When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. {}",
+            detail(i)
+        );
+        return Err(Error::new(codes::INDEX_KEY_SPECS_CONFLICT, text).into());
+    }
+    let same = |i: &&Index| {
+        crate::access::same_pattern(Doc::trusted(&i.key), Doc::trusted(&s.key))
+            && i.partial == s.partial
+            && i.sparse == s.sparse
+            && i.unique == s.unique
+    };
+    if let Some(i) = all.iter().find(same) {
+        let text = if i.expire_after == s.expire_after {
+            format!("Index already exists with a different name: {}", i.name)
+        } else {
+            format!("An equivalent index already exists with a different name and options. {}", detail(i))
+        };
+        return Err(Error::new(codes::INDEX_OPTIONS_CONFLICT, text).into());
+    }
+    Ok(false)
+}
+
+fn enter(c: &Collection, s: &Spec) -> Result<i32> {
+    let options = s.options();
+    let rows = spi::run_returning(
+        "INSERT INTO documentdb_api_catalog.collection_indexes (collection_id, index_spec, index_is_valid)
+         VALUES ($1, ROW($2, $3::documentdb_core.bson, $4::documentdb_core.bson, NULL, $5, $6, $7, $8, NULL,
+                 $9::documentdb_core.bson)::documentdb_api_catalog.index_spec_type_internal, false)
+         RETURNING index_id",
+        &[
+            Param::Int8(c.id),
+            Param::Text(Some(&s.name)),
+            Param::Bytes(Some(&s.key)),
+            Param::Bytes(s.partial.as_deref()),
+            Param::Bool(s.sparse),
+            Param::Bool(s.unique),
+            Param::Int4(Some(s.version)),
+            Param::Int4(s.expire_after),
+            Param::Bytes(options.as_deref()),
+        ],
+    )?;
+    let id = rows.first().and_then(|r| r.first()).and_then(Cell::int);
+    id.and_then(|i| i32::try_from(i).ok()).ok_or_else(|| crate::error::internal("no number for a new index"))
+}
+
+/// Builds an entered index and marks it valid.
+///
+/// # Errors
+/// DuplicateKey 11000 for a unique index over equal keys; the errors of making keys.
+pub fn build(c: &Collection, id: i32, s: &Spec) -> Result<()> {
+    let spec = option_text(&s.key, s.sparse, s.unique, s.partial.as_deref());
+    let unique = if s.unique { "UNIQUE " } else { "" };
+    let built = {
+        let _admin = ddl::AsAdmin::new()?;
+        crate::error::caught(|| {
+            spi::run(
+                &format!(
+                    "CREATE {unique}INDEX documents_rum_index_{id} ON documentdb_data.documents_{}
+                     USING bson_btree (document documentdb_api_internal.bson_key_ops (spec = '{spec}'))",
+                    c.id
+                ),
+                &[],
+            )
+        })
+    };
+    if let Err(e) = built {
+        if e.is(b"23505") {
+            let text = format!("Duplicate key violation on the requested collection: Index '{}'", s.name);
+            return Err(Error::new(codes::DUPLICATE_KEY, text).into());
+        }
+        return Err(e);
+    }
+    spi::run(
+        "UPDATE documentdb_api_catalog.collection_indexes SET index_is_valid = true WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &[Param::Int4(Some(id))],
+    )?;
+    Ok(())
+}
+
+pgfn! {
+    /// `create_indexes_non_concurrently(p_database_name, p_arg, p_skip_check_collection_create)`: builds at once.
+    fn command_create_indexes_non_concurrently(call) {
+        let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
+        let done = Command::parse(db, command)?.enter(db)?;
+        for (id, s) in &done.new {
+            build(&done.collection, *id, s)?;
+        }
+        Ok(varlena(&done.reply()))
+    }
+}
+
+/// Takes an index that could not be built out of the catalog.
+pub fn forget(id: i32) -> Result<()> {
+    remove(id)
+}

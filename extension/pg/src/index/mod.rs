@@ -1,0 +1,33 @@
+//! Indexes as objects: createIndexes, dropIndexes and what goes with them.
+//!
+//! Kinds that are not built yet are refused by name; nothing is stored that is not really an index.
+
+mod background;
+mod create;
+mod drop;
+mod parse;
+mod show;
+
+use crate::catalog::Collection;
+use crate::error::Result;
+use crate::spi::{self, Param};
+
+pub use parse::Spec;
+
+/// Number of a collection's indexes, `_id_` included.
+fn count(c: &Collection) -> i32 {
+    i32::try_from(c.indexes.len()).unwrap_or(i32::MAX - 1) + 1
+}
+
+/// Removes an index: its relation, its catalog row.
+fn remove(id: i32) -> Result<()> {
+    {
+        let _admin = crate::ddl::AsAdmin::new()?;
+        spi::run(&format!("DROP INDEX IF EXISTS documentdb_data.documents_rum_index_{id}"), &[])?;
+    }
+    spi::run(
+        "DELETE FROM documentdb_api_catalog.collection_indexes WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &[Param::Int4(Some(id))],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,306 @@
+//! One element of createIndexes' `indexes`.
+
+use engine::query::{ParseContext, Place, Query};
+use engine::raw::View;
+use engine::{Code, Doc, DocWriter, Error, Val, Value, codes};
+
+use super::show;
+use crate::catalog::Index;
+use crate::error::Result;
+
+/// An index as it is asked for.
+pub struct Spec {
+    /// Name.
+    pub name: String,
+    /// Key pattern.
+    pub key: Vec<u8>,
+    /// partialFilterExpression.
+    pub partial: Option<Vec<u8>>,
+    /// Leaves out documents without the fields.
+    pub sparse: bool,
+    /// Refuses equal keys.
+    pub unique: bool,
+    /// `v`.
+    pub version: i32,
+    /// TTL, in seconds.
+    pub expire_after: Option<i32>,
+    /// Not used unless hinted.
+    pub hidden: bool,
+}
+
+/// Most components of a key pattern.
+const MAX_FIELDS: usize = 32;
+
+/// Options that are accepted and mean nothing here.
+const IGNORED: [&str; 6] = ["background", "ns", "dropDups", "storageEngine", "blocking", "enableLargeIndexKeys"];
+
+/// An error about the specification `d`.
+fn wrong(d: Doc<'_>, code: Code, cause: impl std::fmt::Display) -> crate::error::Error {
+    let text = format!("Error in specification {} :: caused by :: {cause}", show::document(d));
+    Error::new(code, text).into()
+}
+
+impl Spec {
+    /// Reads a specification. `lenient`: fields nobody knows are passed over.
+    ///
+    /// # Errors
+    /// MongoDB's codes with the official extension's words.
+    pub fn parse(d: Doc<'_>, lenient: bool) -> Result<Spec> {
+        let mut s = Spec {
+            name: String::new(),
+            key: Vec::new(),
+            partial: None,
+            sparse: false,
+            unique: false,
+            version: 2,
+            expire_after: None,
+            hidden: false,
+        };
+        let (mut name, mut key) = (None, None);
+        for e in d {
+            let v = e.val;
+            match e.name() {
+                "key" => key = Some(v.as_doc().ok_or_else(|| must_be(d, "key", "an object", v))?),
+                "name" => name = Some(v.as_str().ok_or_else(|| must_be(d, "name", "an string", v))?),
+                "unique" => s.unique = flag(d, "unique", v)?,
+                "sparse" => s.sparse = flag(d, "sparse", v)?,
+                "hidden" => s.hidden = flag(d, "hidden", v)?,
+                "partialFilterExpression" => {
+                    let filter = v.as_doc().ok_or_else(|| must_be(d, "partialFilterExpression", "an object", v))?;
+                    check_partial(d, filter)?;
+                    s.partial = Some(filter.bytes().to_vec());
+                }
+                "expireAfterSeconds" => s.expire_after = Some(seconds(d, v)?),
+                "v" => s.version = version(d, v)?,
+                "collation" => {
+                    let cause = "createIndex.collation is not implemented yet";
+                    return Err(wrong(d, codes::COMMAND_NOT_SUPPORTED, cause));
+                }
+                "weights" | "default_language" | "language_override" | "textIndexVersion" => {
+                    let cause = format!("the field '{}' can only be specified with text indexes", e.name());
+                    check_kinds(d, key)?;
+                    return Err(wrong(d, codes::INVALID_INDEX_SPECIFICATION_OPTION, cause));
+                }
+                "wildcardProjection" => {
+                    check_kinds(d, key)?;
+                    let cause = "The field 'wildcardProjection' is only allowed in an 'wildcard' index";
+                    return Err(wrong(d, codes::BAD_VALUE, cause));
+                }
+                name if IGNORED.contains(&name) => {}
+                // Options of other kinds of indexes: those are refused with their key pattern.
+                "2dsphereIndexVersion" | "min" | "max" | "bits" | "cosmosSearchOptions" if key.is_some() => {
+                    check_kinds(d, key)?;
+                }
+                name if lenient => {
+                    let _ = name;
+                }
+                name => {
+                    let cause = format!(
+                        "The field '{name}' is not valid for an index specification. Specification: {}",
+                        show::document(d)
+                    );
+                    return Err(wrong(d, codes::INVALID_INDEX_SPECIFICATION_OPTION, cause));
+                }
+            }
+        }
+        let required = |f| format!("The '{f}' field is a required property of an index specification");
+        let key = key.ok_or_else(|| wrong(d, codes::FAILED_TO_PARSE, required("key")))?;
+        let name = name.ok_or_else(|| wrong(d, codes::FAILED_TO_PARSE, required("name")))?;
+        s.check(d, key, name)?;
+        s.name = name.to_owned();
+        s.key = key.bytes().to_vec();
+        Ok(s)
+    }
+
+    fn check(&self, d: Doc<'_>, key: Doc<'_>, name: &str) -> Result<()> {
+        let option = codes::INVALID_INDEX_SPECIFICATION_OPTION;
+        check_kinds(d, Some(key))?;
+        if name.is_empty() {
+            return Err(wrong(d, codes::CANNOT_CREATE_INDEX, "The index name cannot be empty"));
+        }
+        if name == "*" {
+            return Err(wrong(d, codes::BAD_VALUE, "The index name '*' is not valid"));
+        }
+        if self.sparse && self.partial.is_some() {
+            return Err(wrong(d, option, "cannot mix \"partialFilterExpression\" and \"sparse\" options"));
+        }
+        let id = crate::access::is_id_pattern(key);
+        if id && d.get("expireAfterSeconds").is_some() {
+            return Err(wrong(d, option, "The field 'expireAfterSeconds' is not valid for an _id index specification."));
+        }
+        if self.expire_after.is_some() && key.iter().nth(1).is_some() {
+            let cause = "TTL indexes are single-field indexes, compound indexes do not support TTL.";
+            return Err(wrong(d, codes::CANNOT_CREATE_INDEX, cause));
+        }
+        Ok(())
+    }
+
+    /// The index as listIndexes would show it.
+    pub fn shown(&self) -> Vec<u8> {
+        crate::read::index_entry(&self.as_index(0))
+    }
+
+    /// As the catalog would have it under number `id`.
+    pub fn as_index(&self, id: i32) -> Index {
+        Index {
+            id,
+            name: self.name.clone(),
+            key: self.key.clone(),
+            partial: self.partial.clone(),
+            wildcard: None,
+            sparse: self.sparse,
+            unique: self.unique,
+            version: self.version,
+            expire_after: self.expire_after,
+            options: self.options(),
+            valid: true,
+            relation: pgrx::pg_sys::InvalidOid,
+        }
+    }
+
+    /// Options that the catalog has no column for.
+    pub fn options(&self) -> Option<Vec<u8>> {
+        self.hidden.then(|| {
+            let mut w = DocWriter::new();
+            w.put("hidden", &Value::Bool(true));
+            w.finish()
+        })
+    }
+}
+
+fn must_be(d: Doc<'_>, field: &str, what: &str, v: Val<'_>) -> crate::error::Error {
+    let cause = format!("The field '{field}' must be {what}, but got {}", v.type_name());
+    wrong(d, codes::TYPE_MISMATCH, cause)
+}
+
+fn flag(d: Doc<'_>, field: &str, v: Val<'_>) -> Result<bool> {
+    match v.view() {
+        View::Bool(b) => Ok(b),
+        _ if v.is_number() => Ok(engine::number::to_f64(v) != 0.0),
+        _ => {
+            let shown = show::value(v);
+            let cause = format!("The field '{field}' has value {field}: {shown}, which is not convertible to bool");
+            Err(wrong(d, codes::TYPE_MISMATCH, cause))
+        }
+    }
+}
+
+fn version(d: Doc<'_>, v: Val<'_>) -> Result<i32> {
+    if !v.is_number() {
+        return Err(must_be(d, "v", "a number", v));
+    }
+    match engine::number::exact_i64(v) {
+        Some(1) => Ok(1),
+        Some(2) => Ok(2),
+        _ => {
+            let cause = format!(
+                "Invalid index specification {}; cannot create an index with v={}",
+                show::document(d),
+                show::value(v)
+            );
+            Err(wrong(d, codes::CANNOT_CREATE_INDEX, cause))
+        }
+    }
+}
+
+fn seconds(d: Doc<'_>, v: Val<'_>) -> Result<i32> {
+    let fail = |cause: String| Err(wrong(d, codes::CANNOT_CREATE_INDEX, cause));
+    if !v.is_number() {
+        let t = v.type_name();
+        return fail(format!("TTL index 'expireAfterSeconds' option must be numeric, but received a type of {t}."));
+    }
+    let n = engine::number::to_f64(v);
+    if n < 0.0 {
+        return fail("TTL index 'expireAfterSeconds' option cannot be less than 0.".to_owned());
+    }
+    if n.is_nan() || n > f64::from(i32::MAX) {
+        return fail(format!(
+            "TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number than {n:.6}."
+        ));
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "within int32 by the checks above")]
+    Ok(n as i32)
+}
+
+/// The key pattern: only ascending and descending components are built.
+fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
+    let Some(key) = key else { return Ok(()) };
+    let fail = |cause: String| Err(wrong(d, codes::CANNOT_CREATE_INDEX, cause));
+    if key.is_empty() || key.iter().any(|e| e.name().is_empty()) {
+        return fail("Index keys cannot be an empty field".to_owned());
+    }
+    if key.iter().count() > MAX_FIELDS {
+        return Err(crate::error::Error::native(b"54011", "cannot use more than 32 columns in an index"));
+    }
+    for e in key {
+        let v = e.val;
+        let parts = || e.name().split('.');
+        if parts().any(str::is_empty) {
+            return fail("Index keys cannot contain an empty field.".to_owned());
+        }
+        if parts().next_back() == Some("$**") {
+            return fail(format!("Index type 'wildcard' is not supported yet: {}", e.name()));
+        }
+        let dollar = |(i, p): (usize, &str)| p.starts_with('$') && !(i > 0 && matches!(p, "$id" | "$ref" | "$db"));
+        if parts().enumerate().any(dollar) {
+            return fail("Index key contains an illegal field name: field name starts with '$'.".to_owned());
+        }
+        match v.view() {
+            View::String(kind @ ("text" | "2d" | "2dsphere" | "hashed" | "cosmosSearch")) => {
+                return fail(format!("Index type '{kind}' is not supported yet"));
+            }
+            View::String("") => return fail("Values in the index key pattern cannot be empty strings".to_owned()),
+            View::String(kind) => return fail(format!("Unknown index plugin \"{kind}\"")),
+            _ if v.is_number() => {
+                if engine::number::to_f64(v) == 0.0 {
+                    return fail("Values in the index key pattern cannot be 0.".to_owned());
+                }
+            }
+            _ => {
+                return fail(format!(
+                    "Values in v:2 index key pattern cannot be of type {}. Only numbers > 0, numbers < 0, and strings are allowed.",
+                    v.type_name()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A partial index's filter: MongoDB allows equality, `$exists: true`, ranges, `$type`, `$and`, and lately `$or` and `$in`.
+fn check_partial(d: Doc<'_>, filter: Doc<'_>) -> Result<()> {
+    check_filter(d, filter)?;
+    let cx = ParseContext { place: Place::PartialIndex, ..ParseContext::default() };
+    Query::parse(filter, &cx).map_err(|e| wrong(d, e.code, e.message))?;
+    Ok(())
+}
+
+fn check_filter(d: Doc<'_>, filter: Doc<'_>) -> Result<()> {
+    let unsupported = |what: String| {
+        Err(wrong(d, codes::CANNOT_CREATE_INDEX, format!("unsupported expression in partial index: {what}\n")))
+    };
+    for e in filter {
+        match e.name() {
+            "$and" | "$or" => {
+                for part in e.val.as_array().into_iter().flat_map(Doc::values).filter_map(Val::as_doc) {
+                    check_filter(d, part)?;
+                }
+            }
+            name if name.starts_with('$') => return unsupported(format!("{name} {}", show::value(e.val))),
+            name => {
+                let Some(ops) = e.val.as_doc().filter(|o| o.first().is_some_and(|f| f.name().starts_with('$'))) else {
+                    continue;
+                };
+                for op in ops {
+                    let shown = || format!("{name} {} {}", op.name(), show::value(op.val));
+                    match op.name() {
+                        "$eq" | "$gt" | "$gte" | "$lt" | "$lte" | "$type" | "$in" => {}
+                        "$exists" if engine::key::truthy(op.val) => {}
+                        _ => return unsupported(shown()),
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
