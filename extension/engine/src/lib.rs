@@ -5,6 +5,7 @@
 //! `error` are what goes wrong. Everything else builds on these.
 #![forbid(unsafe_code)]
 
+mod accumulator;
 pub mod codes;
 pub mod compare;
 pub mod decimal;
@@ -21,6 +22,7 @@ pub mod project;
 pub mod query;
 pub mod raw;
 pub mod sort;
+pub mod stage;
 pub mod update;
 pub mod value;
 

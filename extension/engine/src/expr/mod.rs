@@ -19,6 +19,12 @@ pub(crate) use ops::num;
 pub use context::{Binding, EvalContext, ParseContext, Variables};
 pub use path::FieldPath;
 
+pub(crate) use ops::array::count_of_n;
+pub(crate) use ops::compare::values as compare_values;
+pub(crate) use ops::object::{merge_into, merged};
+pub(crate) use ops::{dec128, num};
+pub(crate) use parse::check_name;
+
 use crate::error::Result;
 use crate::raw::Val;
 use crate::value::Value;

@@ -1,15 +1,15 @@
 //! What the operators do, by family.
 
-pub(super) mod arith;
-pub(super) mod array;
+pub(crate) mod arith;
+pub(crate) mod array;
 pub(super) mod bits;
-pub(super) mod compare;
+pub(crate) mod compare;
 pub(super) mod date;
 pub(crate) mod dec128;
 pub(super) mod fields;
 pub(super) mod logic;
 pub(crate) mod num;
-pub(super) mod object;
+pub(crate) mod object;
 pub(super) mod set;
 pub(super) mod text;
 

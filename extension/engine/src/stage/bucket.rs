@@ -1,0 +1,371 @@
+//! `$bucket`, `$bucketAuto`.
+
+use super::granularity::Series;
+use super::group::{Running, field};
+use super::{Budget, Docs, ParseContext, Run, Stage, blocking};
+use crate::accumulator::Accumulator;
+use crate::compare::bracket;
+use crate::error::Result;
+use crate::expr::{EvalContext, Expr, compare_values, num, render};
+use crate::raw::{Doc, Val};
+use crate::value::{DocWriter, Value};
+use crate::{bail, codes};
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+type Fields = Vec<(String, Accumulator)>;
+
+#[derive(Debug)]
+struct Bucket {
+    by: Expr,
+    boundaries: Vec<Value>,
+    default: Option<Value>,
+    fields: Fields,
+}
+
+impl Stage for Bucket {
+    fn run<'h>(self: Rc<Self>, input: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
+        blocking(move || {
+            let mut budget = Budget::new("$bucket", cx);
+            // One slot for each bucket, and a last one for the default.
+            let slots = self.boundaries.len();
+            let mut running: Vec<Option<Running>> = (0..slots).map(|_| None).collect();
+            for doc in input {
+                let doc = doc?;
+                let d = Doc::trusted(&doc);
+                let v = self.by.eval(&EvalContext::new(d))?.unwrap_or(Value::Null);
+                let (slot, id) = self.slot(&v)?;
+                let Some(place) = running.get_mut(slot) else { continue };
+                let r = match place {
+                    Some(r) => r,
+                    None => place.insert(Running::start(id, &self.fields)?),
+                };
+                budget.take(r.add(&self.fields, d)?)?;
+            }
+            let ids = self.boundaries.iter().take(slots - 1).chain(self.default.as_ref());
+            Ok(running
+                .into_iter()
+                .zip(ids)
+                .filter_map(|(r, id)| r.map(|r| r.finish(id, &self.fields)))
+                .collect())
+        })
+    }
+}
+
+impl Bucket {
+    fn slot(&self, v: &Value) -> Result<(usize, &Value)> {
+        let after = self.boundaries.partition_point(|b| compare_values(b, v) != Ordering::Greater);
+        let last = self.boundaries.len() - 1;
+        if after > 0
+            && after <= last
+            && let Some(id) = self.boundaries.get(after - 1)
+        {
+            return Ok((after - 1, id));
+        }
+        match &self.default {
+            Some(d) => Ok((last, d)),
+            None => bail!(
+                codes::BAD_VALUE,
+                "$bucket could not find a bucket for an input value {}, and no default was specified.",
+                render::value(Some(v))
+            ),
+        }
+    }
+}
+
+/// `output`, or a count.
+fn outputs(v: Option<Val<'_>>, name: &str, cx: &crate::expr::ParseContext) -> Result<Fields> {
+    let Some(v) = v else {
+        let one = Value::Int32(1).with_val(|one| Accumulator::parse("$sum", one, cx))?;
+        return Ok(vec![("count".to_owned(), one)]);
+    };
+    let Some(d) = v.as_doc() else {
+        bail!(
+            codes::LOCATION40196,
+            "The {name} 'output' field must be an object, but found type: {}",
+            v.type_name()
+        )
+    };
+    d.iter().map(|e| Ok((e.name().to_owned(), field(e.name(), e.val, cx)?))).collect()
+}
+
+fn is_expression(v: Val<'_>) -> bool {
+    v.as_str().is_some_and(|s| s.starts_with('$'))
+        || v.as_doc().is_some_and(|d| d.first().is_some_and(|e| e.name().starts_with('$')))
+}
+
+pub(super) fn bucket(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
+    let Some(spec) = v.as_doc() else {
+        bail!(
+            codes::LOCATION40201,
+            "Argument to $bucket stage must be an object, but found type: {}",
+            v.type_name()
+        )
+    };
+    let cx = cx.expr();
+    let (mut by, mut boundaries, mut default, mut output) = (None, None, None, None);
+    for e in spec {
+        match e.name() {
+            "groupBy" => {
+                if !is_expression(e.val) {
+                    bail!(
+                        codes::LOCATION40202,
+                        "The $bucket 'groupBy' field must be defined as a $-prefixed path or an expression. But found: {}",
+                        e.val.type_name()
+                    );
+                }
+                by = Some(Expr::parse(e.val, &cx)?);
+            }
+            "boundaries" => boundaries = Some(limits(e.val, &cx)?),
+            "default" => match Expr::parse(e.val, &cx)?.as_constant() {
+                Some(v) => default = Some(v.clone().unwrap_or(Value::Null)),
+                None => bail!(
+                    codes::LOCATION40195,
+                    "The $bucket 'default' field must be a constant expression, but found: {}",
+                    render::val(e.val)
+                ),
+            },
+            "output" => output = Some(e.val),
+            other => bail!(codes::LOCATION40197, "Unrecognized option to $bucket: {other}"),
+        }
+    }
+    let (Some(by), Some(boundaries)) = (by, boundaries) else {
+        bail!(codes::LOCATION40198, "$bucket requires 'groupBy' and 'boundaries' to be specified.")
+    };
+    if let (Some(d), Some(low), Some(high)) = (&default, boundaries.first(), boundaries.last()) {
+        let same = bracket(d.ty()) == bracket(low.ty());
+        if same && compare_values(d, low) != Ordering::Less && compare_values(d, high) == Ordering::Less {
+            bail!(
+                codes::LOCATION40199,
+                "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary."
+            );
+        }
+    }
+    let fields = outputs(output, "$bucket", &cx)?;
+    Ok(Rc::new(Bucket { by, boundaries, default, fields }))
+}
+
+fn limits(v: Val<'_>, cx: &crate::expr::ParseContext) -> Result<Vec<Value>> {
+    let Some(list) = v.as_array() else {
+        bail!(
+            codes::LOCATION40200,
+            "The $bucket 'boundaries' field must be an array, but found type: {}",
+            v.type_name()
+        )
+    };
+    let mut out: Vec<Value> = Vec::new();
+    for b in list.values() {
+        let Some(v) = Expr::parse(b, cx)?.as_constant().cloned() else {
+            bail!(
+                codes::LOCATION40191,
+                "The $bucket 'boundaries' field must be an array of constant values, but found value: {}",
+                render::val(b)
+            )
+        };
+        out.push(v.unwrap_or(Value::Null));
+    }
+    if out.len() < 2 {
+        bail!(
+            codes::LOCATION40192,
+            "The $bucket 'boundaries' field must have at least 2 values, but found: {}",
+            out.len()
+        );
+    }
+    for w in out.windows(2) {
+        let [a, b] = w else { continue };
+        if bracket(a.ty()) != bracket(b.ty()) {
+            bail!(
+                codes::LOCATION40193,
+                "The $bucket 'boundaries' field must be an array of values of the same type. Found different types: {} and {}",
+                a.type_name(),
+                b.type_name()
+            );
+        }
+        if compare_values(a, b) != Ordering::Less {
+            bail!(
+                codes::LOCATION40194,
+                "The $bucket 'boundaries' field must be an array of values in ascending order."
+            );
+        }
+    }
+    Ok(out)
+}
+
+#[derive(Debug)]
+struct BucketAuto {
+    by: Expr,
+    buckets: usize,
+    series: Option<Series>,
+    fields: Fields,
+}
+
+pub(super) fn bucket_auto(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
+    let Some(spec) = v.as_doc() else {
+        bail!(
+            codes::LOCATION40240,
+            "Argument to $bucketAuto stage must be an object, but found type: {}",
+            v.type_name()
+        )
+    };
+    let cx = cx.expr();
+    let (mut by, mut buckets, mut output, mut series) = (None, None, None, None);
+    for e in spec {
+        match e.name() {
+            "groupBy" => {
+                if !is_expression(e.val) {
+                    bail!(
+                        codes::LOCATION40239,
+                        "The $bucketAuto 'groupBy' field must be defined as a $-prefixed path or an expression object, but found: {}",
+                        render::val(e.val)
+                    );
+                }
+                by = Some(Expr::parse(e.val, &cx)?);
+            }
+            "buckets" => buckets = Some(bucket_count(e.val)?),
+            "output" => output = Some(e.val),
+            "granularity" => match e.val.as_str() {
+                Some(name) => series = Some(Series::named(name)?),
+                None => bail!(
+                    codes::LOCATION40261,
+                    "The $bucketAuto 'granularity' field must be a string, but found type: {}",
+                    e.val.type_name()
+                ),
+            },
+            other => bail!(codes::LOCATION40245, "Unrecognized option to $bucketAuto: {other}"),
+        }
+    }
+    let (Some(by), Some(buckets)) = (by, buckets) else {
+        bail!(codes::LOCATION40246, "$bucketAuto requires 'groupBy' and 'buckets' to be specified.")
+    };
+    let fields = outputs(output, "$bucketAuto", &cx)?;
+    Ok(Rc::new(BucketAuto { by, buckets, series, fields }))
+}
+
+fn bucket_count(v: Val<'_>) -> Result<usize> {
+    if !v.is_number() {
+        bail!(
+            codes::LOCATION40241,
+            "The $bucketAuto 'buckets' field must be a numeric value, but found type: {}",
+            v.type_name()
+        );
+    }
+    let Some(n) = num::to_i32_exact(&Value::from(v)) else {
+        bail!(
+            codes::LOCATION40242,
+            "The $bucketAuto 'buckets' field must be representable as a 32-bit integer, but found {}",
+            render::val(v)
+        )
+    };
+    match usize::try_from(n) {
+        Ok(n) if n > 0 => Ok(n),
+        _ => bail!(
+            codes::LOCATION40243,
+            "The $bucketAuto 'buckets' field must be greater than 0, but found: {n}"
+        ),
+    }
+}
+
+impl Stage for BucketAuto {
+    fn run<'h>(self: Rc<Self>, input: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
+        blocking(move || {
+            let mut budget = Budget::new("$bucketAuto", cx);
+            let mut rows: Vec<(Value, Vec<u8>)> = Vec::new();
+            for doc in input {
+                let doc = doc?;
+                budget.take(doc.len())?;
+                let v = self.by.eval(&EvalContext::new(Doc::trusted(&doc)))?.unwrap_or(Value::Null);
+                if self.series.is_some() {
+                    check_numeric(&v)?;
+                }
+                rows.push((v, doc));
+            }
+            rows.sort_by(|a, b| compare_values(&a.0, &b.0));
+            self.divide(&rows).map(Into::into)
+        })
+    }
+}
+
+fn check_numeric(v: &Value) -> Result<()> {
+    let Some(n) = num::Num::of(v) else {
+        bail!(
+            codes::LOCATION40258,
+            " $bucketAuto can specify a 'granularity' with numeric boundaries only, but found a value with type: {}",
+            v.type_name()
+        )
+    };
+    let x = n.to_f64();
+    if x.is_nan() {
+        bail!(
+            codes::LOCATION40258,
+            "$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a NaN"
+        );
+    }
+    if x < 0.0 {
+        bail!(
+            codes::LOCATION40260,
+            "$bucketAuto can specify a 'granularity' with non-negative numbers only, but found a negative number"
+        );
+    }
+    Ok(())
+}
+
+impl BucketAuto {
+    /// Buckets of about equal size; equal values are never parted. A bucket ends where the next begins, the last
+    /// at its largest value, or where the series of preferred numbers says.
+    fn divide(&self, rows: &[(Value, Vec<u8>)]) -> Result<Vec<Vec<u8>>> {
+        let mut out = Vec::new();
+        let mut at = 0;
+        let mut lower: Option<Value> = None;
+        let mut made = 0;
+        while at < rows.len() {
+            let left = self.buckets.saturating_sub(made).max(1);
+            // The shares of the rows that remain differ by one at most; the larger come first.
+            let size = if self.series.is_some() {
+                round_share(rows.len(), self.buckets)
+            } else {
+                (rows.len() - at).div_ceil(left)
+            };
+            let is_last = left == 1;
+            let mut end = if is_last { rows.len() } else { (at + size.max(1)).min(rows.len()) };
+            let Some((first, _)) = rows.get(at) else { break };
+            let min = match (&self.series, lower.take()) {
+                (_, Some(v)) => v,
+                (Some(s), None) => s.round_down(first),
+                (None, None) => first.clone(),
+            };
+            let max;
+            if let Some(s) = &self.series {
+                let largest = rows.get(end - 1).map_or(first, |r| &r.0);
+                let edge = s.round_up(largest);
+                end = at
+                    + rows
+                        .get(at..)
+                        .unwrap_or(&[])
+                        .partition_point(|r| compare_values(&r.0, &edge) == Ordering::Less);
+                lower = Some(edge.clone());
+                max = edge;
+            } else {
+                while end < rows.len() && compare_values(&rows[end].0, &rows[end - 1].0) == Ordering::Equal {
+                    end += 1;
+                }
+                max = rows.get(end).or(rows.last()).map_or(Value::Null, |r| r.0.clone());
+            }
+            let mut id = DocWriter::new();
+            id.put("min", &min).put("max", &max);
+            let id = Value::Document(id.finish());
+            let mut running = Running::start(&id, &self.fields)?;
+            for (_, doc) in rows.get(at..end).unwrap_or(&[]) {
+                running.add(&self.fields, Doc::trusted(doc))?;
+            }
+            out.push(running.finish(&id, &self.fields));
+            at = end;
+            made += 1;
+        }
+        Ok(out)
+    }
+}
+
+/// MongoDB rounds the share of one bucket to the nearest whole number.
+fn round_share(n: usize, buckets: usize) -> usize {
+    ((2 * n + buckets) / (2 * buckets)).max(1)
+}

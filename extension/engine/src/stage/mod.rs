@@ -1,0 +1,293 @@
+//! Aggregation pipelines: parsing the stages, running them over an iterator of documents (MongoDB manual,
+//! "Aggregation Stages").
+//!
+//! A [`Pipeline`] is parsed once and run any number of times. Stages are iterators over encoded documents;
+//! those that need everything before they can answer (`$sort`, `$group`, …) collect up to
+//! [`MEMORY_LIMIT`] bytes, up to [`DISK_USE_LIMIT`] when the command allows disk use. What lies outside of the
+//! documents (other collections, writes, statistics, interrupts) is reached through [`Host`].
+
+mod bucket;
+mod documents;
+mod facet;
+mod granularity;
+mod graph;
+mod group;
+mod host;
+mod lookup;
+mod output;
+mod parse;
+mod redact;
+mod shape;
+mod simple;
+mod sort;
+mod union;
+mod unwind;
+
+pub use host::{Docs, Host, MatchedAction, NoHost, NotMatchedAction, Output, Statistics, Target};
+pub use parse::ParseContext;
+
+use crate::error::{Error, Result};
+use crate::raw::{Doc, Val, ty};
+use crate::value::{ArrayWriter, DocWriter, Value};
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::Rc;
+
+/// Bytes a blocking stage may hold when the command says `allowDiskUse: false` (MongoDB's limit).
+pub const MEMORY_LIMIT: usize = 100 * 1024 * 1024;
+/// Bytes a blocking stage may hold otherwise: memory stands in for MongoDB's files.
+pub const DISK_USE_LIMIT: usize = 1024 * 1024 * 1024;
+/// Most stages in one pipeline (MongoDB's `internalPipelineLengthLimit`).
+pub const MAX_STAGES: usize = 1000;
+
+/// What running stages share.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'h> {
+    pub host: &'h dyn Host,
+    /// Bytes a blocking stage may hold.
+    pub memory: usize,
+}
+
+/// One stage, ready to run.
+pub(crate) trait Stage: fmt::Debug {
+    /// The documents after the stage.
+    fn run<'h>(self: Rc<Self>, input: Docs<'h>, cx: Run<'h>) -> Docs<'h>;
+
+    /// Keeps documents in order, one at a time, without state: may resume anywhere (sql-api.md 1.2).
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// The filter, for `$match`.
+    fn filter(&self) -> Option<Doc<'_>> {
+        None
+    }
+
+    /// The sort specification, for `$sort`.
+    fn order(&self) -> Option<Doc<'_>> {
+        None
+    }
+
+    /// How many documents pass, for `$limit`.
+    fn at_most(&self) -> Option<u64> {
+        None
+    }
+
+    /// Where the stage writes, for `$out` and `$merge`.
+    fn output(&self) -> Option<&Output> {
+        None
+    }
+
+    /// Makes its documents itself instead of reading the collection.
+    fn is_source(&self) -> bool {
+        false
+    }
+
+    /// Other collections the stage reads.
+    fn reads(&self, _names: &mut Vec<String>) {}
+}
+
+/// A parsed pipeline.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    stages: Vec<Rc<dyn Stage>>,
+    memory: usize,
+}
+
+impl Pipeline {
+    /// Parses an array of stages.
+    ///
+    /// # Errors
+    /// MongoDB's code and message for unknown stages, wrong options, stages in a place where they may not stand.
+    pub fn parse(stages: Doc<'_>, cx: &ParseContext) -> Result<Self> {
+        parse::pipeline(stages, cx)
+    }
+
+    /// Runs over `source`, the documents of the collection in order.
+    pub fn run<'h>(&self, source: Docs<'h>, host: &'h dyn Host) -> Docs<'h> {
+        self.run_in(source, Run { host, memory: self.memory })
+    }
+
+    pub(crate) fn run_in<'h>(&self, source: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
+        let checked: Docs<'h> = Box::new(Interruptible { inner: source, host: cx.host, count: 0 });
+        self.stages.iter().enumerate().fold(checked, |docs, (i, stage)| {
+            // A sort before a limit keeps only the documents that can still be answered.
+            if let (Some(spec), Some(n)) = (stage.order(), self.stages.get(i + 1).and_then(|s| s.at_most())) {
+                return sort::top(spec, n, docs, cx);
+            }
+            Rc::clone(stage).run(docs, cx)
+        })
+    }
+
+    /// Has no stage.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+
+    /// Splits off the leading `$match` stages: one filter for all of them, and the pipeline after them. Who
+    /// applies the filter (by an index or a scan) runs the rest over what matched.
+    #[must_use]
+    pub fn split_match(&self) -> (Option<Vec<u8>>, Pipeline) {
+        let filters: Vec<Doc<'_>> = self.stages.iter().map_while(|s| s.filter()).collect();
+        let rest = self.without_first(filters.len());
+        (conjunction(&filters), rest)
+    }
+
+    /// The sort specification when `$sort` is the first stage: an index may give that order.
+    #[must_use]
+    pub fn leading_sort(&self) -> Option<Doc<'_>> {
+        self.stages.first().and_then(|s| s.order())
+    }
+
+    /// The pipeline without its first `n` stages.
+    #[must_use]
+    pub fn without_first(&self, n: usize) -> Pipeline {
+        Pipeline { stages: self.stages.iter().skip(n).cloned().collect(), memory: self.memory }
+    }
+
+    /// Each result comes from one stored document, in their order: a cursor over it may be continued by
+    /// position (sql-api.md 1.2, kind Streamable).
+    #[must_use]
+    pub fn is_streamable(&self) -> bool {
+        self.stages.iter().all(|s| s.streams())
+    }
+
+    /// Where the pipeline writes: its last stage is `$out` or `$merge`.
+    #[must_use]
+    pub fn output(&self) -> Option<&Output> {
+        self.stages.last().and_then(|s| s.output())
+    }
+
+    /// The first stage makes the documents; the collection is not read.
+    #[must_use]
+    pub fn is_source(&self) -> bool {
+        self.stages.first().is_some_and(|s| s.is_source())
+    }
+
+    /// Names of the other collections the pipeline reads.
+    #[must_use]
+    pub fn reads(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        self.collect_reads(&mut names);
+        names
+    }
+
+    pub(crate) fn collect_reads(&self, names: &mut Vec<String>) {
+        for s in &self.stages {
+            s.reads(names);
+        }
+    }
+}
+
+/// One filter for all of these.
+fn conjunction(filters: &[Doc<'_>]) -> Option<Vec<u8>> {
+    match filters {
+        [] => None,
+        [one] => Some(one.bytes().to_vec()),
+        many => {
+            let mut list = ArrayWriter::new();
+            for f in many {
+                list.push_val(Val { ty: ty::DOCUMENT, bytes: f.bytes() });
+            }
+            let mut doc = DocWriter::new();
+            doc.put("$and", &Value::Array(list.finish()));
+            Some(doc.finish())
+        }
+    }
+}
+
+/// Asks the host now and then whether the statement was cancelled.
+struct Interruptible<'h> {
+    inner: Docs<'h>,
+    host: &'h dyn Host,
+    count: u32,
+}
+
+impl Iterator for Interruptible<'_> {
+    type Item = Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.count = self.count.wrapping_add(1);
+        if self.count.is_multiple_of(64)
+            && let Err(e) = self.host.check_interrupts()
+        {
+            return Some(Err(e));
+        }
+        self.inner.next()
+    }
+}
+
+/// Documents that are there already.
+pub(crate) fn ready<'h>(docs: impl IntoIterator<Item = Vec<u8>, IntoIter: 'h>) -> Docs<'h> {
+    Box::new(docs.into_iter().map(Ok))
+}
+
+/// One error instead of documents.
+pub(crate) fn failed<'h>(e: Error) -> Docs<'h> {
+    Box::new(std::iter::once(Err(e)))
+}
+
+/// A stage that computes everything when the first document is asked for.
+pub(crate) fn blocking<'h>(f: impl FnOnce() -> Result<VecDeque<Vec<u8>>> + 'h) -> Docs<'h> {
+    deferred(move || f().map(|docs| ready(docs)))
+}
+
+/// A stage that opens its documents when the first is asked for.
+pub(crate) fn deferred<'h>(f: impl FnOnce() -> Result<Docs<'h>> + 'h) -> Docs<'h> {
+    let mut start = Some(f);
+    let mut open: Option<Docs<'h>> = None;
+    Box::new(std::iter::from_fn(move || {
+        if let Some(f) = start.take() {
+            open = Some(f().unwrap_or_else(failed));
+        }
+        open.as_mut()?.next()
+    }))
+}
+
+/// Bytes held by one blocking stage.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    stage: &'static str,
+    used: usize,
+    limit: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(stage: &'static str, cx: Run<'_>) -> Self {
+        Self { stage, used: 0, limit: cx.memory }
+    }
+
+    /// Counts `bytes` more.
+    ///
+    /// # Errors
+    /// `ExceededMemoryLimit` beyond the limit.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<()> {
+        // Every held document costs its bytes and about this much bookkeeping.
+        const OVERHEAD: usize = 48;
+        self.used = self.used.saturating_add(bytes + OVERHEAD);
+        if self.used > self.limit {
+            crate::bail!(
+                crate::codes::EXCEEDED_MEMORY_LIMIT,
+                "{} exceeded memory limit of {} bytes",
+                self.stage,
+                self.limit
+            );
+        }
+        Ok(())
+    }
+
+    /// Collects a whole stream.
+    ///
+    /// # Errors
+    /// The stream's, and `ExceededMemoryLimit`.
+    pub(crate) fn collect(&mut self, input: Docs<'_>) -> Result<Vec<Vec<u8>>> {
+        let mut docs = Vec::new();
+        for doc in input {
+            let doc = doc?;
+            self.take(doc.len())?;
+            docs.push(doc);
+        }
+        Ok(docs)
+    }
+}

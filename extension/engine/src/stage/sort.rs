@@ -1,0 +1,70 @@
+//! `$sort`.
+
+use super::{Budget, Docs, ParseContext, Run, Stage, blocking};
+use crate::error::Result;
+use crate::raw::{Doc, Val};
+use crate::sort::{SortKey, SortSpec};
+use crate::{bail, codes};
+use std::collections::BinaryHeap;
+use std::rc::Rc;
+
+#[derive(Debug)]
+struct Sort {
+    source: Vec<u8>,
+    spec: SortSpec,
+}
+
+impl Stage for Sort {
+    fn run<'h>(self: Rc<Self>, input: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
+        blocking(move || {
+            let mut budget = Budget::new("Sort", cx);
+            let mut rows: Vec<(SortKey, Vec<u8>)> = Vec::new();
+            for doc in input {
+                let doc = doc?;
+                let key = self.spec.key(Doc::trusted(&doc))?;
+                budget.take(doc.len() + key.0.len())?;
+                rows.push((key, doc));
+            }
+            // Stable: documents with equal keys keep the order they came in.
+            rows.sort_by(|a, b| a.0.cmp(&b.0));
+            Ok(rows.into_iter().map(|(_, d)| d).collect())
+        })
+    }
+
+    fn order(&self) -> Option<Doc<'_>> {
+        Some(Doc::trusted(&self.source))
+    }
+}
+
+pub(super) fn sort(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
+    let Some(d) = v.as_doc() else { bail!(codes::BAD_VALUE, "Expected document for sort specification") };
+    if d.is_empty() {
+        bail!(codes::LOCATION15976, "$sort stage must have at least one sort key");
+    }
+    Ok(Rc::new(Sort { source: d.bytes().to_vec(), spec: SortSpec::parse(d)? }))
+}
+
+/// The first `n` documents of the order `spec`: a heap holds no more than these.
+pub(super) fn top<'h>(spec: Doc<'_>, n: u64, input: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
+    let spec = SortSpec::parse(spec);
+    blocking(move || {
+        let spec = spec?;
+        let n = usize::try_from(n).unwrap_or(usize::MAX);
+        let mut budget = Budget::new("Sort", cx);
+        // The arrival number makes equal keys keep their order.
+        let mut heap: BinaryHeap<(SortKey, usize, Vec<u8>)> = BinaryHeap::new();
+        for (i, doc) in input.enumerate() {
+            let doc = doc?;
+            let key = spec.key(Doc::trusted(&doc))?;
+            if heap.len() < n {
+                budget.take(doc.len() + key.0.len())?;
+            } else if heap.peek().is_some_and(|worst| worst.0 <= key) {
+                continue;
+            } else {
+                heap.pop();
+            }
+            heap.push((key, i, doc));
+        }
+        Ok(heap.into_sorted_vec().into_iter().map(|(_, _, d)| d).collect())
+    })
+}
