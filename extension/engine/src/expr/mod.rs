@@ -14,7 +14,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-
 pub use context::{Binding, EvalContext, ParseContext, Variables};
 pub use path::FieldPath;
 

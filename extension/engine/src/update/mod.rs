@@ -13,6 +13,7 @@ mod op;
 mod operand;
 mod parse;
 mod paths;
+mod pipeline;
 mod replace;
 mod store;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::query::{ParseContext, Query};
 use crate::raw::{Doc, Val};
 use crate::{bail, codes};
 use apply::Operators;
+use pipeline::PipelineUpdate;
 use replace::Replacement;
 
 /// What an update did to a document.
@@ -52,6 +54,7 @@ pub struct Update {
 enum Kind {
     Replacement(Replacement),
     Operators(Operators),
+    Pipeline(PipelineUpdate),
 }
 
 /// The time of the statement.
@@ -75,8 +78,8 @@ impl Update {
             } else {
                 Kind::Replacement(Replacement::new(doc, clock))
             }
-        } else if u.as_array().is_some() {
-            bail!(codes::COMMAND_NOT_SUPPORTED, "pipeline-style updates are not supported yet");
+        } else if let Some(stages) = u.as_array() {
+            Kind::Pipeline(PipelineUpdate::parse(stages, array_filters, cx)?)
         } else {
             bail!(codes::FAILED_TO_PARSE, "Update argument must be either an object or an array");
         };
@@ -112,7 +115,7 @@ impl Update {
     pub fn may_change(&self, path: &str) -> bool {
         match &self.kind {
             Kind::Operators(o) => o.may_change(path),
-            Kind::Replacement(_) => path != "_id",
+            Kind::Replacement(_) | Kind::Pipeline(_) => path != "_id",
         }
     }
 
@@ -133,6 +136,7 @@ impl Update {
         let outcome = match &self.kind {
             Kind::Operators(o) => o.apply(doc, matched, insert, self.clock)?,
             Kind::Replacement(r) => r.apply(doc)?,
+            Kind::Pipeline(p) => p.apply(doc)?,
         };
         if let Outcome::Changed(new) = &outcome {
             store::check_result_size(new.len())?;
