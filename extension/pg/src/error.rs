@@ -7,8 +7,8 @@ use core::ffi::{c_char, c_int};
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 
-use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::pg_sys::Datum;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 
 /// What went wrong, with everything PostgreSQL can say about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,12 @@ pub fn internal(message: impl Into<String>) -> Error {
 
 impl From<engine::Error> for Error {
     fn from(e: engine::Error) -> Self {
-        Error { sqlstate: *e.code.sqlstate.as_bytes().first_chunk().unwrap_or(b"XX000"), message: e.message, detail: None, hint: None }
+        Error {
+            sqlstate: *e.code.sqlstate.as_bytes().first_chunk().unwrap_or(b"XX000"),
+            message: e.message,
+            detail: None,
+            hint: None,
+        }
     }
 }
 

@@ -7,8 +7,7 @@ use crate::error::{Error, Result};
 use crate::guc;
 
 /// What a standby says to a write.
-const RECOVERY: &str =
-    "Can't execute write operation, the database is in recovery and waiting for the standby node to be promoted.";
+const RECOVERY: &str = "Can't execute write operation, the database is in recovery and waiting for the standby node to be promoted.";
 
 /// Refuses on a standby. Every command that may write calls this when it has understood its arguments and before it
 /// looks at any data: a write is refused there even if it would change nothing.
@@ -36,9 +35,15 @@ pub fn write() -> Result<()> {
         return Ok(());
     }
     let (code, message) = if by_default {
-        (codes::NOT_WRITABLE_PRIMARY, "cannot execute write operations when the server is in a read-only state.")
+        (
+            codes::NOT_WRITABLE_PRIMARY,
+            "cannot execute write operations when the server is in a read-only state.",
+        )
     } else {
-        (codes::OPERATION_NOT_SUPPORTED_IN_TRANSACTION, "cannot execute write operation when the transaction is in a read-only state.")
+        (
+            codes::OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
+            "cannot execute write operation when the transaction is in a read-only state.",
+        )
     };
     Err(engine::Error::new(code, message).into())
 }

@@ -45,23 +45,54 @@ const MAX: i32 = i32::MAX;
 
 /// THE table. Order is of no importance.
 static SETTINGS: &[Setting] = &[
-    off(c"ermine.official_cursors", c"Hold sorted, grouped and joined results in the backend, as the official extension does."),
+    off(
+        c"ermine.official_cursors",
+        c"Hold sorted, grouped and joined results in the backend, as the official extension does.",
+    ),
     on(c"documentdb.enableStatementTimeout", c"Obey maxTimeMS inside commands."),
-    int(c"documentdb.maxCustomCommandTimeoutLimit", 10_800_000, 1, MAX, c"Upper limit of maxTimeMS, in milliseconds."),
-    int(c"documentdb.defaultCursorFirstPageBatchSize", 101, 1, MAX, c"Documents in a first batch without batchSize."),
+    int(
+        c"documentdb.maxCustomCommandTimeoutLimit",
+        10_800_000,
+        1,
+        MAX,
+        c"Upper limit of maxTimeMS, in milliseconds.",
+    ),
+    int(
+        c"documentdb.defaultCursorFirstPageBatchSize",
+        101,
+        1,
+        MAX,
+        c"Documents in a first batch without batchSize.",
+    ),
     int(c"documentdb.maxWriteBatchSize", 25_000, 1, MAX, c"Most operations in one write command."),
-    int(c"documentdb.batchWriteSubTransactionCount", 512, 1, MAX, c"Operations tried together in one subtransaction."),
+    int(
+        c"documentdb.batchWriteSubTransactionCount",
+        512,
+        1,
+        MAX,
+        c"Operations tried together in one subtransaction.",
+    ),
     on(c"documentdb.enable_create_collection_on_insert", c"Create a missing collection on its first insert."),
     off(c"documentdb.IsPgReadOnlyForDiskFull", c"Refuse writes: the disk is full."),
     off(c"documentdb.simulateRecoveryState", c"Refuse writes as a standby would."),
-    int(c"documentdb.coll_stats_count_policy_threshold", 10_000, 0, MAX, c"collStats counts exactly below this."),
+    int(
+        c"documentdb.coll_stats_count_policy_threshold",
+        10_000,
+        0,
+        MAX,
+        c"collStats counts exactly below this.",
+    ),
     int(c"documentdb.aggregation_stages_limit", 1_000, 1, MAX, c"Most stages of a pipeline."),
     int(c"documentdb.maxIndexesPerCollection", 64, 0, 300, c"Most indexes of a collection."),
     on(c"documentdb.enableUserCrud", c"Allow the user commands."),
     off(c"documentdb.enableRoleCrud", c"Allow the role commands."),
     on(c"documentdb.isNativeAuthEnabled", c"Allow SCRAM authentication."),
     on(c"documentdb.enableUsernamePasswordConstraints", c"Check names and passwords of new users."),
-    text(c"documentdb.blockedRolePrefixList", c"", c"Prefixes that user names must not have, comma-separated."),
+    text(
+        c"documentdb.blockedRolePrefixList",
+        c"",
+        c"Prefixes that user names must not have, comma-separated.",
+    ),
     superuser(int(c"documentdb.maxUserLimit", 100, 1, MAX, c"Most users.")),
     int(c"documentdb.scramDefaultSaltLen", 28, 1, 64, c"Bytes of salt of a new password."),
     on(c"documentdb.enableSchemaValidation", c"Check documents against the collection's validator."),
@@ -135,17 +166,32 @@ fn define_one(s: &Setting) -> Place {
         match s.kind {
             Kind::Bool(default) => {
                 let place = Box::leak(Box::new(default));
-                pg_sys::DefineCustomBoolVariable(name, about, none, place, default, context, 0, None, None, None);
+                pg_sys::DefineCustomBoolVariable(
+                    name, about, none, place, default, context, 0, None, None, None,
+                );
                 Place::Bool(place)
             }
             Kind::Int(default, min, max) => {
                 let place = Box::leak(Box::new(default));
-                pg_sys::DefineCustomIntVariable(name, about, none, place, default, min, max, context, 0, None, None, None);
+                pg_sys::DefineCustomIntVariable(
+                    name, about, none, place, default, min, max, context, 0, None, None, None,
+                );
                 Place::Int(place)
             }
             Kind::Str(default) => {
                 let place = Box::leak(Box::new(core::ptr::null_mut()));
-                pg_sys::DefineCustomStringVariable(name, about, none, place, default.as_ptr(), context, 0, None, None, None);
+                pg_sys::DefineCustomStringVariable(
+                    name,
+                    about,
+                    none,
+                    place,
+                    default.as_ptr(),
+                    context,
+                    0,
+                    None,
+                    None,
+                    None,
+                );
                 Place::Str
             }
         }

@@ -7,12 +7,52 @@ use crate::error::{Error, Result};
 
 /// Fields of every command that a proxy passes on and nobody here needs (sql-api.md 0).
 const COMMON: [&str; 47] = [
-    "$clusterTime", "$db", "$readPreference", "$sort", "allowDiskUse", "allowPartialResults", "apiDeprecationErrors",
-    "apiStrict", "apiVersion", "autocommit", "awaitData", "batch_size", "bypassDocumentValidation",
-    "bypassEmptyTsReplacement", "collation", "collstats", "comment", "commitQuorum", "db", "dbstats", "flags",
-    "indexDetails", "let", "lsid", "maxTimeMS", "noCursorTimeout", "oplogReplay", "options", "p5date", "pipeline",
-    "projection", "readConcern", "readPreference", "returnKey", "showRecordId", "snapshot", "startTransaction", "stmtId",
-    "storageEngine", "symbol", "tailable", "timeseries", "txnNumber", "validationAction", "validationLevel", "viewOn",
+    "$clusterTime",
+    "$db",
+    "$readPreference",
+    "$sort",
+    "allowDiskUse",
+    "allowPartialResults",
+    "apiDeprecationErrors",
+    "apiStrict",
+    "apiVersion",
+    "autocommit",
+    "awaitData",
+    "batch_size",
+    "bypassDocumentValidation",
+    "bypassEmptyTsReplacement",
+    "collation",
+    "collstats",
+    "comment",
+    "commitQuorum",
+    "db",
+    "dbstats",
+    "flags",
+    "indexDetails",
+    "let",
+    "lsid",
+    "maxTimeMS",
+    "noCursorTimeout",
+    "oplogReplay",
+    "options",
+    "p5date",
+    "pipeline",
+    "projection",
+    "readConcern",
+    "readPreference",
+    "returnKey",
+    "showRecordId",
+    "snapshot",
+    "startTransaction",
+    "stmtId",
+    "storageEngine",
+    "symbol",
+    "tailable",
+    "timeseries",
+    "txnNumber",
+    "validationAction",
+    "validationLevel",
+    "viewOn",
     "writeConcern",
 ];
 
@@ -38,7 +78,10 @@ pub fn missing(path: &str) -> Error {
 /// TypeMismatch 14.
 pub fn wrong_type(path: &str, v: Val<'_>, expected: &str) -> Error {
     let got = v.type_name();
-    error(codes::TYPE_MISMATCH, format!("BSON field '{path}' is the wrong type '{got}', expected type '{expected}'"))
+    error(
+        codes::TYPE_MISMATCH,
+        format!("BSON field '{path}' is the wrong type '{got}', expected type '{expected}'"),
+    )
 }
 
 /// A bool, nothing that only converts to one.
@@ -90,7 +133,9 @@ pub fn max_time_ms(command: &str, v: Val<'_>) -> Result<i64> {
         let got = v.type_name();
         return Err(error(
             codes::TYPE_MISMATCH,
-            format!("BSON field '{command}.maxTimeMS' is the wrong type '{got}', expected types '[int, decimal, double, long']"),
+            format!(
+                "BSON field '{command}.maxTimeMS' is the wrong type '{got}', expected types '[int, decimal, double, long']"
+            ),
         ));
     };
     if !(0..=i64::from(i32::MAX)).contains(&ms) {

@@ -102,7 +102,13 @@ fn execute<T>(
         }
         let n = params.len() as i32;
         let code = pg_sys::SPI_execute_with_args(
-            sql.as_ptr(), n, types.as_mut_ptr(), values.as_mut_ptr(), nulls.as_ptr(), read_only, 0,
+            sql.as_ptr(),
+            n,
+            types.as_mut_ptr(),
+            values.as_mut_ptr(),
+            nulls.as_ptr(),
+            read_only,
+            0,
         );
         if code < 0 {
             return Err(internal(format!("SPI gave {code}")));
@@ -161,7 +167,9 @@ unsafe fn cell(d: Datum, t: Oid) -> Cell {
             t => {
                 let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
                 pg_sys::getTypeOutputInfo(t, &mut output, &mut is_varlena);
-                Cell::Text(CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, d)).to_string_lossy().into_owned())
+                Cell::Text(
+                    CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, d)).to_string_lossy().into_owned(),
+                )
             }
         }
     }

@@ -101,21 +101,9 @@ impl<'a> Call<'a> {
         Ok(bytes)
     }
 
-    /// Like [`Call::doc`], `None` for NULL.
-    pub fn opt_doc(&self, n: usize) -> Result<Option<&'a [u8]>> {
-        let Some(bytes) = self.opt_bytes(n) else { return Ok(None) };
-        crate::types::check(bytes)?;
-        Ok(Some(bytes))
-    }
-
     /// An int8 argument.
     pub fn i64(&self, n: usize) -> Result<i64> {
         Ok(self.required(n)?.value() as i64)
-    }
-
-    /// An int4 argument.
-    pub fn i32(&self, n: usize) -> Result<i32> {
-        Ok(self.required(n)?.value() as i32)
     }
 
     /// A float8 argument.

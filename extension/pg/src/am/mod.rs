@@ -47,8 +47,8 @@ fn nbtree() -> &'static pg_sys::IndexAmRoutine {
 /// # Safety
 /// `index` is an open relation.
 pub unsafe fn is_ours(index: pg_sys::Relation) -> bool {
-    // SAFETY: the caller's promise; an index relation has its routine table.
-    unsafe { !(*index).rd_indam.is_null() && (*(*index).rd_indam).ambuild == Some(build::build as _) }
+    // SAFETY: the caller's promise; a look-up in PostgreSQL's caches.
+    unsafe { (*(*index).rd_rel).relam == pg_sys::get_index_am_oid(c"bson_btree".as_ptr(), true) }
 }
 
 pgfn! {

@@ -16,7 +16,11 @@ pub fn relation(schema: &CStr, name: &str) -> Result<Oid> {
     // SAFETY: look-ups in PostgreSQL's caches with C strings.
     unsafe {
         let schema = pg_sys::get_namespace_oid(schema.as_ptr(), true);
-        Ok(if schema == pg_sys::InvalidOid { schema } else { pg_sys::get_relname_relid(name.as_ptr(), schema) })
+        Ok(if schema == pg_sys::InvalidOid {
+            schema
+        } else {
+            pg_sys::get_relname_relid(name.as_ptr(), schema)
+        })
     }
 }
 
@@ -32,13 +36,13 @@ pub fn catalog_oids() -> Result<[Oid; 2]> {
 pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
     let _snapshot = Snapshot::latest();
     let rows = spi::query(
-        "SELECT collection_id, collection_uuid, view_definition, validator, validation_level, validation_action, create_options
+        "SELECT collection_id, collection_uuid, view_definition, validator, validation_level, validation_action
          FROM documentdb_api_catalog.collections WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.=) $2",
         &[Param::Text(Some(db)), Param::Text(Some(name))],
     )?;
     let Some(row) = rows.into_iter().next() else { return Ok(None) };
-    let [id, uuid, view, validator, level, action, options] =
-        <[Cell; 7]>::try_from(row).map_err(|_| internal("the catalog has other columns"))?;
+    let [id, uuid, view, validator, level, action] =
+        <[Cell; 6]>::try_from(row).map_err(|_| internal("the catalog has other columns"))?;
     let id = id.int().ok_or_else(|| internal("a collection without a number"))?;
     let view = view.bytes().map(<[u8]>::to_vec);
     let (mut heap, mut pk, mut indexes) = (pg_sys::InvalidOid, pg_sys::InvalidOid, vec![]);
@@ -66,7 +70,6 @@ pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
         uuid: uuid.bytes().and_then(|b| b.try_into().ok()),
         view,
         validator,
-        options: options.bytes().map(<[u8]>::to_vec),
         heap,
         pk,
         indexes,

@@ -27,8 +27,6 @@ pub struct Collection {
     pub view: Option<Vec<u8>>,
     /// What documents must satisfy.
     pub validator: Option<Validator>,
-    /// Options of create that only listCollections needs.
-    pub options: Option<Vec<u8>>,
     /// `documentdb_data.documents_<id>`; invalid for views.
     pub heap: Oid,
     /// Its primary key (shard_key_value, object_id); invalid for views.

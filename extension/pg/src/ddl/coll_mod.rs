@@ -63,7 +63,10 @@ impl<'a> IndexChange<'a> {
                 (Some(name), _) => name.to_owned(),
                 (None, key) => engine::display::document(key.unwrap_or(Doc::EMPTY)),
             };
-            fail(codes::INDEX_NOT_FOUND, format!("cannot find index {what} for ns {}", collection.namespace()))
+            fail(
+                codes::INDEX_NOT_FOUND,
+                format!("cannot find index {what} for ns {}", collection.namespace()),
+            )
         })
     }
 
@@ -119,8 +122,9 @@ fn expire_after(v: Val<'_>) -> Result<i64> {
     let path = "collMod.index.expireAfterSeconds";
     let Some(seconds) = spec::integer(v) else {
         let got = v.type_name();
-        let message =
-            format!("BSON field '{path}' is the wrong type '{got}', expected types '[long, int, decimal, double']");
+        let message = format!(
+            "BSON field '{path}' is the wrong type '{got}', expected types '[long, int, decimal, double']"
+        );
         return Err(fail(codes::TYPE_MISMATCH, message));
     };
     if seconds < 0 {
@@ -185,7 +189,9 @@ impl<'a> CollMod<'a> {
 
 fn update(collection: &Collection, set: &str, value: Param<'_>) -> Result<u64> {
     spi::run(
-        &format!("UPDATE documentdb_api_catalog.collections SET {set} WHERE collection_id OPERATOR(pg_catalog.=) $1"),
+        &format!(
+            "UPDATE documentdb_api_catalog.collections SET {set} WHERE collection_id OPERATOR(pg_catalog.=) $1"
+        ),
         &[Param::Int8(collection.id), value],
     )
 }

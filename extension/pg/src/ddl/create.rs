@@ -49,7 +49,13 @@ impl<'a> Create<'a> {
                 }
                 "maxTimeMS" => c.max_time = spec::max_time_ms("create", e.val)?,
                 // Without effect on a collection that is neither capped nor clustered; MongoDB keeps the id index alike.
-                "capped" | "autoIndexId" | "size" | "max" | "idIndex" | "indexOptionDefaults" | "expireAfterSeconds" => {}
+                "capped"
+                | "autoIndexId"
+                | "size"
+                | "max"
+                | "idIndex"
+                | "indexOptionDefaults"
+                | "expireAfterSeconds" => {}
                 "storageEngine" => {}
                 name => {
                     if !c.validator.take("create", name, e.val)? && !spec::is_common(name) {
@@ -80,7 +86,7 @@ impl<'a> Create<'a> {
             view::check(db, self.name, Doc::trusted(definition))?;
         }
         let options =
-            Options { view: definition.as_deref(), validator: validator.as_ref(), ..Options::default() };
+            Options { view: definition.as_deref(), validator: validator.as_ref() };
         if !table::create(db, self.name, &options)?
             && let Some(there) = catalog::find(db, self.name)?
         {

@@ -30,7 +30,10 @@ pub fn drop(db: &str, name: &str) -> Result<bool> {
         &[Param::Int8(id)],
     )?;
     let _admin = AsAdmin::new()?;
-    spi::run(&format!("DROP TABLE IF EXISTS documentdb_data.documents_{id}, documentdb_data.retry_{id}"), &[])?;
+    spi::run(
+        &format!("DROP TABLE IF EXISTS documentdb_data.documents_{id}, documentdb_data.retry_{id}"),
+        &[],
+    )?;
     Ok(true)
 }
 

@@ -20,14 +20,22 @@ fn rename(from: (&str, &str), to: (&str, &str), drop_target: bool) -> Result<()>
     guard::write()?;
     if let Some(target) = catalog::find(to.0, to.1)? {
         if !drop_target || target.id == source.id {
-            return Err(fail(codes::NAMESPACE_EXISTS, format!("collection {} already exists", target.namespace())));
+            return Err(fail(
+                codes::NAMESPACE_EXISTS,
+                format!("collection {} already exists", target.namespace()),
+            ));
         }
         drop::drop(to.0, to.1)?;
     }
     let moved = spi::run(
         "UPDATE documentdb_api_catalog.collections SET database_name = $3, collection_name = $4
          WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.=) $2",
-        &[Param::Text(Some(from.0)), Param::Text(Some(from.1)), Param::Text(Some(to.0)), Param::Text(Some(to.1))],
+        &[
+            Param::Text(Some(from.0)),
+            Param::Text(Some(from.1)),
+            Param::Text(Some(to.0)),
+            Param::Text(Some(to.1)),
+        ],
     )?;
     if moved == 0 {
         let message = format!("collection {}.{} does not exist", from.0, from.1);
@@ -37,9 +45,9 @@ fn rename(from: (&str, &str), to: (&str, &str), drop_target: bool) -> Result<()>
 }
 
 fn namespace<'a>(field: &str, ns: &'a str) -> Result<(&'a str, &'a str)> {
-    ns.split_once('.')
-        .filter(|(db, name)| !db.is_empty() && !name.is_empty())
-        .ok_or_else(|| fail(codes::INVALID_NAMESPACE, format!("Invalid namespace specified for '{field}': '{ns}'")))
+    ns.split_once('.').filter(|(db, name)| !db.is_empty() && !name.is_empty()).ok_or_else(|| {
+        fail(codes::INVALID_NAMESPACE, format!("Invalid namespace specified for '{field}': '{ns}'"))
+    })
 }
 
 pgfn! {

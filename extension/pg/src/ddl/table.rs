@@ -17,8 +17,6 @@ pub struct Options<'a> {
     pub view: Option<&'a [u8]>,
     /// Validator.
     pub validator: Option<&'a Validator>,
-    /// Options that only listCollections needs.
-    pub others: Option<&'a [u8]>,
 }
 
 /// The collection of this name, made if it is missing (the first insert does).
@@ -54,8 +52,8 @@ pub fn create(db: &str, name: &str, options: &Options<'_>) -> Result<bool> {
     // Waits for another transaction that makes the same name, and takes its side if that commits.
     let rows = spi::run_returning(
         "INSERT INTO documentdb_api_catalog.collections
-             (database_name, collection_name, collection_uuid, view_definition, validator, validation_level, validation_action, create_options)
-         VALUES ($1, $2, pg_catalog.gen_random_uuid(), $3, $4, $5, $6, $7)
+             (database_name, collection_name, collection_uuid, view_definition, validator, validation_level, validation_action)
+         VALUES ($1, $2, pg_catalog.gen_random_uuid(), $3, $4, $5, $6)
          ON CONFLICT DO NOTHING RETURNING collection_id",
         &[
             Param::Text(Some(db)),
@@ -64,7 +62,6 @@ pub fn create(db: &str, name: &str, options: &Options<'_>) -> Result<bool> {
             Param::Bytes(options.validator.map(|v| v.filter.as_slice())),
             Param::Text(level),
             Param::Text(action),
-            Param::Bytes(options.others),
         ],
     )?;
     let Some(id) = rows.first().and_then(|r| r.first()).and_then(spi::Cell::int) else { return Ok(false) };
@@ -144,7 +141,10 @@ impl AsAdmin {
             let (mut user, mut context) = (pg_sys::InvalidOid, 0);
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             if !pg_sys::has_privs_of_role(user, admin) {
-                return Err(Error::native(b"42501", "permission denied: not a member of documentdb_admin_role"));
+                return Err(Error::native(
+                    b"42501",
+                    "permission denied: not a member of documentdb_admin_role",
+                ));
             }
             pg_sys::SetUserIdAndSecContext(admin, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
             Ok(AsAdmin { user, context })

@@ -22,7 +22,10 @@ pub fn check(db: &str, name: &str, definition: Doc<'_>) -> Result<()> {
         if on == name {
             // The official extension's text has two blanks before the name that closes a longer circle.
             let gap = if chain.contains("->") { "  " } else { " " };
-            return Err(fail(codes::GRAPH_CONTAINS_CYCLE, format!("View cycle detected: {chain} ->{gap}{db}.{name}")));
+            return Err(fail(
+                codes::GRAPH_CONTAINS_CYCLE,
+                format!("View cycle detected: {chain} ->{gap}{db}.{name}"),
+            ));
         }
         chain = format!("{chain} -> {db}.{on}");
         let Some(next) = catalog::find(db, &on)? else { return Ok(()) };
@@ -36,7 +39,9 @@ pub fn check(db: &str, name: &str, definition: Doc<'_>) -> Result<()> {
 fn check_pipeline(pipeline: Doc<'_>) -> Result<()> {
     for stage in pipeline.values() {
         let one = stage.as_doc().filter(|d| d.iter().count() == 1).and_then(|d| d.first());
-        let Some(stage) = one else { return Err(invalid("A pipeline stage specification object must contain exactly one field.")) };
+        let Some(stage) = one else {
+            return Err(invalid("A pipeline stage specification object must contain exactly one field."));
+        };
         if matches!(stage.name(), "$out" | "$merge") {
             let message = format!(
                 "The aggregation stage {} of the pipeline cannot be used in a lookup pipeline because it writes to disk",

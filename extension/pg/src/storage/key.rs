@@ -22,7 +22,11 @@ impl Key {
 }
 
 /// The scan keys of `shard_key_value = shard AND …`, allocated in the current memory context.
-pub(super) fn scan_keys(index: pg_sys::Relation, shard: i64, keys: &[Key]) -> Result<Vec<pg_sys::ScanKeyData>> {
+pub(super) fn scan_keys(
+    index: pg_sys::Relation,
+    shard: i64,
+    keys: &[Key],
+) -> Result<Vec<pg_sys::ScanKeyData>> {
     let mut all = Vec::with_capacity(keys.len() + 1);
     all.push(scan_key(index, 1, pg_sys::BTEqualStrategyNumber as u16, Datum::from(shard)));
     for k in keys {

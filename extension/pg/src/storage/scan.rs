@@ -27,7 +27,12 @@ pub struct Row<'a> {
 enum Kind {
     Heap(pg_sys::TableScanDesc),
     HeapFrom(pg_sys::TableScanDesc),
-    Index { scan: pg_sys::IndexScanDesc, index: pg_sys::Relation, keys: Vec<pg_sys::ScanKeyData>, direction: i32 },
+    Index {
+        scan: pg_sys::IndexScanDesc,
+        index: pg_sys::Relation,
+        keys: Vec<pg_sys::ScanKeyData>,
+        direction: i32,
+    },
 }
 
 /// A running scan under the active snapshot of the moment it began. That snapshot must stay active as long.
@@ -66,7 +71,14 @@ impl<'t> Scan<'t> {
             let rel = table.relation();
             let slot = pg_sys::table_slot_create(rel, core::ptr::null_mut());
             // Not synchronized with other scans: those may begin in the middle of the table.
-            let scan = pg_sys::table_beginscan_strat(rel, pg_sys::GetActiveSnapshot(), 0, core::ptr::null_mut(), true, false);
+            let scan = pg_sys::table_beginscan_strat(
+                rel,
+                pg_sys::GetActiveSnapshot(),
+                0,
+                core::ptr::null_mut(),
+                true,
+                false,
+            );
             Scan { kind: Kind::Heap(scan), slot, memory: scratch(), table: core::marker::PhantomData }
         }
     }
@@ -114,7 +126,9 @@ impl<'t> Scan<'t> {
                 Kind::HeapFrom(scan) => {
                     pg_sys::table_scan_getnextslot_tidrange(*scan, ForwardScanDirection, self.slot)
                 }
-                Kind::Index { scan, direction, .. } => pg_sys::index_getnext_slot(*scan, *direction, self.slot),
+                Kind::Index { scan, direction, .. } => {
+                    pg_sys::index_getnext_slot(*scan, *direction, self.slot)
+                }
             };
             found.then(|| row(self.slot, (*self.slot).tts_tid, self.memory))
         }
@@ -125,9 +139,20 @@ impl<'t> Scan<'t> {
 ///
 /// # Safety
 /// The slot holds a row of a data table; the result lives as long as both slot and memory.
-pub(super) unsafe fn row<'a>(slot: *mut pg_sys::TupleTableSlot, tid: Tid, memory: pg_sys::MemoryContext) -> Row<'a> {
+pub(super) unsafe fn row<'a>(
+    slot: *mut pg_sys::TupleTableSlot,
+    tid: Tid,
+    memory: pg_sys::MemoryContext,
+) -> Row<'a> {
     // SAFETY: the caller's promise; both columns are NOT NULL.
-    unsafe { Row { tid, version: (*slot).tts_tid, document: column(slot, DOCUMENT, memory), object_id: column(slot, OBJECT_ID, memory) } }
+    unsafe {
+        Row {
+            tid,
+            version: (*slot).tts_tid,
+            document: column(slot, DOCUMENT, memory),
+            object_id: column(slot, OBJECT_ID, memory),
+        }
+    }
 }
 
 /// Bytes of a varlena column of the row in a slot; a copy, if one is needed, is made in `memory`.

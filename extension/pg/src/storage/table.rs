@@ -68,7 +68,10 @@ impl Table {
             let table = Table { rel, shard: c.id, pk: c.pk };
             let allowed = pg_sys::pg_class_aclcheck(c.heap, pg_sys::GetUserId(), access.privilege());
             if allowed != pg_sys::AclResult::ACLCHECK_OK {
-                return Err(Error::native(b"42501", format!("permission denied for collection {}", c.namespace())));
+                return Err(Error::native(
+                    b"42501",
+                    format!("permission denied for collection {}", c.namespace()),
+                ));
             }
             Ok(Some(table))
         }

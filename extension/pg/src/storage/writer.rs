@@ -218,12 +218,11 @@ impl<'t> Writer<'t> {
 
     /// Another transaction was first: waits for nothing more (the attempt has waited), locks the newest version.
     fn conflict(&mut self, outcome: pg_sys::TM_Result::Type, tid: Tid) -> Result<Change> {
-        use pg_sys::TM_Result::{TM_Deleted, TM_SelfModified, TM_Updated};
         match outcome {
-            TM_SelfModified => Ok(Change::Gone),
-            TM_Updated | TM_Deleted if keeps_snapshot() => Err(serialization()),
-            TM_Deleted => Ok(Change::Gone),
-            TM_Updated => self.lock(tid),
+            pg_sys::TM_Result::TM_SelfModified => Ok(Change::Gone),
+            pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted if keeps_snapshot() => Err(serialization()),
+            pg_sys::TM_Result::TM_Deleted => Ok(Change::Gone),
+            pg_sys::TM_Result::TM_Updated => self.lock(tid),
             other => Err(internal(format!("unexpected outcome {other} of a row change"))),
         }
     }
@@ -261,7 +260,13 @@ impl<'t> Writer<'t> {
         // SAFETY: the executor's own way, with the state ExecOpenIndices prepared.
         unsafe {
             let recheck = pg_sys::ExecInsertIndexTuples(
-                self.info, slot, self.estate, false, false, core::ptr::null_mut(), core::ptr::null_mut(),
+                self.info,
+                slot,
+                self.estate,
+                false,
+                false,
+                core::ptr::null_mut(),
+                core::ptr::null_mut(),
             );
             pg_sys::list_free(recheck);
             if let Some(context) = (*self.estate).es_per_tuple_exprcontext.as_ref() {
@@ -352,7 +357,8 @@ impl HiddenKeys {
     unsafe fn new(rel: pg_sys::Relation) -> Self {
         // SAFETY: the call fills the relation's cached column sets; ours is a copy in the same memory context.
         unsafe {
-            let all = pg_sys::RelationGetIndexAttrBitmap(rel, pg_sys::IndexAttrBitmapKind::INDEX_ATTR_BITMAP_ALL);
+            let all =
+                pg_sys::RelationGetIndexAttrBitmap(rel, pg_sys::IndexAttrBitmapKind::INDEX_ATTR_BITMAP_ALL);
             pg_sys::bms_free(all);
             let saved = (*rel).rd_indexattr;
             let before = pg_sys::MemoryContextSwitchTo(pg_sys::CacheMemoryContext);

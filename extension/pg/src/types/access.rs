@@ -38,7 +38,7 @@ pgfn! {
     }
 }
 pgfn! {
-    /// `->>`: the value at a path as text: strings as they are, everything else as Extended JSON.
+    /// `->>`: the value at a path as text: strings as they are, everything else as relaxed Extended JSON.
     fn bson_get_value_text(call) {
         let Some(e) = at_path(call.bytes(0)?, call.text(1)?) else { return Ok(call.null()) };
         Ok(match e.val.as_str() {
@@ -69,7 +69,9 @@ pgfn! {
 fn array(mut elements: Vec<Datum>, element_type: pg_sys::Oid) -> Result<Datum> {
     let n = i32::try_from(elements.len()).map_err(|_| internal("too many elements"))?;
     // SAFETY: the elements are varlenas in the current memory context, of a type with alignment int4.
-    Ok(Datum::from(unsafe { pg_sys::construct_array(elements.as_mut_ptr(), n, element_type, -1, false, b'i' as _) }))
+    Ok(Datum::from(unsafe {
+        pg_sys::construct_array(elements.as_mut_ptr(), n, element_type, -1, false, b'i' as _)
+    }))
 }
 
 fn row(record: Datum) -> Result<Datum> {

@@ -19,7 +19,9 @@ pub fn relaxed(doc: Doc<'_>) -> String {
     extjson::relaxed(doc)
 }
 
-/// Writes a value so that it can be read back.
+/// Writes a value for people: numbers and booleans as they are.
 pub fn value(v: Val<'_>) -> String {
-    extjson::canonical_value(v)
+    let wrapped = extjson::relaxed(Doc::trusted(&super::wrap(v)));
+    let inner = wrapped.strip_prefix("{ \"\" : ").and_then(|s| s.strip_suffix(" }"));
+    inner.unwrap_or(&wrapped).to_owned()
 }

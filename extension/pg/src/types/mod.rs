@@ -5,8 +5,8 @@
 //! checks nothing; bytes that are not BSON are refused here.)
 
 mod access;
-pub mod json;
 mod io;
+pub mod json;
 mod order;
 mod sequence;
 

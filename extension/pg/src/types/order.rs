@@ -14,7 +14,9 @@ use crate::sys::{Call, payload};
 
 /// Compares the two arguments. Copies that had to be made are freed: btree code does not reset memory between calls.
 fn cmp(call: Call<'_>) -> Result<Ordering> {
-    let (Some(a), Some(b)) = (call.arg(0), call.arg(1)) else { return Err(internal("bson operators are strict")) };
+    let (Some(a), Some(b)) = (call.arg(0), call.arg(1)) else {
+        return Err(internal("bson operators are strict"));
+    };
     // SAFETY: both arguments are declared bson; the copies are ours to free and not used after.
     unsafe {
         let ((a, copy_a), (b, copy_b)) = (payload(a), payload(b));
@@ -107,7 +109,13 @@ fn hash_f64(x: f64, h: &mut DefaultHasher) {
 fn decimal_f64(bytes: [u8; 16]) -> f64 {
     match decimal::decode(bytes) {
         Parts::NaN => f64::NAN,
-        Parts::Infinity { negative } => if negative { f64::NEG_INFINITY } else { f64::INFINITY },
+        Parts::Infinity { negative } => {
+            if negative {
+                f64::NEG_INFINITY
+            } else {
+                f64::INFINITY
+            }
+        }
         Parts::Finite { negative, coefficient, exponent } => {
             let x: f64 = format!("{coefficient}e{exponent}").parse().unwrap_or(0.0);
             if negative { -x } else { x }

@@ -24,12 +24,16 @@ pub fn operations<'a>(
 ) -> Result<Vec<Doc<'a>>> {
     let mut all = Vec::new();
     match (array, sequence) {
-        (Some(_), Some(_)) => return Err(fail(codes::FAILED_TO_PARSE, format!("Unexpected additional {field}"))),
+        (Some(_), Some(_)) => {
+            return Err(fail(codes::FAILED_TO_PARSE, format!("Unexpected additional {field}")));
+        }
         (None, Some(bytes)) => all.extend(documents(bytes).map(Doc::trusted)),
         (Some(v), None) => {
             let path = format!("{command}.{field}");
             for (i, v) in spec::array(&path, v)?.values().enumerate() {
-                let Some(d) = v.as_doc() else { return Err(spec::wrong_type(&format!("{path}.{i}"), v, "object")) };
+                let Some(d) = v.as_doc() else {
+                    return Err(spec::wrong_type(&format!("{path}.{i}"), v, "object"));
+                };
                 all.push(d);
             }
         }
@@ -88,7 +92,7 @@ pub fn run<T>(
             }
         }
         for i in range {
-            match subtransaction(|| one(i)) {
+            match patiently(|| one(i)) {
                 Ok(r) => all.done.push((i, r)),
                 Err(e) => {
                     let (e, last) = keep(e, collection)?;
@@ -101,6 +105,22 @@ pub fn run<T>(
         }
     }
     Ok(all)
+}
+
+/// How often an operation that lost against another one is tried again.
+const TRIES: usize = 5;
+
+/// Runs an operation in a subtransaction; again, when it lost a deadlock and holds nothing that another one waits for.
+/// In a transaction of the client's the earlier operations hold locks too, so there the client has to begin again.
+fn patiently<T>(mut one: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..TRIES {
+        match subtransaction(&mut one) {
+            // SAFETY: reads the backend's state.
+            Err(e) if e.is(b"40P01") && !unsafe { pgrx::pg_sys::IsTransactionBlock() } => {}
+            result => return result,
+        }
+    }
+    subtransaction(&mut one)
 }
 
 /// What an operation's error becomes in the reply, and whether it ends the command; or that it is not the operation's.
@@ -122,6 +142,7 @@ pub fn explain(e: Error, collection: Option<&Collection>) -> Error {
     }
     let constraint = e.message.split('"').nth(1).unwrap_or("");
     let index = constraint.strip_prefix("documents_rum_index_").and_then(|n| n.parse::<i32>().ok());
-    let name = index.and_then(|id| collection?.indexes.iter().find(|i| i.id == id)).map_or("_id_", |i| &i.name);
+    let name =
+        index.and_then(|id| collection?.indexes.iter().find(|i| i.id == id)).map_or("_id_", |i| &i.name);
     fail(codes::DUPLICATE_KEY, format!("Duplicate key violation on the requested collection: Index '{name}'"))
 }

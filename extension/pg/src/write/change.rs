@@ -73,7 +73,8 @@ impl Search<'_> {
         let (mut matched, mut changed) = (0, 0);
         let mut writer = Writer::open(self.table);
         let _snapshot = Snapshot::fresh();
-        let plan = plan(self.table, self.collection, self.query, &Want { sort: &[], few: false, hint: self.hint })?;
+        let plan =
+            plan(self.table, self.collection, self.query, &Want { sort: &[], few: false, hint: self.hint })?;
         let mut reader = self.reader(&plan)?;
         while let Some(hit) = reader.next()? {
             let found = match step(Doc::trusted(hit.document))? {
@@ -113,7 +114,8 @@ impl Search<'_> {
     }
 
     fn reader<'r>(&'r self, plan: &'r crate::access::Plan) -> Result<Reader<'r>> {
-        Reader::open(self.table, self.query, plan, &Position::Start)?.ok_or_else(|| internal("a plan without a start"))
+        Reader::open(self.table, self.query, plan, &Position::Start)?
+            .ok_or_else(|| internal("a plan without a start"))
     }
 
     /// The first match under the active snapshot.
@@ -121,7 +123,12 @@ impl Search<'_> {
         let sort = self.sort.filter(|s| !s.is_empty());
         let paths = sort.and_then(SortSpec::paths).unwrap_or_default();
         let paths: Vec<(String, bool)> = paths.into_iter().map(|(p, d)| (p.to_owned(), d)).collect();
-        let plan = plan(self.table, self.collection, self.query, &Want { sort: &paths, few: true, hint: self.hint })?;
+        let plan = plan(
+            self.table,
+            self.collection,
+            self.query,
+            &Want { sort: &paths, few: true, hint: self.hint },
+        )?;
         let mut reader = self.reader(&plan)?;
         let sort = sort.filter(|_| paths.is_empty() || !plan.sorted);
         let mut best = None;

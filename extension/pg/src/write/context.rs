@@ -30,7 +30,12 @@ impl Context {
 
     /// What the engine wants to know to parse filters, updates and projections.
     pub fn parse<'p>(&'p self, collation: Option<Doc<'p>>) -> ParseContext<'p> {
-        ParseContext { variables: self.variables.as_ref(), now: self.now, collation, ..ParseContext::default() }
+        ParseContext {
+            variables: self.variables.as_ref(),
+            now: self.now,
+            collation,
+            ..ParseContext::default()
+        }
     }
 
     /// Parses an operation's filter.

@@ -100,7 +100,9 @@ impl<'a> Delete<'a> {
         xact::limit_time(self.max_time);
         let collection = catalog::find_table(db, self.collection)?;
         let single = matches!(&self.statements[..], [only] if only.one);
-        retry::remembered(collection.as_deref(), transaction.filter(|_| single), || self.execute(collection.as_deref()))
+        retry::remembered(collection.as_deref(), transaction.filter(|_| single), || {
+            self.execute(collection.as_deref())
+        })
     }
 
     fn execute(&self, collection: Option<&Collection>) -> Result<(Vec<u8>, bool)> {
@@ -127,7 +129,8 @@ impl<'a> Delete<'a> {
 fn delete(call: Call<'_>) -> Result<Datum> {
     let db = call.opt_text(0)?.ok_or_else(|| null_argument("database name"))?;
     let command = call.opt_bytes(1).ok_or_else(|| null_argument("delete document"))?;
-    let (reply, success) = Delete::parse(Doc::trusted(command), call.opt_bytes(2))?.run(db, call.opt_text(3)?)?;
+    let (reply, success) =
+        Delete::parse(Doc::trusted(command), call.opt_bytes(2))?.run(db, call.opt_text(3)?)?;
     call.record(&[Some(varlena(&reply)), Some(Datum::from(success))])
 }
 

@@ -72,7 +72,9 @@ impl<'a> FindAndModify<'a> {
                 "new" => new = flag("new", e.val)?,
                 "fields" => fields = document("fields", e.val)?,
                 "upsert" => modify.upsert = flag("upsert", e.val)?,
-                "arrayFilters" => modify.array_filters = Some(spec::array("findAndModify.arrayFilters", e.val)?),
+                "arrayFilters" => {
+                    modify.array_filters = Some(spec::array("findAndModify.arrayFilters", e.val)?)
+                }
                 "let" => variables = document("let", e.val)?,
                 "hint" => modify.hint = Some(e.val),
                 "collation" => modify.collation = spec::collation("findAndModify.collation", e.val)?,
@@ -95,7 +97,9 @@ impl<'a> FindAndModify<'a> {
                 let text = "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document";
                 return Err(conflict(text));
             }
-            (true, None) if modify.upsert => return Err(conflict("Cannot specify both upsert=true and remove=true")),
+            (true, None) if modify.upsert => {
+                return Err(conflict("Cannot specify both upsert=true and remove=true"));
+            }
             (true, None) if modify.array_filters.is_some() => {
                 return Err(conflict("Cannot specify arrayFilters and remove=true"));
             }

@@ -103,7 +103,8 @@ fn row<'r>(p: &'r Prepared<'_>) -> NewRow<'r> {
 fn insert(call: Call<'_>) -> Result<Datum> {
     let db = call.opt_text(0)?.ok_or_else(|| null_argument("database name"))?;
     let command = call.opt_bytes(1).ok_or_else(|| null_argument("insert document"))?;
-    let (reply, success) = Insert::parse(Doc::trusted(command), call.opt_bytes(2))?.run(db, call.opt_text(3)?)?;
+    let (reply, success) =
+        Insert::parse(Doc::trusted(command), call.opt_bytes(2))?.run(db, call.opt_text(3)?)?;
     call.record(&[Some(varlena(&reply)), Some(Datum::from(success))])
 }
 

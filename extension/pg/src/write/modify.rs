@@ -88,7 +88,11 @@ impl Modify<'_> {
         let parsed = self.parse(context)?;
         let hint = Hint::parse(collection, self.hint)?;
         let Some(table) = Table::open_if_there(collection, Access::Update)? else {
-            return if self.upsert { Err(internal("the collection was dropped meanwhile")) } else { Ok(Modified::Nothing) };
+            return if self.upsert {
+                Err(internal("the collection was dropped meanwhile"))
+            } else {
+                Ok(Modified::Nothing)
+            };
         };
         let search =
             Search { collection, table: &table, query: &parsed.query, sort: parsed.sort.as_ref(), hint };
@@ -127,7 +131,8 @@ impl Modify<'_> {
 
 fn insert(table: &Table, parsed: &Parsed, check: &Check) -> Result<Vec<u8>> {
     let document = upsert_document(&parsed.query, &parsed.update)?;
-    let prepared = prepare(Doc::trusted(&document))?.ok_or_else(|| internal("an upsert made an undefined _id"))?;
+    let prepared =
+        prepare(Doc::trusted(&document))?.ok_or_else(|| internal("an upsert made an undefined _id"))?;
     check.document(None, Doc::trusted(&prepared.document))?;
     Writer::open(table).insert(&NewRow { object_id: &prepared.object_id, document: &prepared.document })?;
     // SAFETY: makes the row visible to what follows in this transaction.

@@ -28,7 +28,11 @@ pub fn remembered(
 }
 
 fn table(id: i64) -> Result<()> {
-    let exists = || Ok::<_, crate::error::Error>(relation(c"documentdb_data", &format!("retry_{id}"))? != pg_sys::InvalidOid);
+    let exists = || {
+        Ok::<_, crate::error::Error>(
+            relation(c"documentdb_data", &format!("retry_{id}"))? != pg_sys::InvalidOid,
+        )
+    };
     if exists()? {
         return Ok(());
     }

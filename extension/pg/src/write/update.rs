@@ -32,8 +32,9 @@ fn statement(d: Doc<'_>) -> Result<Modify<'_>> {
             "u" if e.val.as_doc().or(e.val.as_array()).is_some() => update = Some(e.val),
             "u" => {
                 let got = e.val.type_name();
-                let message =
-                    format!("BSON field 'update.updates.u' is the wrong type '{got}', expected type 'object' or 'array'");
+                let message = format!(
+                    "BSON field 'update.updates.u' is the wrong type '{got}', expected type 'object' or 'array'"
+                );
                 return Err(fail(codes::TYPE_MISMATCH, message));
             }
             "multi" => m.multi = spec::bool("update.updates.multi", e.val)?,
@@ -157,7 +158,8 @@ impl<'a> Update<'a> {
 fn update(call: Call<'_>) -> Result<Datum> {
     let db = call.opt_text(0)?.ok_or_else(|| null_argument("database name"))?;
     let command = call.opt_bytes(1).ok_or_else(|| null_argument("update document"))?;
-    let (reply, success) = Update::parse(Doc::trusted(command), call.opt_bytes(2))?.run(db, call.opt_text(3)?)?;
+    let (reply, success) =
+        Update::parse(Doc::trusted(command), call.opt_bytes(2))?.run(db, call.opt_text(3)?)?;
     call.record(&[Some(varlena(&reply)), Some(Datum::from(success))])
 }
 
