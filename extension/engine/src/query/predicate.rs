@@ -75,10 +75,7 @@ impl Predicate {
     #[must_use]
     pub fn leaf(&self) -> Leaf {
         match self {
-            Predicate::Size(_)
-            | Predicate::ElemMatchValue(_)
-            | Predicate::ElemMatchObject(_)
-            | Predicate::Geo(_) => Leaf::Whole,
+            Predicate::Size(_) | Predicate::ElemMatchValue(_) | Predicate::ElemMatchObject(_) => Leaf::Whole,
             _ => Leaf::Expand,
         }
     }

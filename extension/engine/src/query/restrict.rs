@@ -77,6 +77,7 @@ fn describe(node: &Node) -> String {
             Predicate::ElemMatchValue(_) | Predicate::ElemMatchObject(_) => {
                 format!("{} $elemMatch", path.as_str())
             }
+            Predicate::Geo(g) => format!("{} {}", path.as_str(), g.name()),
             _ => path.as_str().to_owned(),
         },
         Node::Nor(_) => "$nor".into(),

@@ -72,9 +72,7 @@ pub(super) fn on_element(test: Test) -> Predicate {
 
 /// Parses a document of operators on `path`.
 pub(super) fn operators(d: Doc<'_>, path: &str, at: At<'_>) -> Result<Vec<Test>> {
-    if let Some(geo) = GeoPredicate::parse_near(d, path, at.cx)? {
-        return Ok(vec![Test::Some(Predicate::Geo(Box::new(geo)))]);
-    }
+    GeoPredicate::parse_near(d, at.cx)?;
     let mut tests = Vec::new();
     for e in d {
         if let Some(test) = operator(&e, d, path, at)? {
