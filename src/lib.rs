@@ -18,6 +18,7 @@ pub mod command;
 pub mod config;
 pub mod error;
 pub mod obs;
+pub mod ping;
 pub mod pool;
 pub mod reply;
 pub mod route;

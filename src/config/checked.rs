@@ -1,0 +1,327 @@
+//! The configuration as typed values, and the check that makes it.
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::keys::Key;
+use super::pg_url::{self, Fallback};
+use super::raw::{Problems, Raw};
+use super::units::{self, Expected};
+
+/// What a listener stands for. Decides which node reads go to and whether writes are allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// Reads and writes on the primary.
+    Primary,
+    /// Reads on a standby; writes are refused.
+    Secondary,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+        })
+    }
+}
+
+/// Everything the process needs to know, checked. Passed as `Arc<Config>`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where clients connect.
+    pub listeners: Vec<Listener>,
+    /// The PostgreSQL primary. None: only a secondary endpoint is served.
+    pub primary: Option<PgTarget>,
+    /// The PostgreSQL standbys, tried in turn.
+    pub standbys: Vec<PgTarget>,
+    /// Sizes and waits of the connection pools.
+    pub pool: Pool,
+    /// Limits on clients, cursors and requests.
+    pub limits: Limits,
+    /// False: commands run without login (as the pool's PostgreSQL user).
+    pub auth: bool,
+    /// What the process writes to its log.
+    pub log: Log,
+}
+
+/// One address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// What clients of this address get.
+    pub endpoint: Endpoint,
+    /// The address.
+    pub address: Address,
+}
+
+/// A place to listen or to connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A name or an IP address (empty: all interfaces) and a port (0: any free one).
+    Tcp {
+        /// Without brackets, also for IPv6.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// Path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// One PostgreSQL node, or a host list that leads to it.
+#[derive(Debug, Clone)]
+pub struct PgTarget {
+    /// For logs and metrics: `primary`, `standby-0`, …
+    pub name: String,
+    /// How to connect; its Debug form hides the password.
+    pub postgres: tokio_postgres::Config,
+}
+
+impl fmt::Display for PgTarget {
+    /// Name, user, hosts and database; never the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let postgres = &self.postgres;
+        write!(f, "{} {}@", self.name, postgres.get_user().unwrap_or_default())?;
+        for (n, host) in postgres.get_hosts().iter().enumerate() {
+            let host = match host {
+                tokio_postgres::config::Host::Tcp(host) => host.clone(),
+                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+            };
+            let port = postgres.get_ports().get(n).copied().unwrap_or_default();
+            write!(f, "{}{host}:{port}", if n == 0 { "" } else { "," })?;
+        }
+        write!(f, "/{}", postgres.get_dbname().unwrap_or_default())
+    }
+}
+
+/// Connection pools; every number is per node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Connections for requests.
+    pub max_connections: NonZeroUsize,
+    /// Connections that open cursors may hold, beside `max_connections`.
+    pub max_cursor_connections: NonZeroUsize,
+    /// How long a request waits for a free connection before it fails.
+    pub wait_timeout: Duration,
+    /// How long opening a connection may take.
+    pub connect_timeout: Duration,
+    /// How often an idle node is asked for its role and health.
+    pub health_interval: Duration,
+}
+
+/// Limits on what clients can hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Client connections over all listeners; one more is closed at once.
+    pub max_client_connections: NonZeroUsize,
+    /// An idle cursor is closed after this time.
+    pub cursor_timeout: Duration,
+    /// A session, with its cursors, ends after this time without use.
+    pub session_timeout: Duration,
+}
+
+/// Logging.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// A tracing filter: a level, or directives such as `info,ermine::server=debug`.
+    pub filter: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// The shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line per event.
+    Text,
+    /// One JSON object per event.
+    Json,
+}
+
+/// A usable configuration, with remarks for the log: settings that were given and have no effect.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The configuration.
+    pub config: Config,
+    /// One sentence each, without secrets.
+    pub notes: Vec<String>,
+}
+
+/// Checks all settings. Reads the file of `postgresql_url_file` and nothing else.
+///
+/// # Errors
+/// Every problem there is, not only the first.
+pub fn check(raw: Raw) -> Result<Checked, Problems> {
+    let mut check = Check { raw };
+    let mut pool = Pool {
+        max_connections: check.get("pool_max_connections", units::count).unwrap_or(NonZeroUsize::MIN),
+        max_cursor_connections: check
+            .get("pool_max_cursor_connections", units::count)
+            .unwrap_or(NonZeroUsize::MIN),
+        wait_timeout: check.get("pool_wait_timeout", units::duration).unwrap_or_default(),
+        connect_timeout: check.get("pool_connect_timeout", units::duration).unwrap_or_default(),
+        health_interval: check.get("pool_health_interval", units::duration).unwrap_or_default(),
+    };
+    let limits = Limits {
+        max_client_connections: check
+            .get("max_client_connections", units::count)
+            .unwrap_or(NonZeroUsize::MIN),
+        cursor_timeout: check.get("cursor_timeout", units::duration).unwrap_or_default(),
+        session_timeout: check.get("session_timeout", units::duration).unwrap_or_default(),
+    };
+    let auth = check.get("auth", units::boolean).unwrap_or(true);
+    let log = check.log();
+    let (primary, standbys) = check.targets(&mut pool);
+    let listeners = check.listeners(primary.is_some(), !standbys.is_empty());
+    let config = Config { listeners, primary, standbys, pool, limits, auth, log };
+    check.raw.finish(config).map(|(config, notes)| Checked { config, notes })
+}
+
+struct Check {
+    raw: Raw,
+}
+
+impl Check {
+    /// The value of a setting, if there is one and it is good; a bad one becomes a problem.
+    fn get<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Expected>) -> Option<T> {
+        let key = Key::find(name)?;
+        match parse(self.raw.text(key)?) {
+            Ok(value) => Some(value),
+            Err(expected) => {
+                self.raw.bad(key, expected);
+                None
+            }
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.raw.text(Key::find(name)?).map(str::to_owned)
+    }
+
+    fn bad(&mut self, name: &str, message: impl fmt::Display) {
+        if let Some(key) = Key::find(name) {
+            self.raw.bad(key, message);
+        }
+    }
+
+    fn log(&mut self) -> Log {
+        let filter = self.get("log_level", |text| {
+            let text = text.to_lowercase();
+            // A word alone would be taken for a target.
+            let level = |part: &str| part.parse::<tracing::level_filters::LevelFilter>().is_ok();
+            let directive = |part: &str| level(part.rsplit_once('=').map_or(part, |(_, level)| level));
+            let targets = text.parse::<tracing_subscriber::filter::Targets>();
+            if targets.is_ok() && text.split(',').all(directive) {
+                Ok(text)
+            } else {
+                Err("expected a level such as info, or directives")
+            }
+        });
+        let format = self.get("log_format", |text| match text.to_lowercase().as_str() {
+            "text" | "console" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("expected text, console or json"),
+        });
+        Log { filter: filter.unwrap_or_default(), format: format.unwrap_or(LogFormat::Text) }
+    }
+
+    fn listeners(&mut self, primary: bool, standbys: bool) -> Vec<Listener> {
+        let problems_before = self.raw.problem_count();
+        let mut listeners: Vec<Listener> = Vec::new();
+        let all = [
+            ("listen_addr", Endpoint::Primary, units::tcp_address as fn(&str) -> _),
+            ("listen_unix", Endpoint::Primary, units::unix_address),
+            ("secondary_listen_addr", Endpoint::Secondary, units::tcp_address),
+            ("secondary_listen_unix", Endpoint::Secondary, units::unix_address),
+        ];
+        for (name, endpoint, parse) in all {
+            let Some(Some(address)) = self.get(name, parse) else { continue };
+            let any_port = matches!(address, Address::Tcp { port: 0, .. });
+            if !any_port && listeners.iter().any(|other| other.address == address) {
+                self.bad(name, "another listener has the same address");
+            }
+            match endpoint {
+                Endpoint::Primary if !primary && !self.raw.is_given("postgresql_url") => {
+                    self.bad(
+                        name,
+                        "the primary endpoint needs postgresql_url (or - to turn the endpoint off)",
+                    );
+                }
+                Endpoint::Secondary if !standbys && !self.raw.is_given("postgresql_standby_url") => {
+                    self.bad(name, "the secondary endpoint needs postgresql_standby_url");
+                }
+                _ => {}
+            }
+            listeners.push(Listener { endpoint, address });
+        }
+        if listeners.is_empty() && self.raw.problem_count() == problems_before {
+            self.bad("listen_addr", "every listener is turned off");
+        }
+        listeners
+    }
+
+    fn targets(&mut self, pool: &mut Pool) -> (Option<PgTarget>, Vec<PgTarget>) {
+        let fallback = Fallback {
+            user: self.text("pg_user"),
+            password: self.text("pg_password"),
+            connect_timeout: pool.connect_timeout,
+        };
+        let primary = self
+            .primary_url()
+            .and_then(|url| self.target("postgresql_url", "primary".to_owned(), &url, &fallback, Some(pool)));
+        let standbys = self.text("postgresql_standby_url").unwrap_or_default();
+        let standbys = standbys
+            .split_whitespace()
+            .enumerate()
+            .filter_map(|(n, url)| {
+                self.target("postgresql_standby_url", format!("standby-{n}"), url, &fallback, None)
+            })
+            .collect();
+        (primary, standbys)
+    }
+
+    fn primary_url(&mut self) -> Option<String> {
+        if let Some(path) = self.text("postgresql_url_file") {
+            match std::fs::read_to_string(&path) {
+                Ok(content) if !content.trim().is_empty() => return Some(content.trim().to_owned()),
+                Ok(_) => {}
+                Err(error) => self.bad("postgresql_url_file", format_args!("can't be read: {error}")),
+            }
+        }
+        self.text("postgresql_url")
+    }
+
+    fn target(
+        &mut self,
+        key: &str,
+        name: String,
+        url: &str,
+        fallback: &Fallback,
+        pool: Option<&mut Pool>,
+    ) -> Option<PgTarget> {
+        let parsed = pg_url::parse(url, fallback);
+        for problem in parsed.problems {
+            self.bad(key, problem);
+        }
+        for note in parsed.notes {
+            self.raw.note(format!("{key}: {note}"));
+        }
+        if let (Some(pool), Some(max), false) =
+            (pool, parsed.pool_max_connections, self.raw.is_given("pool_max_connections"))
+        {
+            pool.max_connections = max;
+        }
+        parsed.postgres.map(|postgres| PgTarget { name, postgres })
+    }
+}
