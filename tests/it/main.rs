@@ -1,4 +1,5 @@
 //! Tests that need more than one module, or the program from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 mod config;
 mod layering;
 mod wire;
