@@ -52,10 +52,9 @@ fn made() -> Vec<Vec<u8>> {
 }
 
 fn set_length(message: &mut [u8]) {
-    if let Ok(length) = i32::try_from(message.len()) {
-        if let Some(field) = message.get_mut(..4) {
-            field.copy_from_slice(&length.to_le_bytes());
-        }
+    let length = i32::try_from(message.len()).unwrap();
+    if let Some(field) = message.get_mut(..4) {
+        field.copy_from_slice(&length.to_le_bytes());
     }
 }
 
