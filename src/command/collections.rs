@@ -105,7 +105,8 @@ pub(super) async fn stats(call: Call<'_>) -> Result<Reply> {
     let (db, collection, scale) = (request.db, request.collection()?, scale(request)?);
     let params: [Param<'_>; 3] = [&db, &collection, &scale];
     let (row, _lease) = call.read(&calls::COLL_STATS, &params).await?;
-    Ok(Reply::ready(run::document(&row, 0)?))
+    let reply = run::document(&row, 0)?;
+    Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
 }
 
 /// The divisor of sizes: whole, at least 1.

@@ -58,7 +58,8 @@ pub(super) async fn stats(call: Call<'_>) -> Result<Reply> {
     let free = request.get("freeStorage")?.is_some_and(is_true);
     let params: [Param<'_>; 3] = [&db, &scale, &free];
     let (row, _lease) = call.read(&calls::DB_STATS, &params).await?;
-    Ok(Reply::ready(run::document(&row, 0)?))
+    let reply = run::document(&row, 0)?;
+    Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
 }
 
 #[cfg(test)]

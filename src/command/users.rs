@@ -5,7 +5,7 @@ use bson::{RawDocument, RawDocumentBuf};
 use super::Call;
 use super::options::{COMMON, wrong_type};
 use super::request::Request;
-use crate::error::{CommandError, Result, codes};
+use crate::error::{Code, CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::reply::ok;
 use crate::session::auth::MECHANISM;
@@ -32,9 +32,20 @@ async fn change(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> {
     let spec = essential(call.request)?;
     let spec = spec.as_bytes();
     let params: [Param<'_>; 1] = [&spec];
-    let (row, _lease) = call.write(sql, &params).await?;
+    let (row, _lease) = call.write(sql, &params).await.map_err(|error| named(call.request, error))?;
     let reply = run::document(&row, 0)?;
     Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
+}
+
+/// Tells which user is missing or there already.
+fn named(request: &Request<'_>, error: CommandError) -> CommandError {
+    let RawBsonRef::String(user) = request.target else { return error };
+    let message = match error.code {
+        codes::USER_NOT_FOUND => format!("User '{user}@{}' not found", request.db),
+        Code(51003) => format!("User \"{user}@{}\" already exists", request.db),
+        _ => return error,
+    };
+    CommandError { message: message.into(), ..error }
 }
 
 /// usersInfo.
@@ -43,7 +54,8 @@ pub(super) async fn info(call: Call<'_>) -> Result<Reply> {
     let spec = spec.as_bytes();
     let params: [Param<'_>; 1] = [&spec];
     let (row, _lease) = call.read(&calls::USERS_INFO, &params).await?;
-    Ok(Reply::ready(run::document(&row, 0)?))
+    let reply = run::document(&row, 0)?;
+    Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
 }
 
 /// The command without what the proxy has dealt with: the fields of every command, and `mechanisms`.

@@ -119,6 +119,9 @@ const NATIVE: &[Native] = &[
         Retry::Never,
         "not authorized to execute this command on the storage",
     ),
+    // Users are roles: these are the only objects that the surface creates and drops by name.
+    native("42704", codes::USER_NOT_FOUND, Owner::Client, Retry::Never, "User not found"),
+    native("42710", Code(51003), Owner::Client, Retry::Never, "User already exists"),
     native(
         "42883",
         codes::COMMAND_NOT_SUPPORTED,
@@ -280,6 +283,8 @@ mod tests {
             ("40P01", 112),
             ("55P03", 112),
             ("42501", 13),
+            ("42704", 11),
+            ("42710", 51003),
             ("42883", 115),
             ("42P01", 26),
             ("53100", 14031),
