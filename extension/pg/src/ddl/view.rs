@@ -1,10 +1,12 @@
 //! What a view may be defined as.
 
+use engine::expr::Variables;
+use engine::stage::{ParseContext, Pipeline};
 use engine::{Doc, codes};
 
 use super::fail;
 use crate::catalog;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Deepest chain of views (MongoDB manual, "Views").
 const DEPTH: usize = 20;
@@ -35,13 +37,9 @@ pub fn check(db: &str, name: &str, definition: Doc<'_>) -> Result<()> {
     Err(fail(codes::VIEW_DEPTH_LIMIT_EXCEEDED, format!("View depth too deep: {DEPTH} views at most")))
 }
 
-/// A view's pipeline must be a list of stages that only read.
+/// A view's pipeline must be one that an aggregation would take, and only read.
 fn check_pipeline(pipeline: Doc<'_>) -> Result<()> {
-    for stage in pipeline.values() {
-        let one = stage.as_doc().filter(|d| d.iter().count() == 1).and_then(|d| d.first());
-        let Some(stage) = one else {
-            return Err(invalid("A pipeline stage specification object must contain exactly one field."));
-        };
+    for stage in pipeline.values().filter_map(|s| s.as_doc()?.first()) {
         if matches!(stage.name(), "$out" | "$merge") {
             let message = format!(
                 "The aggregation stage {} of the pipeline cannot be used in a lookup pipeline because it writes to disk",
@@ -50,9 +48,7 @@ fn check_pipeline(pipeline: Doc<'_>) -> Result<()> {
             return Err(fail(codes::LOCATION51047, message));
         }
     }
+    let caused = |e: engine::Error| fail(e.code, format!("Invalid pipeline for view caused by :: {}", e.message));
+    Pipeline::parse(pipeline, &ParseContext::new(Variables::new(), 0)).map_err(caused)?;
     Ok(())
-}
-
-fn invalid(cause: &str) -> Error {
-    fail(codes::LOCATION40324, format!("Invalid pipeline for view caused by :: {cause}"))
 }

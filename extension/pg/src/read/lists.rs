@@ -63,7 +63,7 @@ fn check_cursor(v: engine::Val<'_>) -> Result<()> {
 fn collections(db: &str, filter: &Query, name_only: bool) -> Result<Vec<Vec<u8>>> {
     let _snapshot = Snapshot::latest();
     let rows = spi::query(
-        "SELECT collection_name, view_definition, validator, validation_level, validation_action, create_options,
+        "SELECT collection_name, view_definition, validator, validation_level, validation_action,
                 collection_uuid, shard_key
          FROM documentdb_api_catalog.collections
          WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.<>) 'system.dbSentinel'
@@ -97,8 +97,8 @@ fn collection_entry(row: &[Cell]) -> Vec<u8> {
     w.put_str("name", cell(0).text().unwrap_or(""));
     w.put_str("type", if view.is_some() { "view" } else { "collection" });
     let mut options = DocWriter::new();
-    for d in [doc(5), view].into_iter().flatten() {
-        options.put_elements(d.elements());
+    if let Some(view) = view {
+        options.put_elements(view.elements());
     }
     if let Some(validator) = doc(2) {
         options.put_doc("validator", validator);
@@ -108,10 +108,10 @@ fn collection_entry(row: &[Cell]) -> Vec<u8> {
     w.put_doc("options", Doc::trusted(&options.finish()));
     let mut info = DocWriter::new();
     info.put("readOnly", &Value::Bool(view.is_some()));
-    if let (None, Some(uuid)) = (view, cell(6).bytes()) {
+    if let (None, Some(uuid)) = (view, cell(5).bytes()) {
         info.put("uuid", &Value::Binary { subtype: 4, bytes: uuid.to_vec() });
     }
-    if let Some(key) = doc(7) {
+    if let Some(key) = doc(6) {
         info.put_doc("shardKey", key);
     }
     w.put_doc("info", Doc::trusted(&info.finish()));
