@@ -13,7 +13,7 @@ use crate::server::handle::Context;
 use crate::server::stop::StopSignals;
 use crate::server::{self, ListenError};
 use crate::tasks::Tasks;
-use crate::{obs, ping};
+use crate::{command, obs, ping};
 
 /// The process can't do what it was asked to. The only thing that ends it with an error.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ const LAST_GRACE: Duration = Duration::from_millis(200);
 /// # Errors
 /// See [`StartError`]; nothing was printed about it yet.
 pub fn main(arguments: impl IntoIterator<Item = String>) -> Result<ExitCode, StartError> {
-    let matches = match command().try_get_matches_from(arguments) {
+    let matches = match arguments_known().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
             error.print()?;
@@ -61,6 +61,7 @@ pub fn main(arguments: impl IntoIterator<Item = String>) -> Result<ExitCode, Sta
         Some(("config", sub)) => {
             print(if sub.get_flag("markdown") { config::markdown() } else { config::example_toml() })?;
         }
+        Some(("commands", _)) => print(command::markdown())?,
         Some(("check-config", _)) => {
             let Checked { config, notes } = load(&matches)?;
             print(summary(&config, &notes))?;
@@ -75,7 +76,7 @@ pub fn main(arguments: impl IntoIterator<Item = String>) -> Result<ExitCode, Sta
 }
 
 /// The arguments that exist: every setting and every foreign one as a flag, from the table of settings.
-fn command() -> Command {
+fn arguments_known() -> Command {
     let mut command = Command::new("ermine")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Speaks the MongoDB wire protocol and keeps the data in PostgreSQL")
@@ -85,12 +86,13 @@ fn command() -> Command {
             Command::new("ping").about("Asks the listeners of this configuration whether they answer"),
         )
         .subcommand(
+            Command::new("commands").about("Prints the commands that clients can use").arg(markdown_flag()),
+        )
+        .subcommand(
             Command::new("check-config").about("Says what is wrong with the configuration, or what it is"),
         )
         .subcommand(
-            Command::new("config").about("Prints every setting as an example file").arg(
-                Arg::new("markdown").long("markdown").action(clap::ArgAction::SetTrue).help("As a table"),
-            ),
+            Command::new("config").about("Prints every setting as an example file").arg(markdown_flag()),
         );
     for key in keys::KEYS {
         let mut help = format!("{} [env: {}]", key.help, key.variable());
@@ -109,6 +111,10 @@ fn command() -> Command {
         command = command.arg(value_flag(foreign.name).hide(true));
     }
     command
+}
+
+fn markdown_flag() -> Arg {
+    Arg::new("markdown").long("markdown").action(clap::ArgAction::SetTrue).help("As a table")
 }
 
 fn value_flag(name: &'static str) -> Arg {

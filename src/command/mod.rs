@@ -12,6 +12,7 @@ mod local;
 mod login;
 pub mod options;
 pub mod registry;
+mod render;
 pub mod request;
 mod sessions;
 pub mod spec;
@@ -30,6 +31,7 @@ use crate::session::auth::FakeSalts;
 use crate::session::cursor::Cursors;
 use crate::sql::{Param, run};
 use crate::tasks::Tasks;
+pub use render::markdown;
 pub use request::Request;
 use spec::Run;
 

@@ -2,14 +2,17 @@
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use super::codec::{End, Reader, Writer};
 use super::handle::{Context, Session, handle};
+use crate::command::request::{self, Request};
+use crate::command::spec::Kind;
 use crate::reply::Reply;
-use crate::wire::{Content, Frame, FrameError, HTTP_HINT, Inbound, Op, Refusal, ReplyShape, first_key};
+use crate::wire::{Content, Frame, FrameError, HTTP_HINT, Inbound, Op, Refusal, ReplyShape};
 
 /// Why a connection ended; a word of the log.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ where
     let id = session.connection_id;
     let peer = session.peer.map_or_else(|| "unix".to_owned(), |peer| peer.to_string());
     tracing::info!(connection = id, %peer, endpoint = %session.endpoint, "client connected");
+    let _counted = Counted::new(Arc::clone(&cx));
     let mut connection = Connection { cx, reader: Reader::new(reader), writer: Writer::new(writer) };
     let ended = connection.serve(&mut session).await;
     if matches!(ended, Ended::Frame(FrameError::Http)) {
@@ -55,6 +59,23 @@ where
         }
         Ended::Reply => tracing::info!(connection = id, %peer, seconds, "connection closed after a reply"),
         Ended::Stop => tracing::info!(connection = id, %peer, seconds, "connection closed to stop"),
+    }
+}
+
+/// One client connection in the counters, as long as it lives, however it ends.
+struct Counted(Arc<Context>);
+
+impl Counted {
+    fn new(cx: Arc<Context>) -> Self {
+        cx.counters.connections.fetch_add(1, Ordering::Relaxed);
+        cx.counters.connections_total.fetch_add(1, Ordering::Relaxed);
+        Self(cx)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.counters.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -152,9 +173,16 @@ where
     }
 }
 
-/// Requests whose only effect is the reply.
+/// Requests whose only effect is the reply. `arrival` counts for nothing here.
 fn is_read(frame: &Frame) -> bool {
-    const READS: [&[u8]; 8] =
-        [b"find", b"aggregate", b"count", b"distinct", b"getMore", b"hello", b"isMaster", b"ismaster"];
-    !frame.wants_no_reply() && first_key(frame.body()).is_some_and(|name| READS.contains(&name))
+    let Ok((spec, name)) = request::identify(frame) else { return false };
+    match spec.kind {
+        Kind::Read => {
+            Request::parse(spec, name, frame, Instant::now()).is_ok_and(|request| !request.writes())
+        }
+        // A getMore reads, the others change a session.
+        Kind::Any => spec.name == "getMore",
+        Kind::Local => true,
+        Kind::Write | Kind::Admin => false,
+    }
 }
