@@ -88,7 +88,13 @@ pub fn run<T>(
                     all.done.extend(results.into_iter().enumerate().map(|(i, r)| (first + i, r)));
                     continue;
                 }
-                Err(e) => keep(e, collection).map(drop)?,
+                Err(e) => {
+                    // Out of time: nothing of the range is done, and nothing can be repeated.
+                    if let (e, true) = keep(e, collection)? {
+                        all.errors.push((first, e));
+                        return Ok(all);
+                    }
+                }
             }
         }
         for i in range {
