@@ -406,6 +406,9 @@ CREATE PROCEDURE documentdb_api.drop_indexes(IN p_database_name text, IN p_arg d
 CREATE FUNCTION documentdb_api.find_cursor_first_page(database text, commandSpec documentdb_core.bson, cursorId int8 DEFAULT 0,
     OUT cursorPage documentdb_core.bson, OUT continuation documentdb_core.bson, OUT persistConnection bool, OUT cursorId int8)
     RETURNS record LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_find_cursor_first_page';
+CREATE FUNCTION documentdb_api.aggregate_cursor_first_page(database text, commandSpec documentdb_core.bson, cursorId int8 DEFAULT 0,
+    OUT cursorPage documentdb_core.bson, OUT continuation documentdb_core.bson, OUT persistConnection bool, OUT cursorId int8)
+    RETURNS record LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_aggregate_cursor_first_page';
 CREATE FUNCTION documentdb_api.list_collections_cursor_first_page(database text, commandSpec documentdb_core.bson, cursorId int8 DEFAULT 0,
     OUT cursorPage documentdb_core.bson, OUT continuation documentdb_core.bson, OUT persistConnection bool, OUT cursorId int8)
     RETURNS record LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_list_collections_cursor_first_page';
@@ -415,6 +418,20 @@ CREATE FUNCTION documentdb_api.list_indexes_cursor_first_page(database text, com
 CREATE FUNCTION documentdb_api.cursor_get_more(database text, getMoreSpec documentdb_core.bson, continuationSpec documentdb_core.bson,
     OUT cursorPage documentdb_core.bson, OUT continuation documentdb_core.bson)
     RETURNS record LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_cursor_get_more';
+CREATE FUNCTION documentdb_api_catalog.bson_aggregation_pipeline(databaseName text, aggregationPipeline documentdb_core.bson,
+    OUT document documentdb_core.bson) RETURNS SETOF documentdb_core.bson
+    LANGUAGE C STABLE STRICT ROWS 1000 AS 'MODULE_PATHNAME', 'bson_aggregation_pipeline';
+CREATE FUNCTION documentdb_api_catalog.bson_aggregation_find(databaseName text, findSpec documentdb_core.bson,
+    OUT document documentdb_core.bson) RETURNS SETOF documentdb_core.bson
+    LANGUAGE C STABLE STRICT ROWS 1000 AS 'MODULE_PATHNAME', 'bson_aggregation_find';
+CREATE FUNCTION documentdb_api_catalog.bson_aggregation_count(databaseName text, countSpec documentdb_core.bson,
+    OUT document documentdb_core.bson) RETURNS SETOF documentdb_core.bson
+    LANGUAGE C STABLE STRICT ROWS 1 AS 'MODULE_PATHNAME', 'bson_aggregation_count';
+CREATE FUNCTION documentdb_api_catalog.bson_aggregation_distinct(databaseName text, distinctSpec documentdb_core.bson,
+    OUT document documentdb_core.bson) RETURNS SETOF documentdb_core.bson
+    LANGUAGE C STABLE STRICT ROWS 1 AS 'MODULE_PATHNAME', 'bson_aggregation_distinct';
+CREATE FUNCTION documentdb_api_internal.explain_plan(database text, commandSpec documentdb_core.bson) RETURNS text
+    LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'command_explain_plan';
 CREATE FUNCTION documentdb_api_internal.delete_cursors(cursorids int8[]) RETURNS documentdb_core.bson
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'delete_cursors';
 CREATE FUNCTION documentdb_api_internal.cursor_directory_cleanup(expiry_time_seconds int8 DEFAULT NULL) RETURNS void

@@ -2,6 +2,7 @@
 
 use engine::{Doc, DocWriter, Error, Value, Val, codes};
 
+use super::aggregate::each_of_view;
 use super::spec::{Find, collation, limit, non_empty, unknown};
 use super::walk::{Opened, Parsed};
 use crate::access::Position;
@@ -47,19 +48,28 @@ pgfn! {
     /// `count_query(database, countSpec)`
     fn command_count_query(call) {
         let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
-        let f = parse(command)?;
-        let n = count(db, &f)?;
-        let n = i32::try_from(n).map_or(Value::Int64(n), Value::Int32);
-        let mut w = DocWriter::new();
-        w.put("n", &n).put("ok", &Value::Double(1.0));
-        Ok(varlena(&w.finish()))
+        Ok(varlena(&reply(db, command)?))
     }
+}
+
+/// The command's reply.
+pub fn reply(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
+    let f = parse(command)?;
+    let n = count(db, &f)?;
+    let n = i32::try_from(n).map_or(Value::Int64(n), Value::Int32);
+    let mut w = DocWriter::new();
+    w.put("n", &n).put("ok", &Value::Double(1.0));
+    Ok(w.finish())
 }
 
 fn count(db: &str, f: &Find<'_>) -> Result<i64> {
     let parsed = Parsed::new(f)?;
     let Some(c) = catalog::find(db, f.collection)? else { return Ok(0) };
-    c.require_table()?;
+    if c.view.is_some() {
+        let mut n = 0;
+        each_of_view(db, f, |_| n += 1)?;
+        return Ok(n);
+    }
     let opened = Opened::new(c, f, &parsed)?;
     let mut walk = opened.walk(&parsed, &Position::Start, None)?;
     let most = if f.limit > 0 { f.limit.saturating_add(f.skip) } else { i64::MAX };

@@ -158,7 +158,8 @@ pub fn new_id(given: i64) -> Result<i64> {
 
 /// Keeps the documents `rest` gives for later pages: how the cursor goes on.
 pub fn keep(id: i64, keeping: Keeping, rest: impl FnOnce(&mut spool::Writer) -> Result<()>) -> Result<Option<Next>> {
-    let mut file = spool::Writer::new(id)?;
+    // What this backend holds is not found by the cursor's number: ending the cursor officially leaves it alone.
+    let mut file = spool::Writer::new(if keeping == Keeping::Backend { 0 } else { id })?;
     rest(&mut file)?;
     let name = file.finish()?;
     Ok(Some(match keeping {

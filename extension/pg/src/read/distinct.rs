@@ -3,6 +3,7 @@
 use engine::distinct::Distinct;
 use engine::{Doc, DocWriter, Error, Value, codes};
 
+use super::aggregate::each_of_view;
 use super::spec::{Find, collation, non_empty, required, unknown};
 use super::walk::{Opened, Parsed, query};
 use crate::access::Position;
@@ -19,11 +20,12 @@ pgfn! {
     /// `distinct_query(database, distinctSpec)`
     fn command_distinct_query(call) {
         let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
-        Ok(varlena(&distinct(db, command)?))
+        Ok(varlena(&reply(db, command)?))
     }
 }
 
-fn distinct(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
+/// The command's reply.
+pub fn reply(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
     let (mut collection, mut key, mut filter) = (None, "", Doc::EMPTY);
     for e in command {
         let v = e.val;
@@ -47,12 +49,18 @@ fn distinct(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
     }
     let mut values = Distinct::new(key);
     let parsed = Parsed::of_query(query(filter)?)?;
-    if let Some(c) = catalog::find(db, collection)? {
-        c.require_table()?;
-        let opened = Opened::new(c, &Find::EMPTY, &parsed)?;
-        let mut walk = opened.walk(&parsed, &Position::Start, None)?;
-        while let Some(document) = walk.next()? {
-            values.add(Doc::trusted(document));
+    match catalog::find(db, collection)? {
+        None => {}
+        Some(c) if c.view.is_some() => {
+            let f = Find { collection, filter, ..Find::EMPTY };
+            each_of_view(db, &f, |document| values.add(Doc::trusted(document)))?;
+        }
+        Some(c) => {
+            let opened = Opened::new(c, &Find::EMPTY, &parsed)?;
+            let mut walk = opened.walk(&parsed, &Position::Start, None)?;
+            while let Some(document) = walk.next()? {
+                values.add(Doc::trusted(document));
+            }
         }
     }
     let values = values.finish();

@@ -4,6 +4,7 @@ use engine::raw::ty;
 use engine::{Doc, Val};
 use pgrx::pg_sys::Datum;
 
+use super::aggregate::find_on_view;
 use super::cursor::{self, Continuation, Keeping, Kind, Next, Stream};
 use super::{held, spool};
 use super::page::Page;
@@ -72,7 +73,7 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     let persist = persist && !held::in_transaction();
     let Some(collection) = collection else { return Ok(First::complete(page, persist)) };
     if collection.view.is_some() {
-        return Err(engine::Error::new(engine::codes::COMMAND_NOT_SUPPORTED, "find on a view is not supported yet").into());
+        return find_on_view(db, command, f, &parsed, page, given);
     }
     let opened = Opened::new(collection, f, &parsed)?;
     if batch == 0 && !f.single && keeping == Keeping::Stream {

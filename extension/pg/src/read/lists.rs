@@ -143,9 +143,7 @@ pgfn! {
         };
         c.require_table()?;
         let mut page = Page::new(&[db, ".", name], "firstBatch", usize::MAX);
-        let mut id = DocWriter::new();
-        id.put("v", &Value::Int32(2)).put_doc("key", Doc::trusted(&id_pattern())).put_str("name", "_id_");
-        page.push(&id.finish());
+        page.push(&id_entry());
         for index in c.indexes.iter().filter(|i| i.valid) {
             page.push(&index_entry(index));
         }
@@ -171,6 +169,13 @@ fn list_indexes_spec(command: Doc<'_>) -> Result<&str> {
         }
     }
     name.ok_or_else(|| required("listIndexes"))
+}
+
+/// The index on `_id` as listIndexes shows it.
+pub fn id_entry() -> Vec<u8> {
+    let mut w = DocWriter::new();
+    w.put("v", &Value::Int32(2)).put_doc("key", Doc::trusted(&id_pattern())).put_str("name", "_id_");
+    w.finish()
 }
 
 /// An index as listIndexes shows it.

@@ -5,21 +5,28 @@
 //! | `find`, `more`, `count`, `distinct` | the commands |
 //! | `spec` | their fields |
 //! | `walk` | documents of a collection: filtered, ordered, projected, from a place on |
+//! | `pipeline`, `host`, `output`, `statistics` | aggregations: over views and collections, and what stages reach beyond |
 //! | `page` | the reply under construction |
 //! | `cursor`, `spool`, `held` | how a cursor goes on: the continuation, files, results held by the backend |
 //! | `sorter` | PostgreSQL's sort over documents |
 
+mod aggregate;
 mod count;
 mod cursor;
 mod distinct;
 mod find;
 mod held;
+mod host;
 mod lists;
 mod more;
+mod output;
 mod page;
+mod pipeline;
 mod sorter;
 mod spec;
 mod spool;
+mod srf;
+mod statistics;
 mod walk;
 
 pub use lists::index_entry;

@@ -11,7 +11,7 @@ use super::find::{fill, spill};
 use super::page::Page;
 use super::spec::{Find, batch_size, non_empty, required, unknown};
 use super::walk::{Opened, Parsed};
-use super::{held, spool};
+use super::{aggregate, held, spool};
 use crate::access::Position;
 use crate::catalog;
 use crate::error::{Result, internal};
@@ -113,12 +113,18 @@ fn read(file: &mut spool::Reader, page: &mut Page) -> Result<bool> {
 }
 
 fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result<Option<Next>> {
-    if c.kind != Kind::Find {
-        return Err(internal("the cursor's continuation is not one of this server's"));
+    if c.kind == Kind::Aggregate {
+        return aggregate::stream(db, c.command, s, page);
     }
     let f = Find::parse(c.command)?;
-    let Some(collection) = catalog::find(db, f.collection)?.filter(|x| x.id == s.collection) else { return Ok(None) };
+    let Some(collection) = catalog::find(db, f.collection)? else { return Ok(None) };
     let parsed = Parsed::new(&f)?;
+    if collection.view.is_some() {
+        return aggregate::stream_view(db, &f, &parsed, s, page);
+    }
+    if collection.id != s.collection {
+        return Ok(None);
+    }
     let start = matches!(s.position, Position::Start);
     // A cursor that was opened without reading anything begins now.
     let opened =

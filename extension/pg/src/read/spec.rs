@@ -96,6 +96,101 @@ impl<'a> Find<'a> {
     }
 }
 
+/// The `aggregate` command.
+#[derive(Clone, Copy)]
+pub struct Aggregate<'a> {
+    /// Collection; `None` for `{aggregate: 1}`.
+    pub collection: Option<&'a str>,
+    /// Stages.
+    pub pipeline: Doc<'a>,
+    /// Documents of the first page, if given.
+    pub batch: Option<usize>,
+    /// Hint.
+    pub hint: Option<Val<'a>>,
+    /// Variables.
+    pub variables: Option<Doc<'a>>,
+    /// As given.
+    pub allow_disk_use: Option<bool>,
+}
+
+impl<'a> Aggregate<'a> {
+    /// Reads the command. `cursor`: the command needs that field.
+    ///
+    /// # Errors
+    /// MongoDB's for missing, unknown and badly typed fields.
+    pub fn parse(command: Doc<'a>, cursor: bool) -> Result<Aggregate<'a>> {
+        let mut a = Aggregate {
+            collection: None,
+            pipeline: Doc::EMPTY,
+            batch: None,
+            hint: None,
+            variables: None,
+            allow_disk_use: None,
+        };
+        let (mut named, mut piped, mut cursor_given, mut explain) = (false, false, false, false);
+        for e in command {
+            let v = e.val;
+            match e.name() {
+                "aggregate" => {
+                    named = true;
+                    let one = v.is_number() && engine::number::exact_i64(v) == Some(1);
+                    a.collection = if one { None } else { Some(string("aggregate", v)?) };
+                    named &= a.collection != Some("");
+                }
+                "pipeline" => {
+                    piped = true;
+                    a.pipeline = crate::spec::array("pipeline", v)?;
+                }
+                "cursor" => {
+                    cursor_given = true;
+                    a.batch = cursor_batch(v)?;
+                }
+                "hint" => a.hint = Some(v),
+                "let" => a.variables = Some(document("let", v)?),
+                "collation" => collation(v)?,
+                "allowDiskUse" => a.allow_disk_use = v.as_bool(),
+                "explain" => explain = v.as_bool().unwrap_or(false),
+                "maxTimeMS" => xact::limit_time(max_time_ms("aggregate", v)?),
+                "collectionUUID" => return Err(refuse("key collectionUUID is not supported yet".to_owned())),
+                name if is_common(name) => {}
+                name => return Err(unknown(name)),
+            }
+        }
+        let bad = |text: &str| crate::error::Error::from(Error::new(codes::BAD_VALUE, text));
+        if !named {
+            return Err(bad("Required variables aggregate must be valid"));
+        }
+        if !piped {
+            return Err(bad("Required variable pipeline must be valid"));
+        }
+        if cursor && !cursor_given && !explain {
+            let text = "The 'cursor' option is required, except for aggregate with explain";
+            return Err(Error::new(codes::FAILED_TO_PARSE, text).into());
+        }
+        let most = usize::try_from(guc::number(c"documentdb.aggregation_stages_limit")).unwrap_or(1000);
+        if a.pipeline.iter().count() > most {
+            let text = format!("Pipeline length must be no longer than {most} stages.");
+            return Err(Error::new(codes::LOCATION7749501, text).into());
+        }
+        Ok(a)
+    }
+}
+
+/// `cursor: {batchSize}`
+fn cursor_batch(v: Val<'_>) -> Result<Option<usize>> {
+    let mut batch = None;
+    for e in document("cursor", v)? {
+        match e.name() {
+            "batchSize" => batch = Some(batch_size("cursor.batchSize", e.val)?),
+            name => {
+                let text = format!("Unrecognized field: {name}");
+                return Err(Error::new(codes::FAILED_TO_PARSE, text).into());
+            }
+        }
+    }
+    Ok(batch)
+}
+
 /// Documents of a first page when the command does not say.
 pub fn default_batch() -> usize {
     usize::try_from(guc::number(c"documentdb.defaultCursorFirstPageBatchSize")).unwrap_or(101)

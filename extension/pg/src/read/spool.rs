@@ -40,7 +40,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A new file for this cursor.
+    /// A new file for this cursor; 0 for one that only its name leads to.
     pub fn new(cursor: i64) -> Result<Writer> {
         fs::create_dir_all(FOLDER).map_err(|e| failed("make the folder of", &e))?;
         remove_idle(IDLE);

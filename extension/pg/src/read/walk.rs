@@ -117,7 +117,8 @@ impl Opened {
         Self::with_hint(collection, p, hint, few)
     }
 
-    fn with_hint(collection: Rc<Collection>, p: &Parsed, hint: Hint, few: bool) -> Result<Opened> {
+    /// Opens and plans with a hint that was read before.
+    pub fn with_hint(collection: Rc<Collection>, p: &Parsed, hint: Hint, few: bool) -> Result<Opened> {
         let table = Table::open(&collection, Access::Read)?;
         let sort = index_order(&p.sort);
         let hint = if p.sort.natural().is_some() { Hint::Natural } else { hint };

@@ -1,0 +1,177 @@
+//! Running an aggregation over a collection or view.
+
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+
+use engine::expr::Variables;
+use engine::query::{ParseContext as FilterContext, Place, Query};
+use engine::sort::SortSpec;
+use engine::stage::{Docs, ParseContext, Pipeline};
+use engine::{ArrayWriter, Doc, Error, Val, codes};
+
+use super::cursor::Stream;
+use super::host::Server;
+use super::walk::{Opened, Parsed, Walk, now};
+use crate::access::{Hint, Position};
+use crate::catalog::{self, Collection};
+use crate::error::Result;
+
+/// Most views on top of each other.
+const MAX_VIEWS: usize = 20;
+
+/// A pipeline over what it reads, views resolved.
+pub struct Run {
+    /// The collection below all views; `None` when it does not exist or none is read.
+    pub collection: Option<Rc<Collection>>,
+    /// The whole pipeline.
+    pub pipeline: Pipeline,
+    context: ParseContext,
+    hint: Option<Vec<u8>>,
+    hint_type: u8,
+}
+
+/// Where a run's source is, for cursors that go on from there.
+pub type Whereabouts = Rc<RefCell<Owned>>;
+
+impl Run {
+    /// Resolves views and parses. `name` is `None` for `{aggregate: 1}`.
+    pub fn new(db: &str, name: Option<&str>, stages: Doc<'_>, mut cx: ParseContext, hint: Option<Val<'_>>) -> Result<Run> {
+        cx.now = now();
+        let mut list: Vec<Vec<u8>> = stages_of(stages);
+        let mut found = None;
+        if let Some(name) = name {
+            // The command's own stages are checked before any of a view's are.
+            Pipeline::parse(stages, &cx)?;
+            let mut name = name.to_owned();
+            for depth in 0.. {
+                let Some(c) = catalog::find(db, &name)? else { break };
+                let Some(view) = &c.view else {
+                    found = Some(c);
+                    break;
+                };
+                if depth >= MAX_VIEWS {
+                    let text = format!("View depth too deep or view cycle detected; maximum depth is {MAX_VIEWS}");
+                    return Err(Error::new(codes::VIEW_DEPTH_LIMIT_EXCEEDED, text).into());
+                }
+                let view = Doc::trusted(view);
+                let mut below = view.get("pipeline").and_then(Val::as_array).map(stages_of).unwrap_or_default();
+                below.append(&mut list);
+                list = below;
+                name = view.get("viewOn").and_then(Val::as_str).unwrap_or("").to_owned();
+            }
+        }
+        let mut all = ArrayWriter::new();
+        for stage in &list {
+            all.push_val(Val { ty: engine::raw::ty::DOCUMENT, bytes: stage });
+        }
+        let all = all.finish();
+        let pipeline = Pipeline::parse(Doc::trusted(&all), &cx)?;
+        Hint::check(hint)?;
+        let (hint, hint_type) = hint.map_or((None, 0), |v| (Some(v.bytes.to_vec()), v.ty));
+        Ok(Run { collection: found, pipeline, context: cx, hint, hint_type })
+    }
+
+    /// Runs from the beginning, or goes on with a stream. The second value tells the place, when a collection is read.
+    pub fn start<'h>(&self, host: &'h Server, from: Option<&Stream>) -> Result<(Docs<'h>, Option<Whereabouts>)> {
+        let Some(c) = self.collection.as_ref().filter(|_| !self.pipeline.is_source()) else {
+            return Ok((self.pipeline.run(Box::new(std::iter::empty()), host), None));
+        };
+        let (filter, rest) = self.pipeline.split_match();
+        let filter = filter.unwrap_or_else(|| Doc::EMPTY.bytes().to_vec());
+        let variables = Some(&self.context.variables);
+        let cx = FilterContext { place: Place::Match, variables, now: self.context.now, collation: None };
+        let query = Query::parse(Doc::trusted(&filter), &cx)?;
+        let sort = rest.leading_sort().map(SortSpec::parse).transpose()?;
+        let sorts = sort.is_some();
+        let mut parsed = Parsed::of_query(query)?;
+        if let Some(sort) = sort {
+            parsed.sort = sort;
+        }
+        let hint = self.hint.as_deref().map(|bytes| Val { ty: self.hint_type, bytes });
+        let hint = Hint::parse(c, hint)?;
+        let position = from.map_or(Position::Start, |s| s.position.clone());
+        let mut opened = match (&position, from) {
+            (Position::Start, _) | (_, None) => Opened::with_hint(c.clone(), &parsed, hint, false)?,
+            (_, Some(s)) => Opened::again(c.clone(), &parsed, s.way)?,
+        };
+        // An order that the way does not give is left to the stage, which knows about limits behind it.
+        let rest = if sorts && !opened.blocks(&parsed) { rest.without_first(1) } else { rest };
+        if opened.blocks(&parsed) {
+            parsed.sort = SortSpec::parse(Doc::EMPTY)?;
+            opened = Opened::with_hint(c.clone(), &parsed, hint, false)?;
+        }
+        let owned = Rc::new(RefCell::new(Owned::new(opened, parsed, &position)?));
+        let source = Source { owned: owned.clone(), host };
+        Ok((rest.run(Box::new(source), host), Some(owned)))
+    }
+}
+
+fn stages_of(list: Doc<'_>) -> Vec<Vec<u8>> {
+    list.values().filter_map(Val::as_doc).map(|d| d.bytes().to_vec()).collect()
+}
+
+/// Variables of a `let`.
+pub fn variables(spec: Option<Doc<'_>>) -> Result<Variables> {
+    Ok(match spec {
+        Some(d) => Variables::from_let(d, now())?,
+        None => Variables::new(),
+    })
+}
+
+/// A walk together with what it walks on.
+pub struct Owned {
+    /// Dropped first: it borrows from the two below.
+    walk: ManuallyDrop<Walk<'static>>,
+    opened: Box<Opened>,
+    parsed: Box<Parsed>,
+}
+
+impl Owned {
+    /// Begins a walk.
+    pub fn new(opened: Opened, parsed: Parsed, from: &Position) -> Result<Owned> {
+        let (opened, parsed) = (Box::new(opened), Box::new(parsed));
+        let walk = opened.walk(&parsed, from, None)?;
+        // SAFETY: the walk borrows from the two boxes, whose contents do not move and which are dropped after it.
+        let walk = unsafe { core::mem::transmute::<Walk<'_>, Walk<'static>>(walk) };
+        Ok(Owned { walk: ManuallyDrop::new(walk), opened, parsed })
+    }
+
+    /// The next document.
+    pub fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        Ok(self.walk.next()?.map(<[u8]>::to_vec))
+    }
+
+    /// The place of the document given last, as a stream of this collection goes on from it.
+    pub fn stream(&self) -> Option<Stream> {
+        let position = self.walk.position()?;
+        Some(Stream { collection: self.opened.collection.id, way: self.opened.way(), position, left: None })
+    }
+
+    /// The beginning, for a cursor that was opened without reading.
+    pub fn beginning(&self) -> Stream {
+        let _ = &self.parsed;
+        Stream { collection: self.opened.collection.id, way: self.opened.way(), position: Position::Start, left: None }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // SAFETY: dropped once, here, before the boxes.
+        unsafe { ManuallyDrop::drop(&mut self.walk) };
+    }
+}
+
+/// The documents of a walk as a pipeline's source.
+struct Source<'h> {
+    owned: Whereabouts,
+    host: &'h Server,
+}
+
+impl Iterator for Source<'_> {
+    type Item = engine::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.owned.borrow_mut().next().map_err(|e| self.host.carry(e)).transpose()
+    }
+}

@@ -1,0 +1,114 @@
+//! `bson_aggregation_pipeline`, `_find`, `_count`, `_distinct`: the commands' documents as rows.
+
+use std::vec::IntoIter;
+
+use engine::Doc;
+use pgrx::pg_sys::{self, Datum};
+
+use super::aggregate::run_of;
+use super::host::Server;
+use super::spec::{Aggregate, Find};
+use super::walk::{Opened, Parsed};
+use super::{aggregate, count, distinct};
+use crate::access::Position;
+use crate::catalog;
+use crate::error::{Result, internal};
+use crate::sys::{Call, varlena};
+
+/// Returns `rows` as a set, into the tuple store the caller gives room for.
+fn set(call: Call<'_>, rows: IntoIter<Vec<u8>>) -> Result<Datum> {
+    // SAFETY: the functions are declared as returning a set of one bson column; InitMaterializedSRF makes store and
+    // descriptor for it in the caller's memory.
+    unsafe {
+        pg_sys::InitMaterializedSRF(call.raw(), pg_sys::MAT_SRF_USE_EXPECTED_DESC);
+        let info = (*call.raw()).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+        if info.is_null() {
+            return Err(internal("a set is not accepted here"));
+        }
+        for row in rows {
+            let (mut value, mut null) = (varlena(&row), false);
+            pg_sys::tuplestore_putvalues((*info).setResult, (*info).setDesc, &mut value, &mut null);
+            pg_sys::pfree(value.cast_mut_ptr());
+        }
+    }
+    Ok(call.null())
+}
+
+pgfn! {
+    /// `bson_aggregation_pipeline(databaseName, aggregationPipeline)`
+    fn bson_aggregation_pipeline(call) {
+        let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
+        let a = Aggregate::parse(command, false)?;
+        let run = run_of(db, &a)?;
+        let host = Server::new(db, a.collection);
+        let (docs, _) = run.start(&host, None)?;
+        let all: Vec<Vec<u8>> = docs.collect::<engine::Result<_>>().map_err(|e| host.land(e))?;
+        set(call, all.into_iter())
+    }
+}
+
+pgfn! {
+    /// `bson_aggregation_find(databaseName, findSpec)`
+    fn bson_aggregation_find(call) {
+        let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
+        set(call, found(db, &Find::parse(command)?)?.into_iter())
+    }
+}
+
+fn found(db: &str, f: &Find<'_>) -> Result<Vec<Vec<u8>>> {
+    let parsed = Parsed::new(f)?;
+    let mut all = Vec::new();
+    let Some(c) = catalog::find(db, f.collection)? else { return Ok(all) };
+    if c.view.is_some() {
+        aggregate::each_of_view(db, f, |d| all.push(d.to_vec()))?;
+        return all.iter().map(|d| Ok(parsed.show(d)?.into_owned())).collect();
+    }
+    let opened = Opened::new(c, f, &parsed)?;
+    let bound = (f.limit > 0).then(|| f.limit.saturating_add(f.skip));
+    let mut walk = opened.walk(&parsed, &Position::Start, bound)?;
+    let (mut skip, most) = (f.skip, if f.limit > 0 { f.limit } else { i64::MAX });
+    while i64::try_from(all.len()).unwrap_or(i64::MAX) < most
+        && let Some(d) = walk.next()?
+    {
+        if skip > 0 {
+            skip -= 1;
+        } else {
+            all.push(parsed.show(d)?.into_owned());
+        }
+    }
+    Ok(all)
+}
+
+pgfn! {
+    /// `bson_aggregation_count(databaseName, countSpec)`
+    fn bson_aggregation_count(call) {
+        let reply = count::reply(call.text(0)?, Doc::trusted(call.doc(1)?))?;
+        set(call, vec![reply].into_iter())
+    }
+}
+
+pgfn! {
+    /// `bson_aggregation_distinct(databaseName, distinctSpec)`
+    fn bson_aggregation_distinct(call) {
+        let reply = distinct::reply(call.text(0)?, Doc::trusted(call.doc(1)?))?;
+        set(call, vec![reply].into_iter())
+    }
+}
+
+pgfn! {
+    /// `explain_plan(database, commandSpec)`: the way a find takes, as one line of text: for tests and the curious.
+    fn command_explain_plan(call) {
+        let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
+        let f = Find::parse(command)?;
+        let parsed = Parsed::new(&f)?;
+        let line = match catalog::find_table(db, f.collection)? {
+            None => "EOF".to_owned(),
+            Some(c) => {
+                let opened = Opened::new(c, &f, &parsed)?;
+                let sort = if opened.blocks(&parsed) { "SORT, " } else { "" };
+                format!("{sort}{}", opened.describe())
+            }
+        };
+        Ok(varlena(line.as_bytes()))
+    }
+}
