@@ -7,6 +7,7 @@ mod bits;
 mod bounds;
 mod context;
 mod expr;
+mod failure;
 mod geo;
 mod modulo;
 mod node;
@@ -85,6 +86,15 @@ impl Query {
         let mut w = crate::value::DocWriter::with_capacity(v.bytes.len() + name.len() + 8);
         w.put_val(name, v);
         self.matches(Doc::trusted(&w.finish()))
+    }
+
+    /// Why the document does not match, as MongoDB's `errInfo.details` tells it for a validator; the empty document
+    /// when it does match. `cx` is the one the filter was parsed with.
+    ///
+    /// # Errors
+    /// As [`Query::matches`].
+    pub fn failure(&self, doc: Doc<'_>, cx: &ParseContext<'_>) -> Result<Vec<u8>> {
+        failure::explain(self.source(), failure::Subject { doc, cx })
     }
 
     /// The equalities an upsert takes over into the new document: `path: value` and `path: {$eq: value}`, also

@@ -113,6 +113,14 @@ impl Schema {
     pub fn matches(&self, doc: Doc<'_>) -> Result<bool> {
         self.check(Val { ty: ty::DOCUMENT, bytes: doc.bytes() })
     }
+
+    /// Does the value satisfy the schema?
+    ///
+    /// # Errors
+    /// As [`Schema::matches`].
+    pub fn accepts(&self, v: Val<'_>) -> Result<bool> {
+        self.check(v)
+    }
 }
 
 #[cfg(test)]
