@@ -19,6 +19,7 @@
 
 mod account;
 mod cluster;
+mod control;
 mod error;
 mod install;
 mod log;

@@ -20,7 +20,7 @@ const USAGE: &str = "usage: ermine-cluster COMMAND
         removes the data of `run`
   with --proxy FILE -- PROGRAM [ARGUMENT]...
         runs a program beside a throw-away cluster with Ermine in front, whose endpoints it finds in
-        ERMINE_PRIMARY_URI and ERMINE_SECONDARY_URI
+        ERMINE_PRIMARY_URI and ERMINE_SECONDARY_URI (more: the documentation of run::with)
   up [--standbys N]
         a throw-away primary with standbys and the debug build of the extension, until Ctrl-C";
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::account::Account;
 use crate::cluster::{Cluster, random_word, write_secret};
+use crate::control::Control;
 use crate::error::{Context, Error, Result};
 use crate::install::Extension;
 use crate::ports::{free_port, is_free};
@@ -95,15 +96,17 @@ pub fn run(setup: &Setup) -> Result<()> {
     }
 }
 
-/// Runs `command` beside a throw-away cluster with the proxy in front of it, and gives its status. It finds
-/// both endpoints in `ERMINE_PRIMARY_URI` and `ERMINE_SECONDARY_URI`.
+/// Runs `command` beside a throw-away cluster with the proxy in front of it, and gives its status. It finds in
+/// the environment: both endpoints (`ERMINE_PRIMARY_URI`, `ERMINE_SECONDARY_URI`), the nodes' logs with every
+/// statement (`CLUSTER_PRIMARY_LOG`, `CLUSTER_STANDBY_LOG`), and a socket for requests to kill and start the nodes
+/// `primary` and `standby1` (`CLUSTER_CONTROL`).
 ///
 /// # Errors
 /// When something does not start.
 pub fn with(proxy: &Path, command: &[std::ffi::OsString]) -> Result<ExitStatus> {
     let (program, arguments) =
         command.split_first().ok_or_else(|| Error::new("there is no command to run"))?;
-    let cluster = Cluster::builder().extension(Extension::of_this_tree()?).start()?;
+    let cluster = Cluster::builder().extension(Extension::of_this_tree()?).log_statements().start()?;
     let login = cluster.login().cloned().ok_or_else(|| Error::new("the cluster has no user"))?;
     let first = free_port()?;
     let second = loop {
@@ -115,9 +118,18 @@ pub fn with(proxy: &Path, command: &[std::ffi::OsString]) -> Result<ExitStatus> 
     let mut proxy = Proxy::spawn(proxy, &cluster, [first, second])?;
     proxy.await_listening(&AtomicBool::new(false))?;
     let uri = |port| format!("mongodb://{}:{}@127.0.0.1:{port}/", login.user, login.password);
+    let socket = cluster.directory().join("control");
+    let control = Control::listen(&socket)?;
     let mut command = Command::new(program);
     command.args(arguments).env("ERMINE_PRIMARY_URI", uri(first)).env("ERMINE_SECONDARY_URI", uri(second));
-    let status = command.status().context(|| format!("run {}", program.display()))?;
+    command.env("CLUSTER_PRIMARY_LOG", cluster.primary().log_file()).env("CLUSTER_CONTROL", &socket);
+    command.env("CLUSTER_STANDBY_LOG", cluster.standby().log_file());
+    let status = std::thread::scope(|scope| {
+        scope.spawn(|| control.serve(&cluster));
+        let status = command.status().context(|| format!("run {}", program.display()));
+        Control::end(&socket)?;
+        status
+    })?;
     if !status.success() {
         eprint_tail(proxy.log());
     }
