@@ -68,6 +68,11 @@ def eventually(read, expected, seconds=20):
         time.sleep(0.02)
 
 
+def size(collection):
+    """The number of documents, by reading them."""
+    return sum(1 for _ in collection.find({}, {"_id": 1}))
+
+
 def with_credentials(uri, user, password):
     """The address with another user."""
     return re.sub(r"//[^@]*@", f"//{quote_plus(user)}:{quote_plus(password)}@", uri)

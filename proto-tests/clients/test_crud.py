@@ -9,7 +9,7 @@ from bson.raw_bson import RawBSONDocument
 from bson.codec_options import CodecOptions
 from pymongo import ReturnDocument
 
-from conftest import eventually
+from conftest import eventually, size
 
 EVERY_TYPE = {
     "_id": ObjectId("0123456789abcdef01234567"),
@@ -94,7 +94,7 @@ def test_find_and_modify(db):
 
 def test_filters_sort_and_projection(db, replica):
     db.c.insert_many([{"_id": i, "n": i % 4, "s": f"name {i}", "tags": [i, i + 1]} for i in range(12)])
-    eventually(lambda: replica.c.count_documents({}), 12)
+    eventually(lambda: size(replica.c), 12)
     for reader in (db, replica):
         ids = lambda *filters: [d["_id"] for d in reader.c.find(*filters).sort("_id", 1)]
         assert ids({"n": {"$gt": 1}, "_id": {"$lt": 8}}) == [2, 3, 6, 7]
@@ -108,7 +108,7 @@ def test_filters_sort_and_projection(db, replica):
 
 def test_aggregate_count_distinct(db, replica):
     db.c.insert_many([{"_id": i, "g": "ab"[i % 2], "v": i} for i in range(10)])
-    eventually(lambda: replica.c.count_documents({}), 10)
+    eventually(lambda: size(replica.c), 10)
     pipeline = [
         {"$match": {"v": {"$gte": 2}}},
         {"$group": {"_id": "$g", "sum": {"$sum": "$v"}, "n": {"$sum": 1}, "max": {"$max": "$v"}}},

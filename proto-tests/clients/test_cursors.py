@@ -5,7 +5,7 @@ from bson import Int64
 from pymongo.errors import CursorNotFound, OperationFailure
 from pymongo.monitoring import CommandListener
 
-from conftest import connect, eventually
+from conftest import connect, eventually, size
 
 COUNT = 250
 
@@ -32,7 +32,7 @@ class Batches(CommandListener):
 def seen(request, db, replica, primary_uri, secondary_uri):
     """The collection with COUNT documents as one endpoint shows it, and the batches it came in."""
     db.c.insert_many([{"_id": i, "k": (i * 37) % COUNT} for i in range(COUNT)])
-    eventually(lambda: replica.c.count_documents({}), COUNT)
+    eventually(lambda: size(replica.c), COUNT)
     listener = Batches()
     uri = primary_uri if request.param == "primary" else secondary_uri
     with connect(uri, event_listeners=[listener]) as client:
@@ -116,4 +116,4 @@ def test_closing_early(seen):
     db, _ = seen
     with db.c.find(batch_size=10).sort("k", 1) as cursor:
         assert next(cursor)["k"] == 0
-    assert db.c.count_documents({}) == COUNT
+    assert size(db.c) == COUNT

@@ -8,7 +8,7 @@ import time
 import pytest
 from pymongo.errors import PyMongoError
 
-from conftest import connect, eventually
+from conftest import connect, eventually, size
 
 # Seconds. Longer than Ermine waits for a connection to PostgreSQL (5) and than the driver waits for a server (5).
 PATIENCE = 20
@@ -28,7 +28,7 @@ def control(request):
 @pytest.fixture
 def filled(db, replica):
     db.c.insert_many(DOCUMENTS)
-    eventually(lambda: replica.c.count_documents({}), len(DOCUMENTS))
+    eventually(lambda: size(replica.c), len(DOCUMENTS))
     yield db, replica
     # Whatever a test did, the next one finds both servers and both endpoints at work.
     for node in ("primary", "standby1"):
@@ -46,6 +46,22 @@ def answer(work):
         return work()
     except PyMongoError as error:
         return error
+
+
+@pytest.fixture
+def workers():
+    """Starts workers and ends them with the test, whichever way it ends."""
+    started = []
+
+    def start(work):
+        started.append(Worker(work))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.ended.set()
+    for worker in started:
+        worker.join(2 * PATIENCE)
 
 
 class Worker(threading.Thread):
@@ -92,7 +108,7 @@ class Worker(threading.Thread):
         assert self.longest < PATIENCE
 
 
-def reader(collection):
+def reads(collection):
     """Reads in every way; what it gets is right and whole, or it raises."""
 
     def read():
@@ -106,12 +122,12 @@ def reader(collection):
             return "count"
         return None
 
-    return Worker(read)
+    return read
 
 
-def test_standby_dies_and_comes_back(filled):
+def test_standby_dies_and_comes_back(filled, workers):
     db, replica = filled
-    on_primary, on_standby = reader(db.c), [reader(replica.c) for _ in range(3)]
+    on_primary, on_standby = workers(reads(db.c)), [workers(reads(replica.c)) for _ in range(3)]
     for worker in (on_primary, *on_standby):
         worker.more()
     control("kill standby1")
@@ -127,7 +143,7 @@ def test_standby_dies_and_comes_back(filled):
     eventually(lambda: answer(lambda: replica.d.find_one()), {"_id": "after"})
 
 
-def test_primary_dies_and_comes_back(filled):
+def test_primary_dies_and_comes_back(filled, workers):
     db, replica = filled
     acknowledged, lock = set(), threading.Lock()
     numbers = iter(range(10**9))
@@ -139,7 +155,7 @@ def test_primary_dies_and_comes_back(filled):
         with lock:
             acknowledged.add(number)
 
-    writers, on_standby = [Worker(write) for _ in range(3)], reader(replica.c)
+    writers, on_standby = [workers(write) for _ in range(3)], workers(reads(replica.c))
     for worker in (*writers, on_standby):
         worker.more()
     control("kill primary")
@@ -175,7 +191,7 @@ def test_a_cursor_does_not_end_early_when_its_node_dies(filled, secondary_uri, s
         if not isinstance(rest, PyMongoError):
             assert sorted(d["_id"] for d in first + rest) == [d["_id"] for d in DOCUMENTS]
         # The same client goes on.
-        eventually(lambda: answer(lambda: client[db.name].c.count_documents({})), len(DOCUMENTS), 60)
+        eventually(lambda: answer(lambda: size(client[db.name].c)), len(DOCUMENTS), 60)
 
 
 def test_both_die_and_come_back_while_nobody_asks(filled):
@@ -188,5 +204,5 @@ def test_both_die_and_come_back_while_nobody_asks(filled):
     assert time.monotonic() - begun < 2 * PATIENCE
     for node in ("primary", "standby1"):
         control(f"start {node}")
-    eventually(lambda: answer(lambda: db.c.count_documents({})), len(DOCUMENTS), 60)
-    eventually(lambda: answer(lambda: replica.c.count_documents({})), len(DOCUMENTS), 60)
+    eventually(lambda: answer(lambda: size(db.c)), len(DOCUMENTS), 60)
+    eventually(lambda: answer(lambda: size(replica.c)), len(DOCUMENTS), 60)

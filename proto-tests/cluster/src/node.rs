@@ -44,6 +44,13 @@ pub enum Stop {
     Immediate,
 }
 
+/// A started server, and where its log began.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    log: LogMark,
+}
+
 /// One PostgreSQL server: its directory, its port, its process.
 #[derive(Debug)]
 pub struct Node {
@@ -54,7 +61,7 @@ pub struct Node {
     /// `-c name=value` for the server's command line.
     settings: Vec<String>,
     site: Site,
-    process: Mutex<Option<Child>>,
+    process: Mutex<Option<Process>>,
 }
 
 impl Node {
@@ -92,7 +99,7 @@ impl Node {
 
     /// The process id of the server, when it was started and not stopped since.
     pub fn pid(&self) -> Option<u32> {
-        self.lock().as_ref().map(Child::id)
+        self.lock().as_ref().map(|process| process.child.id())
     }
 
     /// Starts the server and waits until it takes connections.
@@ -107,16 +114,17 @@ impl Node {
     /// Starts the server; [`Node::wait_ready`] waits for it. Several nodes start side by side that way.
     pub(crate) fn spawn(&self) -> Result<()> {
         let mut process = self.lock();
-        if let Some(child) = process.as_mut()
+        if let Some(Process { child, .. }) = process.as_mut()
             && matches!(child.try_wait(), Ok(None))
         {
             return Err(Error::new(format!("{} runs already", self.name)));
         }
-        *process = Some(self.spawn_child()?);
+        *process = Some(self.spawn_process()?);
         Ok(())
     }
 
-    fn spawn_child(&self) -> Result<Child> {
+    fn spawn_process(&self) -> Result<Process> {
+        let mark = LogMark::end_of(&self.log);
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let log = log.context(|| format!("write {}", self.log.display()))?;
         let errors = log.try_clone().context(|| "duplicate a file handle".into())?;
@@ -127,42 +135,43 @@ impl Node {
         }
         // Its own process group: Ctrl-C at the terminal reaches us, and we stop the servers in order.
         command.process_group(0).stdin(Stdio::null()).stdout(log).stderr(errors);
-        command.spawn().context(|| format!("start {}", self.site.install.postgres.display()))
+        let child = command.spawn().context(|| format!("start {}", self.site.install.postgres.display()))?;
+        Ok(Process { child, log: mark })
     }
 
     /// Waits until the server takes connections. A server whose predecessor was killed is refused its shared
     /// memory until the last of the old processes is gone, and is started again.
     pub(crate) fn wait_ready(&self) -> Result<()> {
         let give_up = Instant::now() + PATIENCE;
-        let mut mark = LogMark::end_of(&self.log);
         loop {
-            let mut process = self.lock();
-            let Some(child) = process.as_mut() else {
+            let mut slot = self.lock();
+            let Some(process) = slot.as_mut() else {
                 return Err(Error::new(format!("{} was stopped while it started", self.name)));
             };
-            if self.says_ready(child.id()) {
+            if self.says_ready(process.child.id()) {
                 return Ok(());
             }
-            if !matches!(child.try_wait(), Ok(None)) {
-                let text = fs::read_to_string(&self.log).unwrap_or_default();
-                let tail = text.lines().rev().take(3).collect::<Vec<_>>();
-                if !tail.iter().any(|line| line.contains("still in use")) || Instant::now() > give_up {
-                    let fatal = tail.iter().find(|l| l.contains("FATAL")).or(tail.first()).copied();
-                    *process = None;
+            let late = Instant::now() > give_up;
+            if !matches!(process.child.try_wait(), Ok(None)) {
+                let log = process.log.text();
+                let held = log.contains("is still in use")
+                    || log.contains("lock file \"postmaster.pid\" already exists");
+                if late || !held {
+                    let fatal = log.lines().find(|line| line.contains("FATAL") || line.contains("could not"));
                     let (name, why) = (&self.name, fatal.unwrap_or("its log is empty"));
-                    return Err(Error::new(format!(
-                        "{name} did not start: {why} (see {})",
-                        self.log.display()
-                    )));
+                    let error = format!("{name} did not start: {why} (see {})", self.log.display());
+                    *slot = None;
+                    return Err(Error::new(error));
                 }
-                std::thread::sleep(STEP * 10);
-                mark = LogMark::end_of(&self.log);
-                *process = Some(self.spawn_child()?);
+                *process = self.spawn_process()?;
             }
-            drop(process);
-            if Instant::now() > give_up {
-                let (name, text) = (&self.name, mark.text());
-                return Err(Error::new(format!("{name} is not ready after {PATIENCE:?}; its log: {text}")));
+            drop(slot);
+            if late {
+                return Err(Error::new(format!(
+                    "{} is not ready after {PATIENCE:?} (see {})",
+                    self.name,
+                    self.log.display()
+                )));
             }
             std::thread::sleep(STEP);
         }
@@ -206,7 +215,7 @@ impl Node {
 
     fn end(&self, signal: Signal) -> Result<()> {
         let mut process = self.lock();
-        let Some(child) = process.as_mut() else { return Ok(()) };
+        let Some(Process { child, .. }) = process.as_mut() else { return Ok(()) };
         let pid = i32::try_from(child.id()).map_err(|_| Error::new("a process id is not a number"))?;
         if matches!(child.try_wait(), Ok(None)) {
             kill(Pid::from_raw(pid), signal)
@@ -225,7 +234,7 @@ impl Node {
 
     /// Whether the server's process runs.
     pub fn is_running(&self) -> bool {
-        self.lock().as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+        self.lock().as_mut().is_some_and(|process| matches!(process.child.try_wait(), Ok(None)))
     }
 
     /// Makes a standby a primary and waits until it is one.
@@ -288,7 +297,7 @@ impl Node {
         &self.log
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Child>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Process>> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
