@@ -36,6 +36,9 @@ pub mod ty {
     pub const MIN_KEY: u8 = 0xFF;
 }
 
+/// Binary subtype 2 repeats its length before its bytes (bsonspec.org); [`View::Binary`] gives the bytes alone.
+pub const OLD_BINARY: u8 = 2;
+
 /// One whole document (or array) in its encoded form: length prefix to trailing NUL.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Doc<'a>(&'a [u8]);
@@ -257,7 +260,9 @@ impl<'a> Val<'a> {
             ty::DOCUMENT => View::Document(Doc(b)),
             ty::ARRAY => View::Array(Doc(b)),
             ty::BINARY => {
-                View::Binary { subtype: b.get(4).copied().unwrap_or(0), bytes: b.get(5..).unwrap_or(&[]) }
+                let subtype = b.get(4).copied().unwrap_or(0);
+                let start = if subtype == OLD_BINARY { 9 } else { 5 };
+                View::Binary { subtype, bytes: b.get(start..).unwrap_or(&[]) }
             }
             ty::UNDEFINED => View::Undefined,
             ty::OBJECT_ID => View::ObjectId(array(b)),
@@ -425,6 +430,11 @@ fn check_value(v: Val<'_>, depth: usize) -> Result<()> {
     match v.ty {
         ty::DOCUMENT | ty::ARRAY => check_doc(v.bytes, depth + 1),
         ty::STRING | ty::CODE | ty::SYMBOL => check_string(v.bytes),
+        ty::BINARY
+            if v.bytes.get(4) == Some(&OLD_BINARY) && len_at(v.bytes, 5) != v.bytes.len().checked_sub(9) =>
+        {
+            invalid("the inner length of a binary of subtype 2 is wrong")
+        }
         ty::BOOL if v.bytes.first().is_some_and(|b| *b > 1) => invalid("a bool is neither 0 nor 1"),
         ty::REGEX if std::str::from_utf8(v.bytes).is_err() => invalid("a regular expression is not UTF-8"),
         ty::DB_POINTER => match v.bytes.len().checked_sub(12).and_then(|n| v.bytes.get(..n)) {

@@ -2,7 +2,7 @@
 //!
 //! A [`Value`]'s documents and arrays stay encoded, so nesting one value in another is a copy of bytes.
 
-use crate::raw::{Doc, Val, View, ty};
+use crate::raw::{Doc, OLD_BINARY, Val, View, ty};
 
 /// An owned value.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,8 +107,12 @@ impl Value {
             Value::String(s) => write_string(out, s),
             Value::Document(d) | Value::Array(d) | Value::Other { bytes: d, .. } => out.extend_from_slice(d),
             Value::Binary { subtype, bytes } => {
-                write_len(out, bytes.len());
+                let old = *subtype == OLD_BINARY;
+                write_len(out, bytes.len() + if old { 4 } else { 0 });
                 out.push(*subtype);
+                if old {
+                    write_len(out, bytes.len());
+                }
                 out.extend_from_slice(bytes);
             }
             Value::Undefined | Value::Null | Value::MaxKey | Value::MinKey => {}

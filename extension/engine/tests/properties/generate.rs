@@ -78,7 +78,7 @@ pub fn value(r: &mut Random, depth: usize) -> Value {
         10 => Value::DateTime(r.pick(&LONGS)),
         11 => Value::Timestamp { t: u32::try_from(r.below(3)).unwrap(), i: u32::MAX },
         12 => Value::ObjectId([u8::try_from(r.below(256)).unwrap(); 12]),
-        13 => Value::Binary { subtype: r.pick(&[0, 4, 0x80]), bytes: text(r).into_bytes() },
+        13 => Value::Binary { subtype: r.pick(&[0, 2, 4, 0x80]), bytes: text(r).into_bytes() },
         14 => Value::Regex { pattern: plain(r), options: r.pick(&["", "i", "im"]).to_owned() },
         15 => Value::MinKey,
         16 => Value::MaxKey,
