@@ -6,6 +6,7 @@
 mod context;
 mod eval;
 mod named;
+mod named_dates;
 mod ops;
 mod parse;
 mod path;
@@ -100,6 +101,11 @@ impl Expr {
     #[must_use]
     pub fn is_object_literal(&self) -> bool {
         matches!(&self.0, Node::Object(_)) || matches!(&self.0, Node::Const(Some(Value::Document(_))))
+    }
+
+    /// Was written: an optional named argument that was not given is not.
+    pub(crate) fn is_given(&self) -> bool {
+        !matches!(self.0, Node::Absent)
     }
 
     /// Evaluates against one document; `Ok(None)` is "missing".

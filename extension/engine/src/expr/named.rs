@@ -11,13 +11,19 @@ use crate::raw::{Doc, Val};
 use crate::value::Value;
 
 /// The codes and texts with which one family of operators refuses its named arguments.
-struct Family {
-    not_object: (Code, fn(&str, &str) -> String),
-    unknown: (Code, fn(&str, &str) -> String),
+pub(super) struct Family {
+    pub(super) not_object: (Code, fn(&str, &str) -> String),
+    pub(super) unknown: (Code, fn(&str, &str) -> String),
 }
 
 /// Arguments by name, in the order of `params`; those not given are `Absent`.
-fn named(op: &Operator, v: Val<'_>, sc: &Scope<'_>, params: &[&str], family: &Family) -> Result<Vec<Expr>> {
+pub(super) fn named(
+    op: &Operator,
+    v: Val<'_>,
+    sc: &Scope<'_>,
+    params: &[&str],
+    family: &Family,
+) -> Result<Vec<Expr>> {
     let Some(d) = v.as_doc() else {
         let (code, text) = family.not_object;
         return Err(Error::new(code, text(op.name, v.type_name())));
@@ -42,7 +48,7 @@ fn named_in(
     Ok(out)
 }
 
-fn given(e: Option<&Expr>) -> bool {
+pub(super) fn given(e: Option<&Expr>) -> bool {
     e.is_some_and(|e| !matches!(e.0, Node::Absent))
 }
 
@@ -459,4 +465,64 @@ pub(super) fn zip(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<E
     args.extend(inputs);
     args.extend(defaults);
     call(op, args)
+}
+
+/// `$convert`: `[input, to, onError, onNull, format]`.
+pub(super) fn convert(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
+    let family = Family {
+        not_object: (codes::FAILED_TO_PARSE, |n, t| {
+            format!("{n} expects an object of named arguments but found: {t}")
+        }),
+        unknown: (codes::FAILED_TO_PARSE, |n, f| format!("{n} found an unknown argument: {f}")),
+    };
+    let args = named(op, v, sc, &["input", "to", "onError", "onNull", "format"], &family)?;
+    for (i, name) in ["input", "to"].into_iter().enumerate() {
+        if !given(args.get(i)) {
+            bail!(codes::FAILED_TO_PARSE, "Missing '{name}' parameter to $convert");
+        }
+    }
+    call(op, args)
+}
+
+/// `$regexMatch` and its kin: `[input, regex, options]`.
+pub(super) fn regex(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
+    let family = Family {
+        not_object: (codes::LOCATION51103, |n, t| {
+            format!("{n} expects an object of named arguments but found: {t}")
+        }),
+        unknown: (codes::LOCATION31024, |n, f| format!("{n} found an unknown argument: {f}")),
+    };
+    let args = named(op, v, sc, &["input", "regex", "options"], &family)?;
+    for (i, (name, code)) in
+        [("input", codes::LOCATION31022), ("regex", codes::LOCATION31023)].into_iter().enumerate()
+    {
+        if !given(args.get(i)) {
+            bail!(code, "{} requires '{name}' parameter", op.name);
+        }
+    }
+    call(op, args)
+}
+
+/// `$rand` takes nothing.
+pub(super) fn rand(op: &'static Operator, v: Val<'_>, _: &Scope<'_>) -> Result<Expr> {
+    let empty = v.as_doc().or(v.as_array()).is_some_and(Doc::is_empty);
+    if !empty {
+        bail!(codes::LOCATION3040501, "$rand does not currently accept arguments");
+    }
+    Ok(Expr(Node::Call { op, args: Vec::new() }))
+}
+
+/// `$meta`: there is no metadata in a stream of documents.
+pub(super) fn meta(_: &'static Operator, v: Val<'_>, _: &Scope<'_>) -> Result<Expr> {
+    match v.as_str() {
+        Some("textScore") => {
+            bail!(codes::LOCATION40218, "query requires text score metadata, but it is not available")
+        }
+        Some(
+            name @ ("indexKey" | "recordId" | "geoNearDistance" | "geoNearPoint" | "sortKey" | "searchScore"
+            | "searchHighlights" | "vectorSearchScore" | "randVal"),
+        ) => bail!(codes::COMMAND_NOT_SUPPORTED, "Returning {name} for $meta not supported"),
+        Some(other) => bail!(codes::LOCATION17308, "Unsupported argument to $meta: {other}"),
+        None => bail!(codes::BAD_VALUE, "$meta expected value of type text, found {}", v.type_name()),
+    }
 }

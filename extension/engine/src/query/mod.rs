@@ -25,6 +25,7 @@ pub use context::{ParseContext, Place};
 pub use node::Details;
 pub use operand::{Operand, OperandSet};
 pub use predicate::Relation;
+pub(crate) use regex::LIMITS as REGEX_LIMITS;
 pub use regex::Regex;
 pub use type_set::{TypeSet, type_of_alias};
 

@@ -11,7 +11,7 @@ const MAX_PATTERN: usize = 16384;
 
 /// Steps and depth of backtracking after which a match fails instead of running on, as PCRE2 counts them
 /// (pcre2pattern, "Setting match resource limits").
-const LIMITS: &str = "(*LIMIT_MATCH=10000000)(*LIMIT_DEPTH=250000)(*LIMIT_HEAP=65536)";
+pub(crate) const LIMITS: &str = "(*LIMIT_MATCH=10000000)(*LIMIT_DEPTH=250000)(*LIMIT_HEAP=65536)";
 
 /// A compiled pattern and what it was compiled from.
 pub struct Regex {

@@ -3,15 +3,21 @@
 pub(crate) mod arith;
 pub(crate) mod array;
 pub(super) mod bits;
+pub(super) mod collect;
 pub(crate) mod compare;
+pub(super) mod convert;
 pub(super) mod date;
 pub(crate) mod dec128;
+pub(super) mod dec_trig;
 pub(super) mod fields;
 pub(super) mod logic;
+pub(super) mod misc;
 pub(crate) mod num;
 pub(crate) mod object;
+pub(super) mod regex;
 pub(super) mod set;
 pub(super) mod text;
+pub(super) mod trig;
 
 use super::{Computed, nullish};
 use crate::value::Value;
