@@ -1,0 +1,212 @@
+//! Answers through indexes are those of a scan: for random documents and filters, after updates, deletes, a rollback,
+//! vacuum, on the standby, after a crash, page by page.
+
+use engine::sort::SortSpec;
+use engine::{Doc, Value};
+use sql_tests::{Rng, Session, cluster, doc, literal, sub};
+
+fn value(r: &mut Rng, depth: usize) -> Value {
+    match r.below(14) {
+        0..5 => Value::Int32(i32::try_from(r.below(8)).unwrap()),
+        5 => Value::Double([0.5, 3.0, f64::NAN, -1.0, 1e30][r.below(5)]),
+        6 => Value::Int64([3, i64::MAX, (1 << 53) + 1][r.below(3)]),
+        7 | 8 => Value::String((*r.pick(&["", "a", "ab", "b"])).into()),
+        9 => Value::Null,
+        10 => Value::Bool(r.below(2) == 0),
+        11 if depth > 0 => {
+            let n = r.below(3);
+            Value::array_of(&(0..n).map(|_| value(r, depth - 1)).collect::<Vec<_>>())
+        }
+        12 if depth > 0 => sub(&[("b", value(r, depth - 1))]),
+        13 if depth > 0 => Value::array_of(&[sub(&[("b", value(r, 1))]), sub(&[("b", value(r, 0))])]),
+        _ => Value::Int32(2),
+    }
+}
+
+fn document(r: &mut Rng, id: i32) -> Vec<u8> {
+    let mut fields = vec![("_id", Value::Int32(id))];
+    for name in ["a", "c"] {
+        if r.below(6) > 0 {
+            fields.push((name, value(r, if name == "a" { 2 } else { 0 })));
+        }
+    }
+    if r.below(40) == 0 {
+        fields.push(("s", Value::String(format!("{}{}", "x".repeat(3000), r.below(4)))));
+    }
+    doc(&fields)
+}
+
+fn condition(r: &mut Rng) -> Value {
+    let v = value(r, 1);
+    let usable = !matches!(v, Value::Array(_));
+    match r.below(9) {
+        0..3 => v,
+        3 if usable => sub(&[(*r.pick(&["$gt", "$gte", "$lt", "$lte"]), v)]),
+        4 if usable => sub(&[("$gte", Value::Int32(1)), ("$lt", Value::Int32(5))]),
+        5 => sub(&[("$in", Value::array_of(&[v, value(r, 0), Value::Int32(3)]))]),
+        6 => sub(&[("$exists", Value::Bool(r.below(2) == 0))]),
+        7 => sub(&[("$elemMatch", sub(&[("$gt", Value::Int32(1)), ("$lt", Value::Int32(4))]))]),
+        8 => sub(&[("$regex", Value::String("^a".into()))]),
+        _ => v,
+    }
+}
+
+fn filter(r: &mut Rng) -> Vec<u8> {
+    let mut fields = Vec::new();
+    for path in ["a", "a.b", "c", "_id"] {
+        if r.below(3) == 0 {
+            fields.push((path, condition(r)));
+        }
+    }
+    if r.below(30) == 0 {
+        fields.push(("s", Value::String(format!("{}1", "x".repeat(3000)))));
+    }
+    doc(&fields)
+}
+
+fn find(fields: &[(&str, Value)], filter: &[u8]) -> Vec<u8> {
+    let mut all = vec![("find", Value::String("c".into())), ("filter", Value::Document(filter.to_vec()))];
+    all.extend_from_slice(fields);
+    doc(&all)
+}
+
+fn natural() -> (&'static str, Value) {
+    ("hint", sub(&[("$natural", Value::Int32(1))]))
+}
+
+/// Compares answers for `n` random finds; the number that went through a secondary index.
+fn compare(s: &mut Session, seed: u64, n: usize) -> usize {
+    let mut r = Rng(seed);
+    let mut through_index = 0;
+    for _ in 0..n {
+        let f = filter(&mut r);
+        let sort: Option<Value> = match r.below(5) {
+            0 => Some(sub(&[("a", Value::Int32(1))])),
+            1 => Some(sub(&[("c", Value::Int32(-1))])),
+            2 => Some(sub(&[("c", Value::Int32(1)), ("a", Value::Int32(-1))])),
+            3 => Some(sub(&[("_id", Value::Int32(-1))])),
+            _ => None,
+        };
+        let mut with: Vec<(&str, Value)> = sort.iter().map(|v| ("sort", v.clone())).collect();
+        let plan = s.plan(&find(&with, &f));
+        through_index += usize::from(plan.contains("IXSCAN") && !plan.contains("_id_"));
+        let ours = s.find(&find(&with, &f));
+        let scan = s.find(&find(&[natural()], &f));
+        let shown = || format!("{plan}: {:?}, sort {sort:?}", Doc::trusted(&f));
+        let (mut x, mut y) = (ours.clone(), scan);
+        x.sort();
+        y.sort();
+        assert_eq!(x, y, "{}", shown());
+        if let Some(Value::Document(spec)) = &sort {
+            let spec = SortSpec::parse(Doc::trusted(spec)).unwrap();
+            let keys: Vec<_> = ours.iter().map(|d| spec.key(Doc::trusted(d)).unwrap()).collect();
+            assert!(keys.is_sorted(), "{}", shown());
+        }
+        // A handful of pages each: a page's size follows from the result's.
+        let size = ours.len() / (r.below(4) + 1) + 1;
+        with.push(("batchSize", Value::Int32(i32::try_from(size).unwrap())));
+        assert_eq!(s.find(&find(&with, &f)), ours, "in pages: {}", shown());
+    }
+    through_index
+}
+
+fn create(s: &mut Session, key: Value, options: &[(&str, Value)]) {
+    static NUMBER: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let name = format!("i{}", NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    let mut fields = vec![("key", key), ("name", Value::String(name))];
+    fields.extend_from_slice(options);
+    let indexes = Value::array_of(&[sub(&fields)]);
+    let command = doc(&[("createIndexes", Value::String("c".into())), ("indexes", indexes)]);
+    s.sql(&format!(
+        "SELECT documentdb_api_internal.create_indexes_non_concurrently('t', {}, true)",
+        literal(&command)
+    ));
+}
+
+fn insert(s: &mut Session, r: &mut Rng, ids: std::ops::Range<i32>) {
+    let documents: Vec<Value> = ids.map(|id| Value::Document(document(r, id))).collect();
+    let command = doc(&[("insert", Value::String("c".into())), ("documents", Value::array_of(&documents))]);
+    s.write("insert", &command);
+}
+
+#[test]
+fn indexes_answer_as_scans_do() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    let mut r = Rng(42);
+    let one = || Value::Int32(1);
+    insert(&mut s, &mut r, 0..150);
+    // Half of the indexes are built over rows, half grow with them.
+    create(&mut s, sub(&[("a", one())]), &[]);
+    create(&mut s, sub(&[("c", Value::Int32(-1)), ("a", one())]), &[]);
+    create(&mut s, sub(&[("s", one())]), &[("sparse", Value::Bool(true))]);
+    insert(&mut s, &mut r, 150..300);
+    create(&mut s, sub(&[("a.b", Value::Int32(-1))]), &[]);
+    create(&mut s, sub(&[("c", one())]), &[("sparse", Value::Bool(true))]);
+    let partial = sub(&[("c", sub(&[("$gt", Value::Int32(2))]))]);
+    create(&mut s, sub(&[("c", one()), ("_id", one())]), &[("partialFilterExpression", partial)]);
+    let used = compare(&mut s, 1, 250);
+    assert!(used > 100, "only {used} of 250 finds went through an index");
+
+    for i in 0..120 {
+        let id = Value::Int32(i32::try_from(r.below(300)).unwrap());
+        let one = if i % 3 == 0 {
+            let d = doc(&[("q", sub(&[("_id", id)])), ("limit", Value::Int32(1))]);
+            ("delete", "deletes", d)
+        } else {
+            let set = sub(&[("$set", sub(&[("a", value(&mut r, 2)), ("c", value(&mut r, 0))]))]);
+            ("update", "updates", doc(&[("q", sub(&[("_id", id)])), ("u", set)]))
+        };
+        let list = Value::array_of(&[Value::Document(one.2)]);
+        s.write(one.0, &doc(&[(one.0, Value::String("c".into())), (one.1, list)]));
+    }
+    s.sql("BEGIN");
+    insert(&mut s, &mut r, 1000..1100);
+    s.sql("ROLLBACK");
+    compare(&mut s, 2, 120);
+
+    let table = s.sql("SELECT collection_id FROM documentdb_api_catalog.collections WHERE database_name = 't' AND collection_name = 'c'");
+    let table = table[0][0].clone().unwrap();
+    cluster.primary().execute(&format!("VACUUM documentdb_data.documents_{table}")).unwrap();
+    insert(&mut s, &mut r, 300..380);
+    compare(&mut s, 3, 120);
+
+    cluster.wait_replayed().unwrap();
+    let mut standby = Session::open(cluster.standby());
+    let used = compare(&mut standby, 4, 80);
+    assert!(used > 20, "the standby used an index in {used} finds only");
+
+    cluster.primary().kill().unwrap();
+    cluster.primary().start().unwrap();
+    let mut s = Session::open(cluster.primary());
+    compare(&mut s, 5, 120);
+    let scans = s
+        .sql("SELECT count(*) FROM pg_class c JOIN pg_am m ON m.oid = c.relam WHERE m.amname = 'bson_btree'");
+    assert_eq!(scans[0][0].as_deref(), Some("6"));
+}
+
+#[test]
+fn a_unique_index_holds_under_two_writers() {
+    let cluster = cluster();
+    let mut a = Session::open(cluster.primary());
+    let mut b = Session::open(cluster.primary());
+    let put = |id: i32, u: Value| {
+        let d = sub(&[("_id", Value::Int32(id)), ("u", u)]);
+        let list = Value::array_of(&[d]);
+        literal(&doc(&[("insert", Value::String("c".into())), ("documents", list)]))
+    };
+    let sql = |d: String| format!("SELECT p_success FROM documentdb_api.insert('t', {d})");
+    a.sql(&sql(put(1, Value::array_of(&[Value::Int32(1), Value::Int32(2)]))));
+    create(&mut a, sub(&[("u", Value::Int32(1))]), &[("unique", Value::Bool(true))]);
+    a.sql("BEGIN");
+    assert_eq!(a.sql(&sql(put(2, Value::Int32(7))))[0][0].as_deref(), Some("t"));
+    // The other writer waits for the first one's end, then finds its key.
+    let waiting = std::thread::spawn(move || b.sql(&sql(put(3, Value::Double(7.0))))[0][0].clone());
+    a.sql("COMMIT");
+    assert_eq!(waiting.join().unwrap().as_deref(), Some("f"));
+    assert_eq!(a.sql(&sql(put(4, Value::Int32(2))))[0][0].as_deref(), Some("f"));
+    assert_eq!(
+        a.sql(&sql(put(5, Value::array_of(&[Value::Int32(9), Value::Int32(9)]))))[0][0].as_deref(),
+        Some("t")
+    );
+}
