@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::cluster::{Cluster, random_word, write_secret};
 use crate::control::Control;
 use crate::error::{Context, Error, Result};
-use crate::install::Extension;
+use crate::install::{Extension, build_extension};
 use crate::ports::{free_port, is_free};
 use crate::proxy::Proxy;
 
@@ -106,6 +106,7 @@ pub fn run(setup: &Setup) -> Result<()> {
 pub fn with(proxy: &Path, command: &[std::ffi::OsString]) -> Result<ExitStatus> {
     let (program, arguments) =
         command.split_first().ok_or_else(|| Error::new("there is no command to run"))?;
+    build_extension()?;
     let cluster = Cluster::builder().extension(Extension::of_this_tree()?).log_statements().start()?;
     let login = cluster.login().cloned().ok_or_else(|| Error::new("the cluster has no user"))?;
     let first = free_port()?;
