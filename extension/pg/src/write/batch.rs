@@ -146,9 +146,12 @@ pub fn explain(e: Error, collection: Option<&Collection>) -> Error {
     if !e.is(b"23505") {
         return e;
     }
-    let constraint = e.message.split('"').nth(1).unwrap_or("");
-    let index = constraint.strip_prefix("documents_rum_index_").and_then(|n| n.parse::<i32>().ok());
-    let name =
-        index.and_then(|id| collection?.indexes.iter().find(|i| i.id == id)).map_or("_id_", |i| &i.name);
+    // The constraint's name is in the text, whatever language the server speaks.
+    let number = e.message.split("documents_rum_index_").nth(1).map(|s| {
+        let digits = s.find(|c: char| !c.is_ascii_digit()).unwrap_or(s.len());
+        s.get(..digits).unwrap_or("").parse::<i32>()
+    });
+    let index = number.and_then(|id| collection?.indexes.iter().find(|i| Ok(i.id) == id));
+    let name = index.map_or("_id_", |i| &i.name);
     fail(codes::DUPLICATE_KEY, format!("Duplicate key violation on the requested collection: Index '{name}'"))
 }
