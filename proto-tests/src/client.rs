@@ -51,6 +51,12 @@ impl Client {
         self.receive().expect("a reply").0
     }
 
+    /// Runs a command given as bytes.
+    pub fn run_raw(&mut self, command: &bson::RawDocument) -> Document {
+        self.send_bytes(0, command.as_bytes(), &[]);
+        self.receive().expect("a reply").0
+    }
+
     /// Runs a command that has to succeed.
     pub fn ok(&mut self, command: Document) -> Document {
         let reply = self.run(command.clone());
@@ -67,11 +73,16 @@ impl Client {
 
     /// Sends a message and does not wait.
     pub fn send(&mut self, message: &Message) {
+        let body = bson::serialize_to_vec(&message.body).expect("BSON");
+        self.send_bytes(message.flags, &body, &message.sequences);
+    }
+
+    fn send_bytes(&mut self, flags: u32, command: &[u8], sequences: &[(String, Vec<Document>)]) {
         self.request_id += 1;
-        let mut body = message.flags.to_le_bytes().to_vec();
+        let mut body = flags.to_le_bytes().to_vec();
         body.push(0);
-        body.extend(bson::serialize_to_vec(&message.body).expect("BSON"));
-        for (field, documents) in &message.sequences {
+        body.extend(command);
+        for (field, documents) in sequences {
             let mut section = field.clone().into_bytes();
             section.push(0);
             for document in documents {

@@ -1,0 +1,105 @@
+//! Long batches, document sequences, and writes that want no answer.
+use bson::{Document, doc};
+use proto_tests::client::Message;
+use proto_tests::wait_until;
+
+use crate::stage;
+
+fn documents(range: std::ops::Range<i32>) -> Vec<Document> {
+    range.map(|n| doc! { "_id": n }).collect()
+}
+
+fn insert(collection: &str, documents: Vec<Document>, ordered: bool) -> Message {
+    Message {
+        body: doc! { "insert": collection, "ordered": ordered, "$db": "batches" },
+        sequences: vec![("documents".into(), documents)],
+        flags: 0,
+    }
+}
+
+#[test]
+fn more_writes_than_one_call_takes() {
+    let mut client = stage().primary();
+    client.ok(doc! { "drop": "long", "$db": "batches" });
+    client.send(&insert("long", documents(0..60_000), true));
+    let reply = client.receive().unwrap().0;
+    assert_eq!(reply, doc! { "n": 60_000, "ok": 1.0 });
+    let count = client.ok(doc! { "count": "long", "query": { "_id": { "$gte": 0 } }, "$db": "batches" });
+    assert_eq!(count.get_i32("n").ok(), Some(60_000));
+    // In the command itself, in order: what follows the failure is not written.
+    let mut again = documents(60_000..95_000);
+    again[30_000] = doc! { "_id": 5 };
+    let reply = client.ok(doc! { "insert": "long", "documents": again.clone(), "$db": "batches" });
+    assert_eq!(reply.get_i32("n").ok(), Some(30_000));
+    let errors = reply.get_array("writeErrors").unwrap();
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].as_document().unwrap().get_i32("index").ok(), Some(30_000));
+    // Out of order: all others are, whichever call they fell into.
+    client.ok(doc! { "drop": "long", "$db": "batches" });
+    client.ok(doc! { "insert": "long", "documents": [{ "_id": 5 }, { "_id": 60_001 }], "$db": "batches" });
+    client.send(&insert("long", again, false));
+    let reply = client.receive().unwrap().0;
+    assert_eq!(reply.get_i32("n").ok(), Some(34_998));
+    let indexes: Vec<_> = reply.get_array("writeErrors").unwrap().iter()
+        .map(|error| error.as_document().unwrap().get_i32("index").unwrap())
+        .collect();
+    assert_eq!(indexes, [1, 30_000]);
+}
+
+#[test]
+fn more_writes_than_a_command_takes() {
+    let mut client = stage().primary();
+    client.send(&insert("too_long", documents(0..100_001), true));
+    let reply = client.receive().unwrap().0;
+    assert_eq!(reply.get_i32("code").ok(), Some(16));
+    let words = "Write batch sizes must be between 1 and 100000. Got 100001 operations.";
+    assert_eq!(reply.get_str("errmsg").ok(), Some(words));
+}
+
+#[test]
+fn updates_and_deletes_in_sequences() {
+    let mut client = stage().primary();
+    client.ok(doc! { "drop": "seq", "$db": "batches" });
+    client.send(&insert("seq", documents(0..3), true));
+    assert_eq!(client.receive().unwrap().0.get_i32("n").ok(), Some(3));
+    let updates: Vec<_> = (0..26_000).map(|n| doc! { "q": { "_id": n }, "u": { "$set": { "n": n } }, "upsert": n == 25_999 }).collect();
+    client.send(&Message {
+        body: doc! { "update": "seq", "$db": "batches" },
+        sequences: vec![("updates".into(), updates)],
+        flags: 0,
+    });
+    let reply = client.receive().unwrap().0;
+    assert_eq!(reply.get_i32("n").ok(), Some(4), "{reply}");
+    assert_eq!(reply.get_i32("nModified").ok(), Some(3));
+    assert_eq!(reply.get_array("upserted").unwrap()[0].as_document().unwrap(), &doc! { "index": 25_999, "_id": 25_999 });
+    client.send(&Message {
+        body: doc! { "delete": "seq", "$db": "batches" },
+        sequences: vec![("deletes".into(), vec![doc! { "q": {}, "limit": 0 }])],
+        flags: 0,
+    });
+    assert_eq!(client.receive().unwrap().0, doc! { "n": 4, "ok": 1.0 });
+}
+
+#[test]
+fn a_sequence_that_the_command_does_not_know() {
+    let mut client = stage().primary();
+    let mut message = insert("seq", documents(0..1), true);
+    message.sequences[0].0 = "updates".into();
+    client.send(&message);
+    assert_eq!(client.receive().unwrap().0.get_i32("code").ok(), Some(40415));
+}
+
+#[test]
+fn writes_without_an_answer_are_done_and_not_answered() {
+    let mut client = stage().primary();
+    client.ok(doc! { "drop": "quiet", "$db": "batches" });
+    client.tell(doc! {
+        "insert": "quiet", "documents": [{ "_id": 1 }], "writeConcern": { "w": 0 }, "$db": "batches",
+    });
+    client.tell(doc! { "insert": "quiet", "documents": [], "writeConcern": { "w": 0 }, "$db": "batches" });
+    // The next reply is that of the next question.
+    assert_eq!(client.ok(doc! { "ping": 1, "$db": "batches" }), doc! { "ok": 1.0 });
+    wait_until("the write is done", || {
+        client.ok(doc! { "count": "quiet", "query": { "_id": 1 }, "$db": "batches" }).get_i32("n").ok() == Some(1)
+    });
+}

@@ -1,0 +1,204 @@
+//! Cursors: pages, whose they are, how they end; with results that any connection can continue, and with results
+//! that one connection holds.
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bson::{Document, doc};
+use proto_tests::client::Client;
+use proto_tests::stage::{Options, Stage};
+use proto_tests::wait_until;
+
+use crate::stage;
+
+fn held(cursor_connections: usize, cursor_timeout: Duration) -> Options {
+    let settings = vec![("ermine.official_cursors", "on")];
+    Options { settings, cursor_connections, cursor_timeout, ..Options::default() }
+}
+
+/// Cursors that hold their connection, as with the official extension.
+fn pinning() -> &'static Stage {
+    static STAGE: OnceLock<Stage> = OnceLock::new();
+    STAGE.get_or_init(|| Stage::new(&held(3, Duration::from_secs(600))))
+}
+
+fn fill(client: &mut Client, collection: &str, count: i32) {
+    client.ok(doc! { "drop": collection, "$db": "cursors" });
+    let documents: Vec<_> = (0..count).map(|n| doc! { "_id": n, "back": count - n }).collect();
+    client.ok(doc! { "insert": collection, "documents": documents, "$db": "cursors" });
+}
+
+fn sorted(collection: &str, batch: i32) -> Document {
+    doc! { "find": collection, "sort": { "back": 1 }, "batchSize": batch, "$db": "cursors" }
+}
+
+fn id(reply: &Document) -> i64 {
+    reply.get_document("cursor").unwrap().get_i64("id").unwrap()
+}
+
+fn batch(reply: &Document) -> Vec<i32> {
+    let cursor = reply.get_document("cursor").unwrap();
+    let batch = cursor.get_array("firstBatch").or_else(|_| cursor.get_array("nextBatch")).unwrap();
+    batch.iter().map(|entry| entry.as_document().unwrap().get_i32("_id").unwrap()).collect()
+}
+
+fn more(collection: &str, id: i64, batch: i32) -> Document {
+    doc! { "getMore": id, "collection": collection, "batchSize": batch, "$db": "cursors" }
+}
+
+fn drain(client: &mut Client, find: Document, collection: &str) -> Vec<i32> {
+    let mut reply = client.ok(find);
+    let mut all = batch(&reply);
+    while id(&reply) != 0 {
+        reply = client.ok(more(collection, id(&reply), 7));
+        all.extend(batch(&reply));
+    }
+    all
+}
+
+#[test]
+fn pages_in_order_on_both_endpoints_and_in_both_modes() {
+    for (name, stage) in [("free", stage()), ("held", pinning())] {
+        let mut writer = stage.primary();
+        fill(&mut writer, "pages", 50);
+        stage.replayed();
+        for mut client in [stage.primary(), stage.secondary()] {
+            let marks = stage.marks();
+            let all = drain(&mut client, sorted("pages", 3), "pages");
+            assert_eq!(all, (0..50).rev().collect::<Vec<_>>(), "{name}");
+            // The pages after the first come from the node of the first.
+            assert_ne!(marks.primary_ran("cursor_get_more"), marks.standby_ran("cursor_get_more"));
+            let plain = doc! { "find": "pages", "batchSize": 4, "$db": "cursors" };
+            let mut all = drain(&mut client, plain, "pages");
+            all.sort_unstable();
+            assert_eq!(all, (0..50).collect::<Vec<_>>(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_first_batch_opens_a_cursor() {
+    let mut client = stage().primary();
+    fill(&mut client, "empty", 5);
+    let reply = client.ok(doc! { "find": "empty", "batchSize": 0, "$db": "cursors" });
+    assert!(batch(&reply).is_empty() && id(&reply) != 0);
+    let reply = client.ok(doc! { "getMore": id(&reply), "collection": "empty", "$db": "cursors" });
+    assert_eq!((batch(&reply).len(), id(&reply)), (5, 0));
+}
+
+#[test]
+fn a_cursor_is_its_users_its_namespaces_and_its_sessions() {
+    let mut client = stage().primary();
+    fill(&mut client, "owned", 20);
+    let mut find = sorted("owned", 2);
+    find.insert("lsid", doc! { "id": uuid(1) });
+    let cursor = id(&client.ok(find));
+    assert_eq!(client.code(more("other", cursor, 2)), 13);
+    assert_eq!(client.code(more("owned", cursor, 2)), 50737);
+    let with = |n: u8| {
+        let mut next = more("owned", cursor, 2);
+        next.insert("lsid", doc! { "id": uuid(n) });
+        next
+    };
+    assert_eq!(client.code(with(2)), 50738);
+    let mut timed = with(1);
+    timed.insert("maxTimeMS", 100);
+    assert_eq!(client.code(timed), 2);
+    // None of these ended it.
+    assert_eq!(batch(&client.ok(with(1))).len(), 2);
+    // Nor does another user see or kill it.
+    client.ok(doc! {
+        "createUser": "cursor_reader", "pwd": "Secret-123",
+        "roles": [{ "role": "readAnyDatabase", "db": "admin" }], "$db": "admin",
+    });
+    let mut other = stage().stranger().logged_in("cursor_reader", "Secret-123");
+    assert_eq!(other.code(with(1)), 13);
+    let reply = other.ok(doc! { "killCursors": "owned", "cursors": [cursor], "$db": "cursors" });
+    assert!(reply.get_array("cursorsKilled").unwrap().is_empty());
+    client.ok(doc! { "dropUser": "cursor_reader", "$db": "admin" });
+    // The end of its session is its end.
+    client.ok(doc! { "endSessions": [{ "id": uuid(1) }], "$db": "admin" });
+    assert_eq!(client.code(with(1)), 43);
+    let mut sessionless = more("owned", id(&client.ok(sorted("owned", 2))), 2);
+    sessionless.insert("lsid", doc! { "id": uuid(1) });
+    assert_eq!(client.code(sessionless), 50736);
+}
+
+fn uuid(n: u8) -> bson::Binary {
+    let mut bytes = vec![n; 16];
+    bytes[6] = 0x40;
+    bytes[8] = 0x80;
+    bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes }
+}
+
+#[test]
+fn killing_gives_the_connection_back() {
+    let stage = pinning();
+    let mut client = stage.primary();
+    fill(&mut client, "killed", 20);
+    // More than the budget, one after the other: each is given back.
+    for _ in 0..6 {
+        let cursor = id(&client.ok(sorted("killed", 2)));
+        let marks = stage.marks();
+        let reply = client.ok(doc! { "killCursors": "killed", "cursors": [cursor], "$db": "cursors" });
+        assert_eq!(reply.get_array("cursorsKilled").unwrap().len(), 1);
+        assert_eq!(client.code(more("killed", cursor, 2)), 43);
+        wait_until("the portal is closed", || marks.primary_ran("CLOSE ALL"));
+    }
+}
+
+#[test]
+fn too_many_held_cursors_are_refused_and_idle_ones_time_out() {
+    let stage = Stage::new(&held(2, Duration::from_secs(2)));
+    let mut client = stage.primary();
+    fill(&mut client, "many", 20);
+    let first = id(&client.ok(sorted("many", 2)));
+    let second = id(&client.ok(sorted("many", 2)));
+    let reply = client.run(sorted("many", 2));
+    assert_eq!(reply.get_i32("code").ok(), Some(462), "{reply}");
+    assert_eq!(reply.get_array("errorLabels").unwrap().len(), 2, "{reply}");
+    // Results of one page and unsorted finds need no place.
+    client.ok(sorted("many", 100));
+    client.ok(doc! { "find": "many", "batchSize": 2, "$db": "cursors" });
+    // The standby has places of its own.
+    stage.replayed();
+    stage.secondary().ok(sorted("many", 2));
+    // Both time out, and their places are free again.
+    wait_until("a place is free", || client.run(sorted("many", 2)).contains_key("cursor"));
+    wait_until("another place is free", || client.run(sorted("many", 2)).contains_key("cursor"));
+    assert_eq!(client.code(more("many", first, 1)), 43);
+    assert_eq!(client.code(more("many", second, 1)), 43);
+}
+
+#[test]
+fn a_page_that_fails_ends_its_cursor_and_its_connection_only() {
+    let stage = pinning();
+    let mut client = stage.primary();
+    fill(&mut client, "broken", 20);
+    let cursor = id(&client.ok(sorted("broken", 2)));
+    // Another connection of the same user ends the backend under the cursor.
+    let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%find_cursor_first_page%' \
+                 AND state = 'idle' AND pid <> pg_backend_pid()";
+    stage.cluster.primary().execute(ended).unwrap();
+    let reply = client.run(more("broken", cursor, 2));
+    assert_eq!(reply.get_f64("ok").ok(), Some(0.0), "{reply}");
+    assert_eq!(client.code(more("broken", cursor, 2)), 43);
+    client.ok(sorted("broken", 100));
+}
+
+#[test]
+fn a_stream_of_pages() {
+    let mut client = stage().primary();
+    fill(&mut client, "stream", 10);
+    let first = client.ok(sorted("stream", 2));
+    client.stream(more("stream", id(&first), 3));
+    let mut all = batch(&first);
+    loop {
+        let (reply, follows) = client.receive().unwrap();
+        all.extend(batch(&reply));
+        assert_eq!(follows, id(&reply) != 0);
+        if !follows {
+            break;
+        }
+    }
+    assert_eq!(all, (0..10).rev().collect::<Vec<_>>());
+}

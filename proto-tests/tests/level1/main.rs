@@ -1,0 +1,17 @@
+//! The commands against a real primary and a real standby, where a golden case does not do.
+mod batches;
+mod cursors;
+mod failover;
+mod hello;
+mod login;
+mod matrix;
+
+use std::sync::OnceLock;
+
+use proto_tests::stage::{Options, Stage};
+
+/// Shared by the tests that leave the nodes alone.
+fn stage() -> &'static Stage {
+    static STAGE: OnceLock<Stage> = OnceLock::new();
+    STAGE.get_or_init(|| Stage::new(&Options::default()))
+}
