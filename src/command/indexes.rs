@@ -10,7 +10,7 @@ use super::collections::required;
 use crate::error::{CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
-use crate::reply::write_errors::mapped;
+use crate::reply::write_errors::{Duplicate, index_name, mapped};
 use crate::sql::{Param, calls, run};
 
 /// The first pause between two questions about a queued index; it grows to the longest one.
@@ -26,18 +26,42 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
     let params: [Param<'_>; 2] = [&db, &body];
     if is_empty(&call).await? {
         let (row, _lease) = call.write(&calls::CREATE_INDEXES_NOW, &params).await?;
-        return created(RawDocument::from_bytes(&run::document(&row, 0)?)?);
+        let reply = created(RawDocument::from_bytes(&run::document(&row, 0)?)?);
+        return reply.map_err(|error| duplicate(&call, error));
     }
     let (row, lease) = call.write(&calls::CREATE_INDEXES, &params).await?;
     let reply = run::document(&row, 0)?;
     let queued = run::optional_document(&row, 2)?;
-    let reply = created(RawDocument::from_bytes(&reply)?)?;
+    let reply = created(RawDocument::from_bytes(&reply)?).map_err(|error| duplicate(&call, error))?;
     // Waiting for the build needs no connection in between.
     std::mem::drop(lease);
     if let Some(queued) = queued.filter(|queued| queued.len() > 5) {
-        wait_for_build(&call, &queued).await?;
+        wait_for_build(&call, &queued).await.map_err(|error| duplicate(&call, error))?;
     }
     Ok(reply)
+}
+
+/// A unique index over documents with equal keys, told as MongoDB tells it.
+fn duplicate(call: &Call<'_>, error: CommandError) -> CommandError {
+    let Some(index) =
+        index_name(&error.message).filter(|_| error.code == codes::DUPLICATE_KEY).map(str::to_owned)
+    else {
+        return error;
+    };
+    let request = call.request;
+    let wanted = request.get("indexes").ok().flatten().and_then(|indexes| indexes.as_array());
+    let wanted = wanted.into_iter().flatten().flatten().filter_map(|entry| entry.as_document());
+    let key = wanted.filter(|entry| entry.get_str("name").is_ok_and(|name| name == index));
+    let key = key.filter_map(|entry| entry.get_document("key").ok()).next();
+    let ns = format!("{}.{}", request.db, request.collection().unwrap_or_default());
+    match key {
+        Some(key) => {
+            let told = Duplicate::new(&ns, &index, key, None);
+            let message = format!("Index build failed: {}", told.message);
+            CommandError { message: message.into(), ..error }.extra(told.fields)
+        }
+        None => error,
+    }
 }
 
 /// True if the collection has no document, or does not exist.

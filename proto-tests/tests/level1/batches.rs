@@ -40,7 +40,10 @@ fn more_writes_than_one_call_takes() {
     client.send(&insert("long", again, false));
     let reply = client.receive().unwrap().0;
     assert_eq!(reply.get_i32("n").ok(), Some(34_998));
-    let indexes: Vec<_> = reply.get_array("writeErrors").unwrap().iter()
+    let indexes: Vec<_> = reply
+        .get_array("writeErrors")
+        .unwrap()
+        .iter()
         .map(|error| error.as_document().unwrap().get_i32("index").unwrap())
         .collect();
     assert_eq!(indexes, [1, 30_000]);
@@ -62,7 +65,9 @@ fn updates_and_deletes_in_sequences() {
     client.ok(doc! { "drop": "seq", "$db": "batches" });
     client.send(&insert("seq", documents(0..3), true));
     assert_eq!(client.receive().unwrap().0.get_i32("n").ok(), Some(3));
-    let updates: Vec<_> = (0..26_000).map(|n| doc! { "q": { "_id": n }, "u": { "$set": { "n": n } }, "upsert": n == 25_999 }).collect();
+    let updates: Vec<_> = (0..26_000)
+        .map(|n| doc! { "q": { "_id": n }, "u": { "$set": { "n": n } }, "upsert": n == 25_999 })
+        .collect();
     client.send(&Message {
         body: doc! { "update": "seq", "$db": "batches" },
         sequences: vec![("updates".into(), updates)],
@@ -71,7 +76,10 @@ fn updates_and_deletes_in_sequences() {
     let reply = client.receive().unwrap().0;
     assert_eq!(reply.get_i32("n").ok(), Some(4), "{reply}");
     assert_eq!(reply.get_i32("nModified").ok(), Some(3));
-    assert_eq!(reply.get_array("upserted").unwrap()[0].as_document().unwrap(), &doc! { "index": 25_999, "_id": 25_999 });
+    assert_eq!(
+        reply.get_array("upserted").unwrap()[0].as_document().unwrap(),
+        &doc! { "index": 25_999, "_id": 25_999 }
+    );
     client.send(&Message {
         body: doc! { "delete": "seq", "$db": "batches" },
         sequences: vec![("deletes".into(), vec![doc! { "q": {}, "limit": 0 }])],
@@ -100,6 +108,7 @@ fn writes_without_an_answer_are_done_and_not_answered() {
     // The next reply is that of the next question.
     assert_eq!(client.ok(doc! { "ping": 1, "$db": "batches" }), doc! { "ok": 1.0 });
     wait_until("the write is done", || {
-        client.ok(doc! { "count": "quiet", "query": { "_id": 1 }, "$db": "batches" }).get_i32("n").ok() == Some(1)
+        client.ok(doc! { "count": "quiet", "query": { "_id": 1 }, "$db": "batches" }).get_i32("n").ok()
+            == Some(1)
     });
 }

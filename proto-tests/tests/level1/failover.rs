@@ -44,7 +44,8 @@ fn the_standby_goes_and_comes_back() {
     let stage = prepared(1);
     let (mut primary, mut secondary) = (stage.primary(), stage.secondary());
     assert!(found(&find(&mut secondary)));
-    let known = secondary.ok(doc! { "hello": 1, "$db": "admin" }).get_document("topologyVersion").unwrap().clone();
+    let known =
+        secondary.ok(doc! { "hello": 1, "$db": "admin" }).get_document("topologyVersion").unwrap().clone();
     // A client that waits for news gets it, long before its time is over.
     let mut waiting = stage.stranger();
     waiting.send(&proto_tests::client::Message {

@@ -14,7 +14,8 @@ fn a_hello_that_knows_the_state_waits_its_time() {
     let mut client = stage().stranger();
     let known = version(&client.ok(doc! { "hello": 1, "$db": "admin" }));
     let begin = Instant::now();
-    let reply = client.ok(doc! { "hello": 1, "topologyVersion": known.clone(), "maxAwaitTimeMS": 300, "$db": "admin" });
+    let reply = client
+        .ok(doc! { "hello": 1, "topologyVersion": known.clone(), "maxAwaitTimeMS": 300, "$db": "admin" });
     assert!(begin.elapsed() >= Duration::from_millis(300));
     assert_eq!(version(&reply), known);
     // Another process' version is answered at once, an impossible one refused.
@@ -25,7 +26,8 @@ fn a_hello_that_knows_the_state_waits_its_time() {
     assert!(begin.elapsed() < Duration::from_secs(20));
     let mut later = known;
     later.insert("counter", 1_000_000_i64);
-    let code = client.code(doc! { "hello": 1, "topologyVersion": later, "maxAwaitTimeMS": 10, "$db": "admin" });
+    let code =
+        client.code(doc! { "hello": 1, "topologyVersion": later, "maxAwaitTimeMS": 10, "$db": "admin" });
     assert_eq!(code, 51764);
 }
 

@@ -25,7 +25,10 @@ fn before_the_login_only_open_commands_run() {
             body.extend(doc! { "$db": "admin" });
             let reply = client.run(body);
             assert_eq!(reply.get_i32("code").ok(), Some(13), "{name}: {reply}");
-            assert_eq!(reply.get_str("errmsg").ok(), Some(&*format!("Command {name} requires authentication")));
+            assert_eq!(
+                reply.get_str("errmsg").ok(),
+                Some(&*format!("Command {name} requires authentication"))
+            );
         }
     }
     assert_eq!(client.run(doc! { "ping": 1, "$db": "admin" }).get_f64("ok").ok(), Some(1.0));
@@ -79,7 +82,10 @@ fn refused_options_are_refused_and_harmless_values_are_not() {
             };
             let mut body = least(command);
             // A value that no default covers.
-            body.insert(option.name, if option.name == "digestPassword" { 0.into() } else { Bson::from("yes") });
+            body.insert(
+                option.name,
+                if option.name == "digestPassword" { 0.into() } else { Bson::from("yes") },
+            );
             let reply = client.run(body.clone());
             assert_eq!(reply.get_i32("code").ok(), Some(code), "{}.{}: {reply}", command.name, option.name);
             let by_name = reply.get_str("errmsg").is_ok_and(|message| message.contains(option.name));
@@ -88,7 +94,10 @@ fn refused_options_are_refused_and_harmless_values_are_not() {
                 body.insert(option.name, Bson::Null);
                 let reply = client.run(body);
                 let refused = reply.get_i32("code").ok() == Some(code)
-                    && reply.get_str("errmsg").is_ok_and(|message| message.contains(option.name));
+                    && reply.get_str("errmsg").is_ok_and(|message| match option.policy {
+                        Policy::RefusedUnless(_, _, words) => message == words,
+                        _ => message.starts_with("The option"),
+                    });
                 assert!(!refused, "{}.{}: {reply}", command.name, option.name);
             }
         }
