@@ -218,6 +218,14 @@ fn refusals() {
     }
 }
 
+#[test]
+fn endless_paths_are_refused() {
+    let path = vec!["p"; 1_000_000].join(".");
+    for spec in [format!(r#"{{"{path}":1}}"#), format!(r#"{{"a":{{"{path}":{{"$slice":1}}}}}}"#)] {
+        refused("endless", find(&spec, DOC), 15, "FieldPath is too long");
+    }
+}
+
 /// Keeps the named fields of the document itself: the plain model of an inclusion.
 fn kept(doc: &[u8], names: &[String]) -> Vec<u8> {
     let mut w = DocWriter::new();

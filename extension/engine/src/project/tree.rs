@@ -75,8 +75,12 @@ impl Branch {
     /// Adds a path.
     ///
     /// # Errors
-    /// 31249 when an earlier path ends on the way, 31250 when there is already something at its end.
+    /// 31249 when an earlier path ends on the way, 31250 when there is already something at its end, `Overflow` for
+    /// more components than a document has levels.
     pub fn insert(&mut self, path: &[&str], leaf: Leaf) -> Result<()> {
+        if path.len() > crate::raw::MAX_DEPTH {
+            bail!(codes::OVERFLOW, "FieldPath is too long");
+        }
         self.insert_below(path, 0, leaf)
     }
 

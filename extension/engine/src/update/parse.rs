@@ -44,7 +44,9 @@ pub fn operators(u: Doc<'_>, array_filters: Option<Doc<'_>>, cx: &ParseContext<'
                 (path, op)
             };
             use_filters(&path, &filters, &mut used)?;
-            conflicts.add(&path)?;
+            if parser != Parser::Rename {
+                conflicts.add(field.name(), &path)?;
+            }
             operations.push(Operation::new(path, op));
         }
     }
@@ -71,7 +73,7 @@ fn use_filters(path: &UpdatePath, filters: &ArrayFilters, used: &mut HashSet<Str
 }
 
 /// `from: "to"`: the operation stands at the target, the source only takes part in conflicts.
-fn rename(field: &Elem<'_>, conflicts: &mut Conflicts) -> Result<(UpdatePath, Op)> {
+fn rename<'u>(field: &Elem<'u>, conflicts: &mut Conflicts<'u>) -> Result<(UpdatePath, Op)> {
     let Some(target) = field.val.as_str() else {
         bail!(codes::BAD_VALUE, "Rename target should be a string");
     };
@@ -85,7 +87,8 @@ fn rename(field: &Elem<'_>, conflicts: &mut Conflicts) -> Result<(UpdatePath, Op
     if to.is_dynamic() {
         bail!(codes::BAD_VALUE, "The destination field for $rename may not be dynamic: {}", to.as_str());
     }
-    conflicts.add(&from)?;
+    conflicts.add(field.name(), &from)?;
+    conflicts.add(target, &to)?;
     Ok((to, Op::Rename { from }))
 }
 

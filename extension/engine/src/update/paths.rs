@@ -1,5 +1,6 @@
 //! Paths of an update: what they may look like, which may stand together, in which order they are applied.
 
+use super::store::check_depth;
 use crate::error::Result;
 use crate::{bail, codes};
 use std::cmp::Ordering;
@@ -50,7 +51,7 @@ impl UpdatePath {
     /// Takes `full` apart and checks it.
     ///
     /// # Errors
-    /// `EmptyFieldName` and `BadValue` for empty components, `BadValue` for a dollar sign at the start and for
+    /// `EmptyFieldName` and `BadValue` for empty components, `Overflow` for too many of them, `BadValue` for a dollar sign at the start and for
     /// more than one positional `$`.
     pub fn parse(full: &str) -> Result<Self> {
         if full.is_empty() {
@@ -68,6 +69,8 @@ impl UpdatePath {
                 "An empty path '{full}' contains an empty field name, which is not allowed."
             );
         }
+        // No document is that deep, so nothing could be there and nothing be put there.
+        check_depth(full.split('.').count())?;
         let steps: Box<[Step]> = full.split('.').map(Step::parse).collect();
         if steps.iter().filter(|s| **s == Step::Matched).count() > 1 {
             bail!(codes::BAD_VALUE, "Too many positional (i.e. '$') elements found in path '{full}'");
@@ -117,19 +120,18 @@ impl UpdatePath {
 
 /// The paths of one update so far, to find two that touch each other.
 #[derive(Debug, Default)]
-pub struct Conflicts {
-    leaves: HashSet<String>,
+pub struct Conflicts<'u> {
+    leaves: HashSet<&'u str>,
     /// Proper prefixes of the leaves, with whether their next component runs over elements.
-    inner: HashMap<String, bool>,
+    inner: HashMap<&'u str, bool>,
 }
 
-impl Conflicts {
-    /// Takes `path` in.
+impl<'u> Conflicts<'u> {
+    /// Takes in `path`, which was written as `full`.
     ///
     /// # Errors
     /// `ConflictingUpdateOperators` when an earlier path is the same, a part of it, or a continuation of it.
-    pub fn add(&mut self, path: &UpdatePath) -> Result<()> {
-        let full = path.as_str();
+    pub fn add(&mut self, full: &'u str, path: &UpdatePath) -> Result<()> {
         let conflict = |at: &str| {
             Err(crate::Error::new(
                 codes::CONFLICTING_UPDATE_OPERATORS,
@@ -143,11 +145,11 @@ impl Conflicts {
                 return conflict(prefix);
             }
             let over_elements = next.over_elements();
-            if *self.inner.entry(prefix.to_owned()).or_insert(over_elements) != over_elements {
+            if *self.inner.entry(prefix).or_insert(over_elements) != over_elements {
                 return conflict(prefix);
             }
         }
-        if self.inner.contains_key(full) || !self.leaves.insert(full.to_owned()) {
+        if self.inner.contains_key(full) || !self.leaves.insert(full) {
             return conflict(full);
         }
         Ok(())

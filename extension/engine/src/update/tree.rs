@@ -6,6 +6,7 @@ use crate::raw::{Doc, Val, ty};
 use crate::value::Value;
 use crate::{bail, codes};
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// Most nulls an update may put between the end of an array and the position it sets.
 pub const MAX_PADDING: usize = 1_500_000;
@@ -165,8 +166,12 @@ impl<'d> Node<'d> {
                 }
             }),
             Node::Array(items) => container(out, |out| {
+                let mut name = String::new();
                 for (i, v) in items.iter().enumerate() {
-                    member(out, v, &i.to_string());
+                    name.clear();
+                    // Writing to a String can't fail.
+                    let _ = write!(name, "{i}");
+                    member(out, v, &name);
                 }
             }),
         }

@@ -372,56 +372,6 @@ fn several_documents_are_not_replaced() {
     assert!(u.check_multi().is_ok());
 }
 
-fn nested(levels: usize) -> String {
-    format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels))
-}
-
-#[test]
-fn size_and_depth_are_limited() {
-    let long = "x".repeat(9 << 20);
-    let outcome = apply(&format!(r#"{{"_id":1,"a":"{long}"}}"#), &format!(r#"{{"$set":{{"b":"{long}"}}}}"#));
-    refused("size", outcome, 17419, "Size 18874398 is larger than MaxDocumentSize 16777216");
-    let too_deep = "Document exceeds maximum nesting depth of 180";
-    assert!(apply(r#"{"_id":1}"#, &format!(r#"{{"$set":{{"x":{}}}}}"#, nested(179))).is_ok());
-    refused("value", apply(r#"{"_id":1}"#, &format!(r#"{{"$set":{{"x":{}}}}}"#, nested(180))), 15, too_deep);
-    refused(
-        "existing",
-        apply(r#"{"_id":1,"x":1}"#, &format!(r#"{{"$set":{{"x":{}}}}}"#, nested(180))),
-        15,
-        too_deep,
-    );
-    refused(
-        "pushed",
-        apply(r#"{"_id":1,"x":[]}"#, &format!(r#"{{"$push":{{"x":{}}}}}"#, nested(179))),
-        15,
-        too_deep,
-    );
-    let path = vec!["p"; 181].join(".");
-    refused("path", apply(r#"{"_id":1}"#, &format!(r#"{{"$set":{{"{path}":1}}}}"#)), 15, too_deep);
-    refused("replacement", apply(r#"{"_id":1}"#, &nested(181)), 15, too_deep);
-}
-
-#[test]
-fn stored_documents_are_checked() {
-    let rows = [
-        (r#"{"_id":[1]}"#, 2, "The '_id' value cannot be of type array"),
-        (
-            r#"{"_id":{"$regularExpression":{"pattern":"a","options":""}}}"#,
-            2,
-            "The '_id' value cannot be of type regex",
-        ),
-        (
-            r#"{"_id":{"$a":1}}"#,
-            52,
-            "_id fields may not contain '$'-prefixed fields: $a is not valid for storage.",
-        ),
-    ];
-    for (doc, code, message) in rows {
-        refused(doc, crate::update::check_stored(Doc::trusted(&bson(doc))), code, message);
-    }
-    assert!(crate::update::check_stored(Doc::trusted(&bson(r#"{"_id":1,"$a":1,"b.c":{"$d":1}}"#))).is_ok());
-}
-
 #[test]
 fn what_is_no_update() {
     for v in [Val::NULL, Val { ty: ty::INT32, bytes: &[1, 0, 0, 0] }] {

@@ -3,6 +3,7 @@
 mod arrays;
 mod errors;
 mod fields;
+mod limits;
 mod pipelines;
 mod property;
 mod upserts;
