@@ -1,7 +1,7 @@
 //! Codes and messages.
 
-use super::{Statement, apply, bson, refused};
-use crate::raw::{Doc, Val, ty};
+use super::{Statement, apply, refused};
+use crate::raw::{Val, ty};
 
 const IMMUTABLE: &str = "Performing an update on the path '_id' would modify the immutable field '_id'";
 
