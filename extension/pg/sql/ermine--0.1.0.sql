@@ -464,13 +464,13 @@ CREATE FUNCTION documentdb_api_internal.authenticate_with_scram_sha256(p_user_na
     AS $$SELECT documentdb_api_internal.scram_verify(documentdb_api_internal.login_verifier(p_user_name), p_auth_msg, p_client_proof)$$;
 
 CREATE FUNCTION documentdb_api.create_user(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
-    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'create_user';
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'create_user';
 CREATE FUNCTION documentdb_api.update_user(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
     LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'update_user';
 CREATE FUNCTION documentdb_api.drop_user(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
     LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'drop_user';
 CREATE FUNCTION documentdb_api.users_info(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
-    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'users_info';
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'users_info';
 CREATE FUNCTION documentdb_api.connection_status(p_spec documentdb_core.bson) RETURNS documentdb_core.bson
     LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'connection_status';
 CREATE FUNCTION documentdb_api.create_role(p_spec documentdb_core.bson) RETURNS documentdb_core.bson

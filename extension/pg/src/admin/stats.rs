@@ -1,6 +1,7 @@
 //! `coll_stats`, `db_stats`, `list_databases`: sizes as PostgreSQL knows them.
 
 use super::spi;
+use crate::catalog::{self, null_argument};
 use crate::error::Result;
 use crate::spi::Param;
 use crate::sys::{Call, varlena};
@@ -80,6 +81,9 @@ fn of_collection(db: &str, collection: &str, scale: f64) -> Result<Vec<u8>> {
             format!("BSON field 'scale' value must be >= 1, actual value '{}'", scale.trunc()),
         )
         .into());
+    }
+    if let Some(c) = catalog::find(db, collection)? {
+        c.require_table()?;
     }
     let mut out = DocWriter::new();
     out.put_str("ns", &format!("{db}.{collection}"));
@@ -221,17 +225,17 @@ fn databases(spec: Doc<'_>) -> Result<Vec<u8>> {
     Ok(out.finish())
 }
 
-fn named(name: Option<&str>) -> Result<&str> {
-    name.ok_or_else(|| Error::new(codes::INVALID_NAMESPACE, "Invalid namespace specified").into())
-}
-
 fn scale(call: &Call<'_>, n: usize) -> Result<f64> {
     if call.arg(n).is_some() { call.f64(n) } else { Ok(1.0) }
 }
 
 pgfn! { fn coll_stats(call) {
-    let (db, collection) = (named(call.opt_text(0)?)?, named(call.opt_text(1)?)?);
+    let db = call.opt_text(0)?.ok_or_else(|| null_argument("db name"))?;
+    let collection = call.opt_text(1)?.ok_or_else(|| null_argument("collection name"))?;
     Ok(varlena(&of_collection(db, collection, scale(&call, 2)?)?))
 }}
-pgfn! { fn db_stats(call) { Ok(varlena(&of_database(named(call.opt_text(0)?)?, scale(&call, 1)?)?)) }}
+pgfn! { fn db_stats(call) {
+    let db = call.opt_text(0)?.ok_or_else(|| null_argument("db name"))?;
+    Ok(varlena(&of_database(db, scale(&call, 1)?)?))
+}}
 pgfn! { fn list_databases(call) { Ok(varlena(&databases(Doc::trusted(call.doc(0)?))?)) }}

@@ -308,7 +308,7 @@ fn ok() -> Vec<u8> {
 }
 
 pgfn! { fn create_user(call) {
-    create(Doc::trusted(call.doc(0)?))?;
+    create(call.opt_bytes(0).map_or(Doc::EMPTY, Doc::trusted))?;
     Ok(varlena(&ok()))
 }}
 pgfn! { fn update_user(call) {
@@ -319,5 +319,5 @@ pgfn! { fn drop_user(call) {
     drop(Doc::trusted(call.doc(0)?))?;
     Ok(varlena(&ok()))
 }}
-pgfn! { fn users_info(call) { Ok(varlena(&info(Doc::trusted(call.doc(0)?))?)) }}
+pgfn! { fn users_info(call) { Ok(varlena(&info(call.opt_bytes(0).map_or(Doc::EMPTY, Doc::trusted))?)) }}
 pgfn! { fn connection_status(call) { Ok(varlena(&status(Doc::trusted(call.doc(0)?))?)) }}

@@ -6,6 +6,7 @@
 use engine::{ArrayWriter, Doc, DocWriter, Error, Val, Value, codes};
 
 use super::create::{Command, build, failure, forget};
+use crate::catalog::null_argument;
 use crate::error::{Result, caught};
 use crate::spi::{self, Cell, Param};
 use crate::sys::varlena;
@@ -14,7 +15,8 @@ use crate::xact::subtransaction;
 pgfn! {
     /// `create_indexes_background(p_database_name, p_index_spec)`. Errors are reported in the reply, not raised.
     fn command_create_indexes_background(call) {
-        let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
+        let db = call.opt_text(0)?.ok_or_else(|| null_argument("dbName"))?;
+        let command = Doc::trusted(call.opt_bytes(1).ok_or_else(|| null_argument("arg"))?);
         let (reply, ok, requests) = match subtransaction(|| request(db, command)) {
             Ok((reply, requests)) => (reply, true, requests),
             Err(e) => (failure(&e), false, Doc::EMPTY.bytes().to_vec()),

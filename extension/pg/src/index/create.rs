@@ -7,7 +7,7 @@ use engine::{Doc, DocWriter, Error, Value, codes};
 use super::parse::Spec;
 use super::{count, remove, show};
 use crate::am::option_text;
-use crate::catalog::{self, Collection, Index};
+use crate::catalog::{self, Collection, Index, null_argument};
 use crate::error::Result;
 use crate::spec::{array, is_common, max_time_ms, unknown, wrong_type};
 use crate::spi::{self, Cell, Param};
@@ -247,7 +247,8 @@ pub fn build(c: &Collection, id: i32, s: &Spec) -> Result<()> {
 pgfn! {
     /// `create_indexes_non_concurrently(p_database_name, p_arg, p_skip_check_collection_create)`: builds at once.
     fn command_create_indexes_non_concurrently(call) {
-        let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
+        let db = call.opt_text(0)?.ok_or_else(|| null_argument("dbName"))?;
+        let command = Doc::trusted(call.opt_bytes(1).ok_or_else(|| null_argument("arg"))?);
         let done = Command::parse(db, command)?.enter(db)?;
         for (id, s) in &done.new {
             build(&done.collection, *id, s)?;

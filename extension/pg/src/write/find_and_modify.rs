@@ -12,7 +12,7 @@ use super::validate::Check;
 use super::{batch, fail, retry};
 use crate::access::Hint;
 use crate::catalog::{self, Collection, names, null_argument};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 use crate::storage::{Access, Table};
 use crate::sys::varlena;
 use crate::{ddl, guard, spec, xact};
@@ -148,7 +148,9 @@ impl<'a> FindAndModify<'a> {
         };
         let check = Check::new(collection, self.bypass)?;
         let explain = |e| batch::explain(e, Some(collection));
-        Ok(match self.modify.run(collection, &check, &self.context).map_err(explain)? {
+        // PostgreSQL's errors become values here only to be raised again in other words.
+        let modified = caught(|| self.modify.run(collection, &check, &self.context)).map_err(explain)?;
+        Ok(match modified {
             Modified::Many { .. } | Modified::Nothing => reply(0, Some(false), None, None),
             Modified::One(c) => {
                 let shown = if self.new { c.new.as_ref().unwrap_or(&c.old) } else { &c.old };
