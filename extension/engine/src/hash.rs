@@ -2,7 +2,7 @@
 
 use crate::compare::bracket;
 use crate::key;
-use crate::raw::{Val, View, ty};
+use crate::raw::{Doc, Val, View, ty};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// 64-bit hash of a value. Stable: it may be stored.
@@ -32,8 +32,41 @@ pub fn value(v: Val<'_>) -> u64 {
     }
 }
 
+/// 64-bit hash of a document, different for different seeds. Stable as [`value`] is.
+#[must_use]
+pub fn document(d: Doc<'_>, seed: u64) -> u64 {
+    let mut encoded = Vec::with_capacity(d.bytes().len() + 8);
+    key::encode(&mut encoded, Val { ty: ty::DOCUMENT, bytes: d.bytes() });
+    xxh3_64_with_seed(&encoded, seed)
+}
+
 fn double(d: f64) -> u64 {
     let mut encoded = Vec::with_capacity(16);
     key::encode(&mut encoded, Val { ty: ty::DOUBLE, bytes: &d.to_le_bytes() });
     xxh3_64_with_seed(&encoded, u64::from(bracket(ty::DOUBLE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extjson::parse;
+
+    #[test]
+    fn equal_documents_have_equal_hashes() {
+        let hash = |text: &str, seed| document(Doc::trusted(&parse(text).unwrap()), seed);
+        let decimal = r#"{"a": [{"$numberDecimal": "1.0"}, {"b": 0.0}]}"#;
+        assert_eq!(hash(r#"{"a": [1, {"b": -0.0}]}"#, 7), hash(decimal, 7));
+        assert_ne!(hash(decimal, 7), hash(decimal, 8));
+        assert_ne!(hash(decimal, 7), hash(r#"{"a": [1, {"c": 0}]}"#, 7));
+    }
+
+    /// Hashes may be stored in an index: these must never change.
+    #[test]
+    fn hashes_are_stable() {
+        let hash = |text: &str| value(Doc::trusted(&parse(text).unwrap()).first().unwrap().val);
+        assert_eq!(
+            [hash(r#"{"v": 1}"#), hash(r#"{"v": "a"}"#), hash(r#"{"v": {"x": []}}"#)],
+            [8_778_036_538_337_274_615, 17_412_239_243_865_893_519, 10_424_956_464_295_539_290]
+        );
+    }
 }

@@ -1,12 +1,8 @@
 //! Comparison operators, btree and hash support of bson and bsonquery: MongoDB's order.
 
 use core::cmp::Ordering;
-use core::hash::{Hash, Hasher};
-use std::hash::DefaultHasher;
 
-use engine::decimal::{self, Parts};
-use engine::raw::View;
-use engine::{Doc, Val, compare};
+use engine::{Doc, compare};
 use pgrx::pg_sys::{self, Datum};
 
 use crate::error::{Result, internal};
@@ -67,58 +63,7 @@ pgfn! {
     fn bson_hash_int8(call) { Ok(Datum::from(hash(call.bytes(0)?, call.i64(1)? as u64) as i64)) }
 }
 
-/// A hash that is equal for values that compare equal, whatever their types are.
+/// A hash that is equal for values that compare equal, whatever their types are. Stable: hash indexes store it.
 pub fn hash(bytes: &[u8], seed: u64) -> u64 {
-    let mut h = DefaultHasher::new();
-    seed.hash(&mut h);
-    hash_doc(Doc::trusted(bytes), true, &mut h);
-    h.finish()
-}
-
-fn hash_doc(doc: Doc<'_>, names: bool, h: &mut DefaultHasher) {
-    for e in doc {
-        if names {
-            e.name_bytes().hash(h);
-        }
-        hash_value(e.val, h);
-    }
-    u8::MAX.hash(h);
-}
-
-fn hash_value(v: Val<'_>, h: &mut DefaultHasher) {
-    compare::bracket(v.ty).hash(h);
-    match v.view() {
-        // Numbers that are equal are equal when rounded to the same width.
-        View::Int32(i) => hash_f64(f64::from(i), h),
-        View::Int64(i) => hash_f64(i as f64, h),
-        View::Double(x) => hash_f64(x, h),
-        View::Decimal128(d) => hash_f64(decimal_f64(d), h),
-        View::Document(d) => hash_doc(d, true, h),
-        View::Array(d) => hash_doc(d, false, h),
-        View::String(_) | View::Symbol(_) => v.string_bytes().hash(h),
-        View::Null | View::Undefined | View::MinKey | View::MaxKey => {}
-        _ => v.bytes.hash(h),
-    }
-}
-
-fn hash_f64(x: f64, h: &mut DefaultHasher) {
-    let canonical = if x.is_nan() { f64::NAN } else { x + 0.0 };
-    canonical.to_bits().hash(h);
-}
-
-fn decimal_f64(bytes: [u8; 16]) -> f64 {
-    match decimal::decode(bytes) {
-        Parts::NaN => f64::NAN,
-        Parts::Infinity { negative } => {
-            if negative {
-                f64::NEG_INFINITY
-            } else {
-                f64::INFINITY
-            }
-        }
-        Parts::Finite { negative, coefficient, exponent } => {
-            let x: f64 = format!("{coefficient}e{exponent}").parse().unwrap_or(0.0);
-            if negative { -x } else { x }
-        }
-    }
+    engine::hash::document(Doc::trusted(bytes), seed)
 }
