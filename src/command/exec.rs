@@ -11,7 +11,7 @@ use crate::pool::{Lease, Role};
 use crate::sql::{Param, SqlCall, run};
 
 /// How often a statement that PostgreSQL rolled back runs in all.
-const ATTEMPTS: u32 = 6;
+pub(super) const ATTEMPTS: u32 = 6;
 /// The first pause before such a statement runs again; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 
@@ -125,7 +125,7 @@ fn unavailable(error: CommandError, role: Role) -> CommandError {
     error
 }
 
-async fn pause(attempt: u32, deadline: Option<Instant>) -> Result<()> {
+pub(super) async fn pause(attempt: u32, deadline: Option<Instant>) -> Result<()> {
     let until = Instant::now() + FIRST_PAUSE * 2u32.saturating_pow(attempt - 1);
     if deadline.is_some_and(|deadline| deadline < until) {
         return Err(CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit"));

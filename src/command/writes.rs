@@ -7,9 +7,10 @@ use bson::{RawBson, RawDocument, RawDocumentBuf, rawdoc};
 use bytes::{Bytes, BytesMut};
 
 use super::Call;
+use super::exec::{ATTEMPTS, pause};
 use super::options::{missing, wrong_type};
 use super::request::Request;
-use crate::error::{CommandError, Result, codes};
+use crate::error::{CommandError, Result, Retry, codes};
 use crate::pool::Lease;
 use crate::reply::write_errors::{Duplicate, WriteOutcome, index_name};
 use crate::reply::{Reply, ok};
@@ -115,20 +116,29 @@ pub(super) async fn run(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> 
         return Err(CommandError::client(codes::INVALID_LENGTH, message));
     }
     let mut lease = call.writer().await?;
-    let db = request.db;
-    if count <= MAX_CALL {
-        let (body, sequence) = (request.body.as_bytes(), batch.sequence());
-        let params: [Param<'_>; 3] = [&db, &body, &sequence];
+    if count > MAX_CALL {
+        let outcome = in_parts(&call, &mut lease, sql, &batch).await?;
+        return finish(request, &mut lease, &batch, outcome).await;
+    }
+    let (db, body, sequence) = (request.db, request.body.as_bytes(), batch.sequence());
+    let params: [Param<'_>; 3] = [&db, &body, &sequence];
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
         let row = call.write_on(&mut lease, sql, &params).await?;
         let reply = run::document(&row, 0)?;
         if run::flag(&row, 1)? {
             return Ok(Reply::ready(reply));
         }
-        let outcome = WriteOutcome::read(RawDocument::from_bytes(&reply)?)?;
-        return finish(request, &mut lease, &batch, outcome).await;
+        match WriteOutcome::read(RawDocument::from_bytes(&reply)?) {
+            Ok(outcome) => return finish(request, &mut lease, &batch, outcome).await,
+            // A lost race in the only write of the batch: nothing was written, so it may run again.
+            Err(error) if count == 1 && error.retry == Retry::RolledBack && attempt < ATTEMPTS => {
+                pause(attempt, request.budget.deadline).await?;
+            }
+            Err(error) => return Err(error),
+        }
     }
-    let outcome = in_parts(&call, &mut lease, sql, &batch).await?;
-    finish(request, &mut lease, &batch, outcome).await
 }
 
 async fn in_parts(

@@ -1,8 +1,10 @@
 //! The commands against a real primary and a real standby, where a golden case does not do.
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 mod batches;
 mod cursors;
 mod failover;
 mod hello;
+mod limits;
 mod login;
 mod matrix;
 

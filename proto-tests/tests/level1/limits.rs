@@ -1,0 +1,160 @@
+//! What bounds a request: its own time, the pool, the client's patience.
+use std::time::{Duration, Instant};
+
+use bson::{Document, doc};
+use proto_tests::client::{Client, Message};
+use proto_tests::stage::{Options, Stage};
+use proto_tests::wait_until;
+use tokio::runtime::Runtime;
+use tokio_postgres::NoTls;
+
+/// Holds a lock on the table of a collection until it is dropped, so that every command on it waits.
+struct Locked {
+    runtime: Runtime,
+    client: tokio_postgres::Client,
+}
+
+impl Locked {
+    fn new(stage: &Stage, db: &str, collection: &str) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let url = stage.cluster.primary().url();
+        let client = runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+            #[expect(clippy::disallowed_methods, reason = "the test's own connection ends with its runtime")]
+            tokio::spawn(async move {
+                let _ = connection.await;
+            });
+            let query = "SELECT collection_id FROM documentdb_api_catalog.collections \
+                         WHERE database_name = $1 AND collection_name = $2";
+            let id: i64 = client.query_one(query, &[&db, &collection]).await.unwrap().get(0);
+            client.batch_execute(&format!("BEGIN; LOCK TABLE documentdb_data.documents_{id}")).await.unwrap();
+            client
+        });
+        Self { runtime, client }
+    }
+
+    fn release(self) {
+        self.runtime.block_on(self.client.batch_execute("ROLLBACK")).unwrap();
+    }
+
+    /// Statements of the proxy that wait for the lock.
+    fn waiting(&self) -> i64 {
+        let query =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND state = 'active'";
+        self.runtime.block_on(self.client.query_one(query, &[])).unwrap().get(0)
+    }
+}
+
+fn stage_with(connections: usize, wait: Duration) -> Stage {
+    let stage = Stage::new(&Options { connections, wait, ..Options::default() });
+    stage.primary().ok(doc! { "insert": "c", "documents": [{ "_id": 1 }], "$db": "limits" });
+    stage
+}
+
+fn find() -> Document {
+    doc! { "find": "c", "filter": {}, "$db": "limits" }
+}
+
+fn send(client: &mut Client, body: Document) {
+    client.send(&Message { body, ..Message::default() });
+}
+
+#[test]
+fn a_full_pool_refuses_in_time_and_works_again() {
+    let stage = stage_with(1, Duration::from_millis(200));
+    let (mut first, mut second) = (stage.primary(), stage.primary());
+    let lock = Locked::new(&stage, "limits", "c");
+    send(&mut first, find());
+    wait_until("the only connection is in use", || lock.waiting() == 1);
+    let begin = Instant::now();
+    let reply = second.run(find());
+    assert!(begin.elapsed() >= Duration::from_millis(200));
+    assert_eq!(reply.get_i32("code").ok(), Some(462), "{reply}");
+    assert_eq!(reply.get_str("codeName").ok(), Some("IngressRequestRateLimitExceeded"));
+    assert_eq!(reply.get_array("errorLabels").unwrap().len(), 2);
+    // What needs no connection is not concerned.
+    second.ok(doc! { "ping": 1, "$db": "limits" });
+    lock.release();
+    assert_eq!(first.receive().unwrap().0.get_f64("ok").ok(), Some(1.0));
+    second.ok(find());
+}
+
+#[test]
+fn max_time_ms_is_kept_by_every_command() {
+    let stage = stage_with(4, Duration::from_secs(5));
+    let mut client = stage.primary();
+    let lock = Locked::new(&stage, "limits", "c");
+    for mut command in [
+        find(),
+        doc! { "aggregate": "c", "pipeline": [], "cursor": {}, "$db": "limits" },
+        doc! { "count": "c", "query": { "a": 1 }, "$db": "limits" },
+        doc! { "insert": "c", "documents": [{ "_id": 2 }], "$db": "limits" },
+        doc! { "update": "c", "updates": [{ "q": {}, "u": { "$set": { "a": 1 } } }], "$db": "limits" },
+        doc! { "delete": "c", "deletes": [{ "q": {}, "limit": 0 }], "$db": "limits" },
+        doc! { "findAndModify": "c", "query": {}, "remove": true, "$db": "limits" },
+        // The function of this one knows nothing of the time: the proxy cuts it off.
+        doc! { "drop": "c", "$db": "limits" },
+    ] {
+        command.insert("maxTimeMS", 100);
+        let reply = client.run(command.clone());
+        assert_eq!(reply.get_i32("code").ok(), Some(50), "{command}: {reply}");
+        assert_eq!(reply.get_str("codeName").ok(), Some("MaxTimeMSExpired"));
+        wait_until("the statement is gone", || lock.waiting() == 0);
+    }
+    lock.release();
+    // Nothing of it happened.
+    let reply = client.ok(find());
+    let batch = reply.get_document("cursor").unwrap().get_array("firstBatch").unwrap();
+    assert_eq!(batch, &vec![doc! { "_id": 1 }.into()]);
+}
+
+#[test]
+fn a_client_that_hangs_up_stops_its_read() {
+    let stage = stage_with(1, Duration::from_secs(10));
+    let lock = Locked::new(&stage, "limits", "c");
+    let mut client = stage.primary();
+    send(&mut client, find());
+    wait_until("the read runs", || lock.waiting() == 1);
+    drop(client);
+    wait_until("the read is cancelled", || lock.waiting() == 0);
+    lock.release();
+    stage.primary().ok(find());
+}
+
+#[test]
+fn the_proxy_is_there_before_postgresql() {
+    let stage = Stage::new(&Options { auth: false, ..Options::default() });
+    stage.primary().ok(doc! { "insert": "c", "documents": [{ "_id": 1 }], "$db": "limits" });
+    stage.replayed();
+    let nodes = [stage.cluster.primary(), stage.cluster.standby()];
+    for node in nodes {
+        node.stop(ermine_cluster::Stop::Fast).unwrap();
+    }
+    let options = Options { auth: false, ..Options::default() };
+    let proxy = proto_tests::stage::Proxy::start(Some(nodes[0]), &[nodes[1]], &options);
+    let (mut primary, mut secondary) = (Client::connect(proxy.primary), Client::connect(proxy.secondary));
+    primary.ok(doc! { "hello": 1, "$db": "admin" });
+    assert_eq!(primary.code(find()), 189);
+    assert_eq!(secondary.code(find()), 6);
+    nodes[0].start().unwrap();
+    wait_until("the primary is used", || primary.run(find()).contains_key("cursor"));
+    nodes[1].start().unwrap();
+    wait_until("the standby is used", || secondary.run(find()).contains_key("cursor"));
+}
+
+#[test]
+fn a_deployment_of_standbys_alone_is_read_only() {
+    let stage = Stage::new(&Options { auth: false, ..Options::default() });
+    stage.primary().ok(doc! { "insert": "c", "documents": [{ "_id": 1 }], "$db": "limits" });
+    stage.replayed();
+    // The address that is configured as the primary leads to a standby, as in a pod of the secondary service.
+    let options = Options { auth: false, ..Options::default() };
+    let proxy = proto_tests::stage::Proxy::start(Some(stage.cluster.standby()), &[], &options);
+    let mut client = Client::connect(proxy.primary);
+    let hello = client.ok(doc! { "hello": 1, "$db": "admin" });
+    assert_eq!(hello.get_bool("readOnly").ok(), Some(true));
+    client.ok(find());
+    let marks = stage.marks();
+    assert_eq!(client.code(doc! { "insert": "c", "documents": [{}], "$db": "limits" }), 20);
+    assert!(!marks.standby_ran("documentdb_api.insert"));
+}
