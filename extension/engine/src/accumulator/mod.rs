@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::expr::{EvalContext, Expr, compare_values, count_of_n, merge_into, merged, nullish};
 use crate::raw::Doc;
 use crate::sort::{SortKey, SortSpec};
-use crate::value::{ArrayWriter, Value};
+use crate::value::Value;
 use percentile::Numbers;
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -63,15 +63,15 @@ pub(crate) enum Which {
 }
 
 /// What has been accumulated so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum State {
     Sum(Sum),
     Avg(Sum),
     Extreme { best: Option<Value>, keep: Ordering },
     First(Option<Option<Value>>),
     Last(Option<Value>),
-    Push(ArrayWriter),
-    Set { seen: HashSet<Vec<u8>>, out: ArrayWriter },
+    Push(Vec<Value>),
+    Set { seen: HashSet<Vec<u8>>, out: Vec<Value> },
     Count(i64),
     Deviation { state: Deviation, sample: bool },
     Merge(Vec<(String, Value)>),
@@ -93,8 +93,8 @@ impl Accumulator {
             Kind::Max => State::Extreme { best: None, keep: Ordering::Greater },
             Kind::First => State::First(None),
             Kind::Last => State::Last(None),
-            Kind::Push => State::Push(ArrayWriter::new()),
-            Kind::AddToSet => State::Set { seen: HashSet::new(), out: ArrayWriter::new() },
+            Kind::Push => State::Push(Vec::new()),
+            Kind::AddToSet => State::Set { seen: HashSet::new(), out: Vec::new() },
             Kind::Count => State::Count(0),
             Kind::StdDev { sample } => State::Deviation { state: Deviation::default(), sample: *sample },
             Kind::MergeObjects => State::Merge(Vec::new()),
@@ -159,6 +159,16 @@ fn ranked(items: &mut Vec<(SortKey, Value)>, n: usize, bottom: bool, key: SortKe
     }
 }
 
+/// Bytes a kept value takes, about.
+fn held(v: &Value) -> usize {
+    size_of::<Value>()
+        + match v {
+            Value::Document(b) | Value::Array(b) | Value::Binary { bytes: b, .. } => b.len(),
+            Value::String(s) => s.len(),
+            _ => 0,
+        }
+}
+
 /// Bytes that equal values share and different ones don't.
 pub(crate) fn identity(v: &Value) -> Vec<u8> {
     let mut out = Vec::new();
@@ -186,15 +196,15 @@ impl State {
                 }
             }
             (State::Push(out), Some(v)) => {
-                let before = out.size();
-                out.push(&v);
-                return Ok(out.size() - before);
+                let size = held(&v);
+                out.push(v);
+                return Ok(size);
             }
             (State::Set { seen, out }, Some(v)) => {
                 let key = identity(&v);
                 let size = key.len();
                 if seen.insert(key) {
-                    out.push(&v);
+                    out.push(v);
                     return Ok(size * 2);
                 }
             }
@@ -216,7 +226,7 @@ impl State {
             State::Extreme { best, .. } => best.unwrap_or(Value::Null),
             State::First(v) => v.flatten().unwrap_or(Value::Null),
             State::Last(v) => v.unwrap_or(Value::Null),
-            State::Push(out) | State::Set { out, .. } => Value::Array(out.finish()),
+            State::Push(out) | State::Set { out, .. } => Value::array_of(&out),
             State::Count(n) => i32::try_from(n).map_or(Value::Int64(n), Value::Int32),
             State::Deviation { state, sample } => state.result(sample),
             State::Merge(fields) => merged(&fields).unwrap_or(Value::Null),

@@ -8,15 +8,6 @@ use crate::sort::SortSpec;
 use crate::value::Value;
 use crate::{bail, codes};
 
-/// The name of every accumulator.
-pub(crate) fn is_known(name: &str) -> bool {
-    simple(name).is_some() || several(name).is_some() || ranked(name).is_some() || is_other(name)
-}
-
-fn is_other(name: &str) -> bool {
-    matches!(name, "$count" | "$median" | "$percentile")
-}
-
 fn simple(name: &str) -> Option<Kind> {
     Some(match name {
         "$sum" => Kind::Sum,

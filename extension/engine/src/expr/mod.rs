@@ -22,6 +22,13 @@ pub(crate) use ops::array::count_of_n;
 pub(crate) use ops::compare::values as compare_values;
 pub(crate) use ops::object::{merge_into, merged};
 pub(crate) use ops::{dec128, num};
+
+/// Calendar arithmetic for stages.
+pub(crate) mod dates {
+    pub(crate) use super::ops::date::add::{Unit, add};
+    pub(crate) use super::ops::date::zone::Zone;
+}
+
 pub(crate) use parse::check_name;
 
 use crate::error::Result;

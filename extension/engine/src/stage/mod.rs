@@ -22,6 +22,7 @@ mod simple;
 mod sort;
 mod union;
 mod unwind;
+mod window;
 
 pub use host::{Docs, Host, MatchedAction, NoHost, NotMatchedAction, Output, Statistics, Target};
 pub use parse::ParseContext;

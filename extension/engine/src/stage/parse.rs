@@ -3,6 +3,7 @@
 use super::{DISK_USE_LIMIT, MAX_STAGES, MEMORY_LIMIT, Pipeline, Stage};
 use super::{
     bucket, documents, facet, graph, group, lookup, output, redact, shape, simple, sort, union, unwind,
+    window,
 };
 use crate::error::Result;
 use crate::expr::{self, Variables};
@@ -152,6 +153,7 @@ pub(super) static STAGES: &[Entry] = &[
     stage("$replaceWith", simple::replace_with),
     stage("$sample", simple::sample),
     stage("$set", shape::add_fields),
+    stage("$setWindowFields", window::set_window_fields),
     stage("$skip", simple::skip),
     stage("$sort", sort::sort),
     stage("$sortByCount", group::sort_by_count),
@@ -173,7 +175,6 @@ const REFUSED: &[&str] = &[
     "$listSessions",
     "$search",
     "$searchMeta",
-    "$setWindowFields",
     "$shardedDataDistribution",
     "$vectorSearch",
 ];
