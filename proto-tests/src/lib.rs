@@ -1,7 +1,9 @@
 //! Wire-level tests against the real proxy.
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on ends")]
 pub mod case;
 pub mod client;
+pub mod proxy;
+pub mod raw;
 pub mod stage;
 
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::connection;
 use super::handle::{Context, Session};
@@ -100,21 +100,14 @@ impl Acceptor {
                 }
                 let session = Session::new(endpoint, id, Some(peer));
                 let (reader, writer) = stream.into_split();
-                self.spawn(connection::run(Arc::clone(&self.cx), session, reader, writer), permit);
+                self.cx.tasks.spawn(connection::run(Arc::clone(&self.cx), session, reader, writer, permit));
             }
             Accepted::Unix(stream) => {
                 let session = Session::new(endpoint, id, None);
                 let (reader, writer) = stream.into_split();
-                self.spawn(connection::run(Arc::clone(&self.cx), session, reader, writer), permit);
+                self.cx.tasks.spawn(connection::run(Arc::clone(&self.cx), session, reader, writer, permit));
             }
         }
-    }
-
-    fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static, permit: OwnedSemaphorePermit) {
-        self.cx.tasks.spawn(async move {
-            connection.await;
-            drop(permit);
-        });
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::codec::{End, Reader, Writer};
@@ -31,9 +32,14 @@ enum Ended {
     Stop,
 }
 
-/// Serves one client.
-pub(super) async fn run<R, W>(cx: Arc<Context>, mut session: Session, reader: R, writer: W)
-where
+/// Serves one client. `place` is its part of the connection limit.
+pub(super) async fn run<R, W>(
+    cx: Arc<Context>,
+    mut session: Session,
+    reader: R,
+    writer: W,
+    place: OwnedSemaphorePermit,
+) where
     R: AsyncRead + Unpin + Send,
     W: AsyncWrite + Unpin + Send,
 {
@@ -41,12 +47,14 @@ where
     let id = session.connection_id;
     let peer = session.peer.map_or_else(|| "unix".to_owned(), |peer| peer.to_string());
     tracing::info!(connection = id, %peer, endpoint = %session.endpoint, "client connected");
-    let _counted = Counted::new(Arc::clone(&cx));
+    let counted = Counted::new(Arc::clone(&cx));
     let mut connection = Connection { cx, reader: Reader::new(reader), writer: Writer::new(writer) };
     let ended = connection.serve(&mut session).await;
     if matches!(ended, Ended::Frame(FrameError::Http)) {
         let _ = connection.writer.raw(HTTP_HINT).await;
     }
+    // Before the close, so that who sees it can count on the place.
+    drop((place, counted));
     connection.writer.close().await;
     let seconds = begin.elapsed().as_secs_f64();
     match ended {
