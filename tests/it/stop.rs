@@ -63,10 +63,21 @@ impl Drop for Program {
     }
 }
 
-fn send(stream: &mut TcpStream, body: RawDocumentBuf) {
+fn encode(body: RawDocumentBuf) -> Vec<u8> {
     let body = body.into_bytes().into();
     let op = OpMsg { more_to_come: false, exhaust_allowed: false, checksum: false, body, sequences: vec![] };
-    stream.write_all(&request::encode(&Frame { request_id: 1, op: Op::Msg(op) }, None).unwrap()).unwrap();
+    request::encode(&Frame { request_id: 1, op: Op::Msg(op) }, None).unwrap().to_vec()
+}
+
+/// A client whose insert the program has read: hello and insert arrive in one piece, and hello was answered.
+fn busy_client(address: SocketAddr) -> (TcpStream, BytesMut) {
+    let mut stream = connect(address);
+    let hello = encode(bson::rawdoc! { "hello": 1, "$db": "admin" });
+    let insert = encode(bson::rawdoc! { "insert": "c", "documents": [{ "a": 1 }], "$db": "d" });
+    stream.write_all(&[hello, insert].concat()).unwrap();
+    let mut buffer = BytesMut::new();
+    assert_eq!(read_reply(&mut stream, &mut buffer).get_f64("ok").unwrap(), 1.0);
+    (stream, buffer)
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -86,17 +97,9 @@ fn black_hole() -> (TcpListener, String) {
 fn a_running_request_gets_its_reply_before_the_stop() {
     let (_hole, url) = black_hole();
     let arguments =
-        ["--postgresql-url", &url, "--pool-wait-timeout", "1500ms", "--pool-connect-timeout", "1500ms"];
+        ["--postgresql-url", &url, "--pool-wait-timeout", "700ms", "--pool-connect-timeout", "700ms"];
     let mut program = Program::start(&arguments);
-    let mut stream = connect(program.address);
-    send(&mut stream, bson::rawdoc! { "hello": 1, "$db": "admin" });
-    let mut buffer = BytesMut::new();
-    read_reply(&mut stream, &mut buffer);
-    send(&mut stream, bson::rawdoc! { "insert": "c", "documents": [{ "a": 1 }], "$db": "d" });
-    // The request is read once the reply to a later client shows that the program goes on.
-    let mut other = connect(program.address);
-    send(&mut other, bson::rawdoc! { "hello": 1, "$db": "admin" });
-    read_reply(&mut other, &mut BytesMut::new());
+    let (mut stream, mut buffer) = busy_client(program.address);
     let begin = Instant::now();
     program.signal("TERM");
     let reply = read_reply(&mut stream, &mut buffer);
@@ -123,11 +126,7 @@ fn a_request_that_never_ends_does_not_hold_the_stop_up() {
     let arguments = ["--postgresql-url", &url, "--pool-wait-timeout", "1h", "--pool-connect-timeout", "1h"];
     for signal in ["TERM", "INT"] {
         let mut program = Program::start(&arguments);
-        let mut stream = connect(program.address);
-        send(&mut stream, bson::rawdoc! { "insert": "c", "documents": [{ "a": 1 }], "$db": "d" });
-        let mut other = connect(program.address);
-        send(&mut other, bson::rawdoc! { "hello": 1, "$db": "admin" });
-        read_reply(&mut other, &mut BytesMut::new());
+        let _client = busy_client(program.address);
         program.signal(signal);
         // Left unfinished, and the exit code says so.
         assert_eq!(program.wait(STOP).code(), Some(1), "{signal}");
@@ -139,11 +138,7 @@ fn a_second_signal_ends_at_once() {
     let (_hole, url) = black_hole();
     let arguments = ["--postgresql-url", &url, "--pool-wait-timeout", "1h", "--pool-connect-timeout", "1h"];
     let mut program = Program::start(&arguments);
-    let mut stream = connect(program.address);
-    send(&mut stream, bson::rawdoc! { "insert": "c", "documents": [{ "a": 1 }], "$db": "d" });
-    let mut other = connect(program.address);
-    send(&mut other, bson::rawdoc! { "hello": 1, "$db": "admin" });
-    read_reply(&mut other, &mut BytesMut::new());
+    let _client = busy_client(program.address);
     program.signal("TERM");
     // The first one has arrived when new clients are turned away.
     let end = Instant::now() + STOP;
