@@ -10,15 +10,16 @@ use crate::replay::{Witness, replay};
 use crate::suite::Suite;
 use crate::tree::Result;
 
-/// Runs the entries that carry `mongodb_differs` and puts their answers into `mongodb.jsonl`. A case whose answers
-/// are the recorded ones is left out. Gives the number of lines written.
+/// Runs the entries and puts their answers into `mongodb.jsonl`, with `reason`, or without one with what
+/// `mongodb_differs` says; cases that then have none are left out, and so are those whose answers are the recorded
+/// ones. Gives the number of lines written.
 ///
 /// # Errors
 /// When a case does not run to its end, or the file cannot be written.
-pub fn adopt(suite: &Suite, entries: &[Entry]) -> Result<usize> {
+pub fn adopt(suite: &Suite, entries: &[Entry], reason: Option<&str>) -> Result<usize> {
     let mut lines = Vec::new();
     for entry in entries {
-        let Some(reason) = entry.case.mongodb_differs() else { continue };
+        let Some(reason) = reason.or(entry.case.mongodb_differs()) else { continue };
         let database = suite.database();
         let mut recorder = Recorder { database: database.clone(), ..Recorder::default() };
         replay(suite.target(), &entry.case, &database, &mut recorder)

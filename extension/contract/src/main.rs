@@ -18,6 +18,7 @@ Runs the cases whose topic::name contains a FILTER (all without one) and prints 
   --candidates  lines for not_yet.txt for the cases that fail and are not listed
   --adopt       for the chosen cases with mongodb_differs: writes our answers to mongodb.jsonl. For
                 answers that somebody has found to be MongoDB's; review the diff
+  --reason TEXT with --adopt: why, also for cases without mongodb_differs
   --shrink      removes from not_yet.txt the cases that pass
   --threads N   cases at the same time (6)";
 
@@ -27,6 +28,7 @@ struct Options {
     candidates: bool,
     shrink: bool,
     adopt: bool,
+    reason: Option<String>,
     threads: usize,
     filters: Vec<String>,
 }
@@ -34,7 +36,7 @@ struct Options {
 fn options() -> Result<Options, lexopt::Error> {
     use lexopt::prelude::*;
     let (mut trace, mut summary, mut candidates, mut shrink, mut adopt) = (false, false, false, false, false);
-    let (mut threads, mut filters) = (6, Vec::new());
+    let (mut threads, mut filters, mut reason) = (6, Vec::new(), None);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -43,12 +45,13 @@ fn options() -> Result<Options, lexopt::Error> {
             Long("candidates") => candidates = true,
             Long("shrink") => shrink = true,
             Long("adopt") => adopt = true,
+            Long("reason") => reason = Some(arguments.value()?.string()?),
             Long("threads") => threads = arguments.value()?.parse()?,
             Value(filter) => filters.push(filter.string()?),
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Options { trace, summary, candidates, shrink, adopt, threads, filters })
+    Ok(Options { trace, summary, candidates, shrink, adopt, reason, threads, filters })
 }
 
 fn main() -> ExitCode {
@@ -81,7 +84,10 @@ fn run(options: &Options) -> Result<bool, String> {
         if options.filters.is_empty() {
             return Err("--adopt needs the names of cases".into());
         }
-        println!("{} lines written to mongodb.jsonl", contract::adopt::adopt(&suite, &entries)?);
+        println!(
+            "{} lines written to mongodb.jsonl",
+            contract::adopt::adopt(&suite, &entries, options.reason.as_deref())?
+        );
         return Ok(true);
     }
     let verdicts = run_all(&suite, &entries, options.threads);
