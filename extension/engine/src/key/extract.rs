@@ -104,6 +104,13 @@ impl<'s> Walk<'s> {
             let parts = &self.spec.fields[i].parts;
             *a = descend(*a, parts)?;
             let At::Array(d, _) = *a else { continue };
+            if self.spec.fields[i].hashed {
+                bail!(
+                    codes::LOCATION16766,
+                    "hashed indexes do not currently support array values. Found array at path: {}",
+                    self.spec.fields[i].path
+                );
+            }
             match array {
                 None => array = Some((d, i)),
                 Some((other, _)) if std::ptr::eq(other.bytes(), d.bytes()) => {}

@@ -12,6 +12,8 @@ pub struct KeyField {
     pub parts: Vec<String>,
     /// Stored in reverse order.
     pub descending: bool,
+    /// Of a hashed index: arrays are refused. (Stored are the values themselves: equality finds them as well.)
+    pub hashed: bool,
 }
 
 /// The key pattern of an index with the options that decide which entries a document has.
@@ -61,6 +63,7 @@ impl KeySpec {
                 View::Double(d) => d,
                 View::Decimal128(_) if crate::compare::values(e.val, crate::raw::Val::ZERO).is_lt() => -1.0,
                 View::Decimal128(_) => 1.0,
+                View::String("hashed") => 1.0,
                 _ => {
                     return Err(Error::new(
                         codes::CANNOT_CREATE_INDEX,
@@ -72,6 +75,7 @@ impl KeySpec {
                 path: e.name().to_owned(),
                 parts: e.name().split('.').map(str::to_owned).collect(),
                 descending: direction < 0.0,
+                hashed: e.val.as_str().is_some(),
             });
         }
         if fields.is_empty() {

@@ -169,6 +169,7 @@ fn field(e: &Elem<'_>) -> Result<KeyField> {
         path: path.to_owned(),
         parts: path.split('.').map(str::to_owned).collect(),
         descending: !ascending,
+        hashed: false,
     })
 }
 

@@ -15,6 +15,7 @@ use crate::xact::subtransaction;
 pgfn! {
     /// `create_indexes_background(p_database_name, p_index_spec)`. Errors are reported in the reply, not raised.
     fn command_create_indexes_background(call) {
+        super::create::not_null(call)?;
         let db = call.opt_text(0)?.ok_or_else(|| null_argument("dbName"))?;
         let command = Doc::trusted(call.opt_bytes(1).ok_or_else(|| null_argument("arg"))?);
         let (reply, ok, requests) = match subtransaction(|| request(db, command)) {

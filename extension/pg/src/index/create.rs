@@ -247,6 +247,7 @@ pub fn build(c: &Collection, id: i32, s: &Spec) -> Result<()> {
 pgfn! {
     /// `create_indexes_non_concurrently(p_database_name, p_arg, p_skip_check_collection_create)`: builds at once.
     fn command_create_indexes_non_concurrently(call) {
+        not_null(call)?;
         let db = call.opt_text(0)?.ok_or_else(|| null_argument("dbName"))?;
         let command = Doc::trusted(call.opt_bytes(1).ok_or_else(|| null_argument("arg"))?);
         let done = Command::parse(db, command)?.enter(db)?;
@@ -255,6 +256,20 @@ pgfn! {
         }
         Ok(varlena(&done.reply()))
     }
+}
+
+/// Both arguments are given.
+///
+/// # Errors
+/// XX000 in the official extension's words.
+pub fn not_null(call: crate::sys::Call<'_>) -> Result<()> {
+    if call.arg(0).is_none() {
+        return Err(catalog::null_argument("dbName"));
+    }
+    if call.arg(1).is_none() {
+        return Err(catalog::null_argument("arg"));
+    }
+    Ok(())
 }
 
 /// Takes an index that could not be built out of the catalog.

@@ -12,6 +12,7 @@ use crate::sys::varlena;
 pgfn! {
     /// `CALL drop_indexes(p_database_name, p_arg, retval)`
     fn command_drop_indexes(call) {
+        super::create::not_null(call)?;
         let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
         let reply = drop_indexes(db, command)?;
         call.record(&[Some(varlena(&reply))])

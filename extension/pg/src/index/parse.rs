@@ -246,7 +246,18 @@ fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
             return fail("Index key contains an illegal field name: field name starts with '$'.".to_owned());
         }
         match v.view() {
-            View::String(kind @ ("text" | "2d" | "2dsphere" | "hashed" | "cosmosSearch")) => {
+            View::String("hashed") => {
+                if key.iter().filter(|e| e.val.as_str() == Some("hashed")).count() > 1 {
+                    let cause = "A maximum of one index field is allowed to be hashed";
+                    return Err(wrong(d, codes::CANNOT_CREATE_INDEX, cause));
+                }
+                let unique = d.get("unique").is_some_and(engine::key::truthy);
+                if unique {
+                    let cause = "Currently hashed indexes cannot guarantee uniqueness. Use a regular index";
+                    return Err(wrong(d, codes::LOCATION16764, cause));
+                }
+            }
+            View::String(kind @ ("text" | "2d" | "2dsphere" | "cosmosSearch")) => {
                 return fail(format!("Index type '{kind}' is not supported yet"));
             }
             View::String("") => return fail("Values in the index key pattern cannot be empty strings".to_owned()),

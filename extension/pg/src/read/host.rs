@@ -72,10 +72,15 @@ impl Host for Server {
     }
 
     fn write(&self, target: &Output, documents: Docs<'_>) -> engine::Result<()> {
+        let name = if matches!(target, Output::Out { .. }) { "$out" } else { "$merge" };
+        not_in_transaction(name)?;
         output::write(self, target, documents).map_err(|e| self.carry(e))
     }
 
     fn statistics(&self, what: Statistics<'_>) -> engine::Result<Docs<'_>> {
+        if matches!(what, Statistics::Indexes) {
+            not_in_transaction("$indexStats")?;
+        }
         let list = statistics::documents(self, what).map_err(|e| self.carry(e))?;
         Ok(Box::new(list.into_iter().map(Ok)))
     }
@@ -93,4 +98,11 @@ impl Host for Server {
         crate::xact::check_interrupts();
         Ok(())
     }
+}
+
+fn not_in_transaction(stage: &str) -> engine::Result<()> {
+    if super::held::in_transaction() {
+        engine::bail!(codes::OPERATION_NOT_SUPPORTED_IN_TRANSACTION, "{stage} cannot be used in a transaction");
+    }
+    Ok(())
 }
