@@ -123,7 +123,7 @@ fn legacy_hello() {
     assert_eq!((reply.opcode, reply.flags()), (OP_REPLY, 8));
     let document = reply.document();
     assert_eq!(document.get_f64("ok").unwrap(), 1.0);
-    assert_eq!(document.get_bool("helloOk").unwrap(), true);
+    assert!(document.get_bool("helloOk").unwrap());
     assert!(document.get_bool("ismaster").is_ok());
     let reply = raw.ask(&op_query(9, "admin.$cmd", &rawdoc! { "find": "c" }));
     assert_eq!(reply.error().0, 352);
