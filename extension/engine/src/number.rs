@@ -96,3 +96,53 @@ pub fn to_f64(v: Val<'_>) -> f64 {
         _ => f64::NAN,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decimal;
+    use crate::value::Value;
+
+    fn decimal(text: &str) -> Value {
+        Value::Decimal128(decimal::encode(decimal::parse(text).unwrap()))
+    }
+
+    #[test]
+    fn compares_exactly_across_types() {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        for (a, b, expected) in [
+            (Value::Int64((1 << 53) + 1), Value::Double(9_007_199_254_740_992.0), Greater),
+            (Value::Int64(i64::MAX), Value::Double(9_223_372_036_854_775_808.0), Less),
+            (Value::Int64(i64::MIN), Value::Double(-9_223_372_036_854_775_808.0), Equal),
+            (Value::Int32(1), Value::Double(f64::NAN), Greater),
+            (Value::Double(f64::NAN), decimal("NaN"), Equal),
+            (Value::Double(-0.0), Value::Int32(0), Equal),
+            (Value::Double(0.1), decimal("0.1"), Greater),
+            (decimal("1.50"), Value::Double(1.5), Equal),
+            (decimal("1E+6000"), Value::Double(f64::INFINITY), Less),
+            (Value::Int64(i64::MAX), decimal("9223372036854775807.5"), Less),
+        ] {
+            let found = a.with_val(|a| b.with_val(|b| compare(a, b)));
+            assert_eq!(found, expected, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn integers_of_any_type() {
+        for (v, truncated, exact) in [
+            (Value::Double(5.7), Some(Truncated::Int(5)), None),
+            (Value::Double(-5.0), Some(Truncated::Int(-5)), Some(-5)),
+            (Value::Double(9_223_372_036_854_775_808.0), Some(Truncated::OutOfRange), None),
+            (Value::Double(f64::INFINITY), Some(Truncated::NotFinite), None),
+            (decimal("-1.9"), Some(Truncated::Int(-1)), None),
+            (decimal("1.0E+2"), Some(Truncated::Int(100)), Some(100)),
+            (decimal("-9223372036854775808"), Some(Truncated::Int(i64::MIN)), Some(i64::MIN)),
+            (decimal("9223372036854775808"), Some(Truncated::OutOfRange), None),
+            (decimal("1E-6000"), Some(Truncated::Int(0)), None),
+            (Value::Bool(true), None, None),
+        ] {
+            assert_eq!(v.with_val(truncate_i64), truncated, "{v:?}");
+            assert_eq!(v.with_val(exact_i64), exact, "{v:?}");
+        }
+    }
+}

@@ -13,6 +13,9 @@ const MAX_PATTERN: usize = 16384;
 /// (pcre2pattern, "Setting match resource limits").
 pub(crate) const LIMITS: &str = "(*LIMIT_MATCH=10000000)(*LIMIT_DEPTH=250000)(*LIMIT_HEAP=65536)";
 
+/// Stack of compiled patterns in bytes. The default of 32 KiB fails on patterns that are not unusual.
+const JIT_STACK: usize = 4 << 20;
+
 /// A compiled pattern and what it was compiled from.
 pub struct Regex {
     pattern: Box<str>,
@@ -40,7 +43,7 @@ impl Regex {
             );
         }
         let mut builder = RegexBuilder::new();
-        builder.utf(true).jit_if_available(true);
+        builder.utf(true).jit_if_available(true).max_jit_stack_size(Some(JIT_STACK));
         for flag in options.chars() {
             match flag {
                 'i' => builder.caseless(true),
