@@ -1,5 +1,5 @@
 //! The commands against a real primary and a real standby, where a golden case does not do.
-#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 mod batches;
 mod cursors;
 mod failover;
