@@ -308,7 +308,10 @@ fn ok() -> Vec<u8> {
 }
 
 pgfn! { fn create_user(call) {
-    create(call.opt_bytes(0).map_or(Doc::EMPTY, Doc::trusted))?;
+    let Some(spec) = call.opt_bytes(0) else {
+        return Err(bad("'createUser', 'pwd' and 'roles' fields must be specified."));
+    };
+    create(Doc::trusted(spec))?;
     Ok(varlena(&ok()))
 }}
 pgfn! { fn update_user(call) {

@@ -85,8 +85,7 @@ impl<'a> Create<'a> {
         if let Some(definition) = &definition {
             view::check(db, self.name, Doc::trusted(definition))?;
         }
-        let options =
-            Options { view: definition.as_deref(), validator: validator.as_ref() };
+        let options = Options { view: definition.as_deref(), validator: validator.as_ref() };
         if !table::create(db, self.name, &options)?
             && let Some(there) = catalog::find(db, self.name)?
         {

@@ -5,7 +5,7 @@ use pgrx::pg_sys::{self, Datum};
 
 use super::fail;
 use super::table::AsAdmin;
-use crate::catalog;
+use crate::catalog::{self, Collection};
 use crate::error::{Error, Result};
 use crate::spi::{self, Cell, Param};
 use crate::{guard, xact};
@@ -37,6 +37,16 @@ pub fn drop(db: &str, name: &str) -> Result<bool> {
     Ok(true)
 }
 
+/// A table can be dropped by its owner, the role of all members of documentdb_admin_role.
+fn require_owner(c: &Collection) -> Result<()> {
+    // SAFETY: look-ups in PostgreSQL's caches.
+    let owner = c.view.is_some() || unsafe { pg_sys::pg_class_ownercheck(c.heap, pg_sys::GetUserId()) };
+    if owner {
+        return Ok(());
+    }
+    Err(Error::native(b"42501", format!("must be owner of table documents_{}", c.id)))
+}
+
 /// On a standby: what PostgreSQL says about dropping a table, when there is something to drop.
 fn guard_drop(exists: bool) -> Result<()> {
     // SAFETY: reads the server's state.
@@ -59,6 +69,9 @@ pgfn! {
                 let message = format!("drop collection {} UUID mismatch", c.namespace());
                 return Err(fail(codes::COLLECTION_UUID_MISMATCH, message));
             }
+        }
+        if let Some(c) = &found {
+            require_owner(c)?;
         }
         Ok(Datum::from(found.is_some() && drop(db, name)?))
     }

@@ -48,7 +48,8 @@ fn check_pipeline(pipeline: Doc<'_>) -> Result<()> {
             return Err(fail(codes::LOCATION51047, message));
         }
     }
-    let caused = |e: engine::Error| fail(e.code, format!("Invalid pipeline for view caused by :: {}", e.message));
+    let caused =
+        |e: engine::Error| fail(e.code, format!("Invalid pipeline for view caused by :: {}", e.message));
     Pipeline::parse(pipeline, &ParseContext::new(Variables::new(), 0)).map_err(caused)?;
     Ok(())
 }

@@ -59,22 +59,30 @@ impl Table {
     /// # Errors
     /// 42501 without the privilege.
     pub fn open_if_there(c: &Collection, access: Access) -> Result<Option<Table>> {
-        // SAFETY: oids of the catalog entry; try_table_open gives null for a table that is gone.
-        unsafe {
-            let rel = pg_sys::try_table_open(c.heap, access.lock());
-            if rel.is_null() {
-                return Ok(None);
-            }
-            let table = Table { rel, shard: c.id, pk: c.pk };
-            let allowed = pg_sys::pg_class_aclcheck(c.heap, pg_sys::GetUserId(), access.privilege());
-            if allowed != pg_sys::AclResult::ACLCHECK_OK {
-                return Err(Error::native(
-                    b"42501",
-                    format!("permission denied for collection {}", c.namespace()),
-                ));
-            }
-            Ok(Some(table))
+        let Some(table) = Self::lock(c, access) else { return Ok(None) };
+        table.require(access)?;
+        Ok(Some(table))
+    }
+
+    /// Opens a table without asking for the privilege: the caller calls [`Table::require`] where a refusal belongs.
+    pub fn lock(c: &Collection, access: Access) -> Option<Table> {
+        // SAFETY: the oid of the catalog entry; try_table_open gives null for a table that is gone.
+        let rel = unsafe { pg_sys::try_table_open(c.heap, access.lock()) };
+        (!rel.is_null()).then_some(Table { rel, shard: c.id, pk: c.pk })
+    }
+
+    /// Asks for the privilege.
+    ///
+    /// # Errors
+    /// 42501 without it.
+    pub fn require(&self, access: Access) -> Result<()> {
+        // SAFETY: the relation is open.
+        let allowed =
+            unsafe { pg_sys::pg_class_aclcheck((*self.rel).rd_id, pg_sys::GetUserId(), access.privilege()) };
+        if allowed == pg_sys::AclResult::ACLCHECK_OK {
+            return Ok(());
         }
+        Err(Error::native(b"42501", format!("permission denied for table documents_{}", self.shard)))
     }
 
     /// PostgreSQL's descriptor; live as long as this value.

@@ -220,7 +220,9 @@ impl<'t> Writer<'t> {
     fn conflict(&mut self, outcome: pg_sys::TM_Result::Type, tid: Tid) -> Result<Change> {
         match outcome {
             pg_sys::TM_Result::TM_SelfModified => Ok(Change::Gone),
-            pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted if keeps_snapshot() => Err(serialization()),
+            pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted if keeps_snapshot() => {
+                Err(serialization())
+            }
             pg_sys::TM_Result::TM_Deleted => Ok(Change::Gone),
             pg_sys::TM_Result::TM_Updated => self.lock(tid),
             other => Err(internal(format!("unexpected outcome {other} of a row change"))),

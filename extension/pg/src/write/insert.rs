@@ -55,7 +55,7 @@ impl<'a> Insert<'a> {
         loop {
             let collection = ddl::ensure(db, self.collection)?;
             // Dropped since it was found: then it is made again.
-            let Some(table) = Table::open_if_there(&collection, Access::Insert)? else { continue };
+            let Some(table) = Table::lock(&collection, Access::Insert) else { continue };
             let single = transaction.filter(|_| self.documents.len() == 1);
             return retry::remembered(Some(&collection), single, || self.execute(&collection, &table));
         }
@@ -75,12 +75,14 @@ impl<'a> Insert<'a> {
             Some(collection),
             |range| {
                 guard::disk_full()?;
+                table.require(Access::Insert)?;
                 let rows: Vec<Option<Prepared<'a>>> = range.map(ready).collect::<Result<_>>()?;
                 Writer::open(table).insert_all(rows.iter().flatten().map(row))?;
                 Ok(rows.iter().map(|r| i32::from(r.is_some())).collect())
             },
             |i| {
                 guard::disk_full()?;
+                table.require(Access::Insert)?;
                 let Some(p) = ready(i)? else { return Ok(0) };
                 Writer::open(table).insert(&row(&p))?;
                 Ok(1)
