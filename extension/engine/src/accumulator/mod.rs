@@ -13,7 +13,7 @@ use crate::value::Value;
 use percentile::Numbers;
 use std::cmp::Ordering;
 use std::collections::HashSet;
-use sum::{Deviation, Sum};
+use sum::{Covariance, Deviation, Sum};
 
 /// A parsed accumulator: what is computed, of which expression.
 #[derive(Clone, Debug)]
@@ -34,6 +34,10 @@ enum Kind {
     AddToSet,
     Count,
     StdDev {
+        sample: bool,
+    },
+    /// Of `[x, y]` pairs, in windows only.
+    Covariance {
         sample: bool,
     },
     MergeObjects,
@@ -74,6 +78,7 @@ pub(crate) enum State {
     Set { seen: HashSet<Vec<u8>>, out: Vec<Value> },
     Count(i64),
     Deviation { state: Deviation, sample: bool },
+    Covariance { state: Covariance, sample: bool },
     Merge(Vec<(String, Value)>),
     Several { which: Which, n: usize, items: Vec<Value> },
     Ranked { bottom: bool, n: usize, single: bool, items: Vec<(SortKey, Value)> },
@@ -97,6 +102,9 @@ impl Accumulator {
             Kind::AddToSet => State::Set { seen: HashSet::new(), out: Vec::new() },
             Kind::Count => State::Count(0),
             Kind::StdDev { sample } => State::Deviation { state: Deviation::default(), sample: *sample },
+            Kind::Covariance { sample } => {
+                State::Covariance { state: Covariance::default(), sample: *sample }
+            }
             Kind::MergeObjects => State::Merge(Vec::new()),
             Kind::Several { which, n } => {
                 State::Several { which: *which, n: count_of_n(n.eval(group)?.as_ref())?, items: Vec::new() }
@@ -209,6 +217,7 @@ impl State {
                 }
             }
             (State::Deviation { state, .. }, Some(v)) => state.add(&v),
+            (State::Covariance { state, .. }, Some(v)) => state.add(&v),
             (State::Percentile(numbers), Some(v)) => {
                 numbers.add(&v);
                 return Ok(size_of::<f64>());
@@ -229,6 +238,7 @@ impl State {
             State::Push(out) | State::Set { out, .. } => Value::array_of(&out),
             State::Count(n) => i32::try_from(n).map_or(Value::Int64(n), Value::Int32),
             State::Deviation { state, sample } => state.result(sample),
+            State::Covariance { state, sample } => state.result(sample),
             State::Merge(fields) => merged(&fields).unwrap_or(Value::Null),
             State::Several { items, .. } => Value::array_of(&items),
             State::Ranked { single: true, items, .. } => {

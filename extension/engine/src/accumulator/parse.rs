@@ -69,6 +69,10 @@ impl Accumulator {
                 Ok(Self { kind: Kind::Count, input: Expr::constant(None) })
             }
             "$median" | "$percentile" => percentile_of(name, v, cx),
+            "$covariancePop" | "$covarianceSamp" if cx.windows => {
+                let sample = name == "$covarianceSamp";
+                Ok(Self { kind: Kind::Covariance { sample }, input: Expr::parse(v, cx)? })
+            }
             "$accumulator" => {
                 bail!(codes::COMMAND_NOT_SUPPORTED, "Accumulator $accumulator is not supported yet")
             }
@@ -157,11 +161,11 @@ fn percentile_of(name: &str, v: Val<'_>, cx: &ParseContext) -> Result<Accumulato
             "input" => input = Some(Expr::parse(e.val, cx)?),
             "method" => method = Some(e.val),
             "p" if !median => ps = Some(Expr::parse(e.val, cx)?),
-            other => bail!(codes::LOCATION40415, "BSON field '{name}.{other}' is an unknown field."),
+            other => bail!(codes::LOCATION40415, "BSON field '${name}.{other}' is an unknown field."),
         }
     }
     let Some(input) = input else {
-        bail!(codes::LOCATION40414, "BSON field '{name}.input' is missing but a required field")
+        bail!(codes::LOCATION40414, "BSON field '${name}.input' is missing but is a required field")
     };
     let ps = match ps {
         _ if median => vec![0.5],
@@ -169,7 +173,7 @@ fn percentile_of(name: &str, v: Val<'_>, cx: &ParseContext) -> Result<Accumulato
             let v: Option<Value> = p.eval(&EvalContext::new(Doc::EMPTY))?;
             percentile::wanted(v.as_ref())?
         }
-        None => bail!(codes::LOCATION40414, "BSON field '{name}.p' is missing but a required field"),
+        None => bail!(codes::LOCATION40414, "BSON field '${name}.p' is missing but is a required field"),
     };
     percentile::check_method(name, method)?;
     Ok(Accumulator { kind: Kind::Percentile { ps, median }, input })

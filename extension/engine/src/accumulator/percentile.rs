@@ -10,9 +10,9 @@ use crate::{bail, codes};
 pub(crate) fn check_method(name: &str, v: Option<Val<'_>>) -> Result<()> {
     match v.map(|v| (v, v.as_str())) {
         Some((_, Some("approximate"))) => Ok(()),
-        None => bail!(codes::LOCATION40414, "BSON field '{name}.method' is missing but a required field"),
+        None => bail!(codes::LOCATION40414, "BSON field '${name}.method' is missing but is a required field"),
         Some((_, Some(_))) => {
-            bail!(codes::BAD_VALUE, "Currently only 'approximate' can be used as a percentile 'method'.")
+            bail!(codes::BAD_VALUE, "Currently only 'approximate' can be used as percentile 'method'")
         }
         Some((v, None)) => bail!(
             codes::TYPE_MISMATCH,

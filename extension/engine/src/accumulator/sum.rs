@@ -155,3 +155,35 @@ impl Deviation {
         if n == 0 { Value::Null } else { Value::Double((self.squares / n as f64).sqrt()) }
     }
 }
+
+/// Covariance of pairs in one pass.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Covariance {
+    count: u64,
+    mean_x: f64,
+    mean_y: f64,
+    products: f64,
+}
+
+impl Covariance {
+    /// Adds `[x, y]`; anything but two numbers is ignored.
+    #[allow(clippy::cast_precision_loss, reason = "no stream has 2^53 numbers")]
+    pub(crate) fn add(&mut self, v: &Value) {
+        let Some(list) = v.as_array() else { return };
+        let numbers: Vec<f64> =
+            list.values().filter_map(|v| Num::of(&Value::from(v))).map(Num::to_f64).collect();
+        let [x, y] = numbers.as_slice() else { return };
+        self.count += 1;
+        let delta = x - self.mean_x;
+        self.mean_x += delta / self.count as f64;
+        self.mean_y += (y - self.mean_y) / self.count as f64;
+        self.products += delta * (y - self.mean_y);
+    }
+
+    /// The covariance; null of too few pairs.
+    #[allow(clippy::cast_precision_loss, reason = "no stream has 2^53 numbers")]
+    pub(crate) fn result(&self, sample: bool) -> Value {
+        let n = if sample { self.count.saturating_sub(1) } else { self.count };
+        if n == 0 { Value::Null } else { Value::Double(self.products / n as f64) }
+    }
+}

@@ -61,6 +61,8 @@ pub struct ParseContext {
     pub now: i64,
     /// `$$KEEP`, `$$PRUNE`, `$$DESCEND` exist (in `$redact` only).
     pub redact: bool,
+    /// Accumulators that only windows have exist (in `$setWindowFields`).
+    pub windows: bool,
 }
 
 /// What evaluation needs: the document and the bound variables.

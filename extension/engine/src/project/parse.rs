@@ -35,7 +35,12 @@ pub fn unset<'p>(paths: impl IntoIterator<Item = &'p str>) -> Result<Projection>
 }
 
 fn expression_context(cx: &ParseContext<'_>) -> expr::ParseContext {
-    expr::ParseContext { variables: cx.variables.cloned().unwrap_or_default(), now: cx.now, redact: false }
+    expr::ParseContext {
+        variables: cx.variables.cloned().unwrap_or_default(),
+        now: cx.now,
+        redact: false,
+        windows: false,
+    }
 }
 
 /// The fields of `$addFields`: nested documents name fields below, everything else is an expression.

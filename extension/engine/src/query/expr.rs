@@ -16,7 +16,10 @@ impl ExprFilter {
     /// Those of the expression.
     pub fn parse(expression: Val<'_>, cx: &ParseContext<'_>) -> Result<Self> {
         let variables = cx.variables.cloned().unwrap_or_default();
-        Ok(Self(Expr::parse(expression, &expr::ParseContext { variables, now: cx.now, redact: false })?))
+        Ok(Self(Expr::parse(
+            expression,
+            &expr::ParseContext { variables, now: cx.now, redact: false, windows: false },
+        )?))
     }
 
     /// Is the expression true (neither false, null, missing nor zero) for the document?

@@ -7,8 +7,10 @@
 //! documents (other collections, writes, statistics, interrupts) is reached through [`Host`].
 
 mod bucket;
+mod densify;
 mod documents;
 mod facet;
+mod fill;
 mod granularity;
 mod graph;
 mod group;
@@ -231,7 +233,7 @@ pub(crate) fn failed<'h>(e: Error) -> Docs<'h> {
 
 /// A stage that computes everything when the first document is asked for.
 pub(crate) fn blocking<'h>(f: impl FnOnce() -> Result<VecDeque<Vec<u8>>> + 'h) -> Docs<'h> {
-    deferred(move || f().map(|docs| ready(docs)))
+    deferred(move || f().map(ready))
 }
 
 /// A stage that opens its documents when the first is asked for.

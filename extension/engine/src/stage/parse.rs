@@ -2,8 +2,8 @@
 
 use super::{DISK_USE_LIMIT, MAX_STAGES, MEMORY_LIMIT, Pipeline, Stage};
 use super::{
-    bucket, documents, facet, graph, group, lookup, output, redact, shape, simple, sort, union, unwind,
-    window,
+    bucket, densify, documents, facet, fill, graph, group, lookup, output, redact, shape, simple, sort,
+    union, unwind, window,
 };
 use crate::error::Result;
 use crate::expr::{self, Variables};
@@ -50,7 +50,7 @@ impl ParseContext {
 
     /// For the expressions of a stage.
     pub(crate) fn expr(&self) -> expr::ParseContext {
-        expr::ParseContext { variables: self.variables.clone(), now: self.now, redact: false }
+        expr::ParseContext { variables: self.variables.clone(), now: self.now, redact: false, windows: false }
     }
 
     /// For the filter of a stage.
@@ -133,7 +133,9 @@ pub(super) static STAGES: &[Entry] = &[
         codes::BAD_VALUE,
         "$documents is only valid as the first stage in a pipeline",
     ),
+    stage("$densify", densify::densify),
     Entry { facet: false, ..stage("$facet", facet::facet) },
+    stage("$fill", fill::fill),
     stage("$graphLookup", graph::graph_lookup),
     stage("$group", group::group),
     source(
@@ -166,8 +168,6 @@ pub(super) static STAGES: &[Entry] = &[
 const REFUSED: &[&str] = &[
     "$changeStream",
     "$changeStreamSplitLargeEvent",
-    "$densify",
-    "$fill",
     "$geoNear",
     "$listLocalSessions",
     "$listSampledQueries",

@@ -105,7 +105,7 @@ impl Num {
 #[allow(clippy::cast_possible_truncation, reason = "the range is checked first")]
 pub(crate) fn double_to_i64(x: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    (x >= -LIMIT && x < LIMIT).then_some(x as i64)
+    (-LIMIT..LIMIT).contains(&x).then_some(x as i64)
 }
 
 /// A whole number within int32, of any numeric type.

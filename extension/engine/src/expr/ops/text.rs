@@ -143,12 +143,15 @@ pub(in crate::expr) fn substr_cp(_: &'static str, args: &[Computed]) -> Result<C
     string(s.chars().skip(start).take(len).collect::<String>())
 }
 
+/// Where to look, what for, from and to which position.
+type Search<'a> = (&'a str, &'a str, usize, Option<usize>);
+
 /// The two strings and the range of `$indexOfBytes` and `$indexOfCP`; `None` for a null first string.
 fn search<'a>(
     name: &'static str,
     args: &'a [Computed],
     codes: [crate::Code; 2],
-) -> Result<Option<(&'a str, &'a str, usize, Option<usize>)>> {
+) -> Result<Option<Search<'a>>> {
     let mut found = ["", ""];
     for (i, (slot, code)) in found.iter_mut().zip(codes).enumerate() {
         match arg(args, i) {

@@ -4,7 +4,8 @@ mod bounds;
 mod compute;
 mod parse;
 
-pub(super) use parse::set_window_fields;
+pub(super) use bounds::Bounds;
+pub(super) use parse::{set_window_fields, sort_by};
 
 use super::unwind::with_value;
 use super::{Budget, Docs, Run, Stage, blocking};
@@ -15,7 +16,6 @@ use crate::raw::Doc;
 use crate::sort::{SortKey, SortSpec};
 use crate::value::Value;
 use crate::{bail, codes};
-use bounds::Bounds;
 use std::collections::VecDeque;
 use std::rc::Rc;
 

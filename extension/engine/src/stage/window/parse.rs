@@ -21,7 +21,7 @@ pub(in crate::stage) fn set_window_fields(v: Val<'_>, cx: &ParseContext) -> Resu
             v.type_name()
         )
     };
-    let cx = cx.expr();
+    let cx = expr::ParseContext { windows: true, ..cx.expr() };
     let (mut partition, mut sort, mut output) = (None, None, None);
     for e in spec {
         match e.name() {

@@ -1,0 +1,118 @@
+//! `$fill`: null and missing values replaced by a constant, the last value, or a line between neighbours.
+
+use super::window::{Bounds, Function, Output, Windows, sort_by};
+use super::{ParseContext, Stage};
+use crate::error::Result;
+use crate::expr::{self, Expr, FieldPath};
+use crate::raw::{Doc, Val};
+use crate::value::{DocWriter, Value};
+use crate::{bail, codes};
+use std::rc::Rc;
+
+pub(super) fn fill(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
+    let Some(spec) = v.as_doc() else {
+        bail!(
+            codes::FAILED_TO_PARSE,
+            "the $fill stage specification must be an object, found {}",
+            v.type_name()
+        )
+    };
+    let cx = cx.expr();
+    let (mut partition, mut by_fields, mut sort, mut output) = (None, None, None, None);
+    for e in spec {
+        match e.name() {
+            "partitionBy" => partition = Some(Expr::parse(e.val, &cx)?),
+            "partitionByFields" => by_fields = Some(fields_expression(e.val, &cx)?),
+            "sortBy" => sort = Some(object("sortBy", e.val)?),
+            "output" => output = Some(object("output", e.val)?),
+            other => bail!(codes::LOCATION40415, "BSON field '$fill.{other}' is an unknown field"),
+        }
+    }
+    let Some(output) = output else {
+        bail!(codes::LOCATION40414, "BSON field '$fill.output' is missing but a required field")
+    };
+    if partition.is_some() && by_fields.is_some() {
+        bail!(
+            codes::LOCATION6050204,
+            "Maximum one of 'partitionBy' and 'partitionByFields can be specified in '$fill'"
+        );
+    }
+    let (sort, sort_field) = sort_by(sort)?;
+    let mut outputs = Vec::new();
+    for e in output {
+        let path = FieldPath::parse(e.name())?;
+        let function = method(e.name(), e.val, &cx, sort.is_some(), sort_field.is_some())?;
+        outputs.push(Output { path, function, bounds: Bounds::Partition });
+    }
+    Ok(Rc::new(Windows { partition: partition.or(by_fields), sort, sort_field, outputs, name: "$fill" }))
+}
+
+fn object<'a>(field: &str, v: Val<'a>) -> Result<Doc<'a>> {
+    match v.as_doc() {
+        Some(d) => Ok(d),
+        None => bail!(
+            codes::TYPE_MISMATCH,
+            "BSON field '$fill.{field}' is the wrong type '{}', expected type 'object'",
+            v.type_name()
+        ),
+    }
+}
+
+/// The partition of documents that agree in these fields.
+fn fields_expression(v: Val<'_>, cx: &expr::ParseContext) -> Result<Expr> {
+    let Some(list) = v.as_array() else {
+        bail!(
+            codes::TYPE_MISMATCH,
+            "BSON field '$fill.partitionByFields' is the wrong type '{}', expected type 'array'",
+            v.type_name()
+        )
+    };
+    let mut key = DocWriter::new();
+    for (i, f) in list.values().enumerate() {
+        let Some(path) = f.as_str() else {
+            bail!(
+                codes::TYPE_MISMATCH,
+                "BSON field '$fill.partitionByFields.{i}' is the wrong type '{}', expected type 'string'",
+                f.type_name()
+            )
+        };
+        FieldPath::parse(path)?;
+        key.put_str(&format!("f{i}"), &format!("${path}"));
+    }
+    Value::Document(key.finish()).with_val(|v| Expr::parse(v, cx))
+}
+
+fn method(name: &str, v: Val<'_>, cx: &expr::ParseContext, sorted: bool, single: bool) -> Result<Function> {
+    let field = || {
+        let path = format!("${name}");
+        Value::String(path).with_val(|v| Expr::parse(v, cx))
+    };
+    let Some(d) = v.as_doc() else {
+        bail!(
+            codes::TYPE_MISMATCH,
+            "BSON field '$fill.output.{name}' is the wrong type '{}', expected type 'object'",
+            v.type_name()
+        )
+    };
+    if let Some(value) = d.get("value") {
+        return Ok(Function::Constant(Expr::parse(value, cx)?));
+    }
+    match d.get("method").map(|m| m.as_str()) {
+        Some(Some("linear")) => {
+            if !single {
+                bail!(
+                    codes::LOCATION605001,
+                    "$linearFill must be specified with a top level sortBy expression with exactly one element"
+                );
+            }
+            Ok(Function::LinearFill(field()?))
+        }
+        Some(Some("locf")) => {
+            if !sorted {
+                bail!(codes::FAILED_TO_PARSE, "$locf requires a sortBy");
+            }
+            Ok(Function::Locf(field()?))
+        }
+        _ => bail!(codes::LOCATION6050202, "Method must be either locf or linear"),
+    }
+}
