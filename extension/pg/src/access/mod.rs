@@ -12,4 +12,4 @@ mod reader;
 pub use hint::{Hint, is_id_pattern, same_pattern};
 pub use plan::{Plan, Want, Way, plan};
 pub use position::Position;
-pub use reader::{Hit, Reader};
+pub use reader::Reader;

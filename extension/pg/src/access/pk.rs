@@ -39,7 +39,9 @@ pub fn ids(query: &Query) -> Ids {
                 return Ids::Points(points.into_iter().map(wrap).collect());
             }
             // The other end of the operand's bracket is left to the filter: the btree has no value for it.
-            Bound::Range(relation, v) if plain(v) && !matches!(v.ty, ty::MIN_KEY | ty::MAX_KEY | ty::NULL) => {
+            Bound::Range(relation, v)
+                if plain(v) && !matches!(v.ty, ty::MIN_KEY | ty::MAX_KEY | ty::NULL) =>
+            {
                 let strategy = match relation {
                     Relation::Lt => LT,
                     Relation::Lte => LE,

@@ -37,7 +37,15 @@ pub enum Way {
     /// The primary key.
     Id { ids: Ids, backward: bool },
     /// A secondary index.
-    Index { name: String, id: i32, relation: pg_sys::Oid, definition: Rc<Definition>, bounds: Bounds, backward: bool, multi: bool },
+    Index {
+        name: String,
+        id: i32,
+        relation: pg_sys::Oid,
+        definition: Rc<Definition>,
+        bounds: Bounds,
+        backward: bool,
+        multi: bool,
+    },
 }
 
 /// A way and what it gives.

@@ -63,6 +63,7 @@ fn tid_value(tid: Tid) -> Value {
 
 fn tid_of(b: &[u8]) -> Option<Tid> {
     let [a, b, c, d, e, f] = *b.first_chunk::<6>()?;
-    let block = pgrx::pg_sys::BlockIdData { bi_hi: u16::from_be_bytes([a, b]), bi_lo: u16::from_be_bytes([c, d]) };
+    let block =
+        pgrx::pg_sys::BlockIdData { bi_hi: u16::from_be_bytes([a, b]), bi_lo: u16::from_be_bytes([c, d]) };
     Some(Tid { ip_blkid: block, ip_posid: u16::from_be_bytes([e, f]) })
 }

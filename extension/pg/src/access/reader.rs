@@ -1,7 +1,7 @@
 //! Walking a plan: documents that match, each once, with the place to go on from.
 
+use engine::Doc;
 use engine::query::Query;
-use engine::{Doc, Val};
 use pgrx::pg_sys;
 
 use super::plan::{Plan, Way};
@@ -12,8 +12,6 @@ use crate::storage::{KeyScan, Piece, Row, Scan, Table, Tid};
 /// A document that matches.
 #[derive(Clone, Copy)]
 pub struct Hit<'a> {
-    /// Where its row is, as the walk knows it.
-    pub tid: Tid,
     /// Where this version of the row is: what a change names.
     pub version: Tid,
     /// Its bytes, until the reader moves on.
@@ -48,7 +46,12 @@ enum Place {
 impl<'t> Reader<'t> {
     /// Begins at `from`. A position of another way than the plan's (the index was dropped meanwhile) can't be taken up:
     /// `None`.
-    pub fn open(table: &'t Table, query: &'t Query, plan: &'t Plan, from: &Position) -> Result<Option<Reader<'t>>> {
+    pub fn open(
+        table: &'t Table,
+        query: &'t Query,
+        plan: &'t Plan,
+        from: &Position,
+    ) -> Result<Option<Reader<'t>>> {
         let nowhere = Tid { ip_blkid: pg_sys::BlockIdData { bi_hi: 0, bi_lo: 0 }, ip_posid: 0 };
         let (source, at) = match (&plan.way, from) {
             (Way::Heap, Position::Start) => (Source::Heap(Scan::all(table)), Place::Row(nowhere)),
@@ -167,9 +170,4 @@ fn first_of_row(plan: &Plan, document: &[u8], key: &[u8]) -> Result<bool> {
     let covered = |k: &&Vec<u8>| bounds.covers(k);
     let first = if *backward { keys.iter().rev().find(covered) } else { keys.iter().find(covered) };
     Ok(first.is_none_or(|k| k == key))
-}
-
-/// The `_id` of a document.
-pub fn id_of(document: &[u8]) -> Option<Val<'_>> {
-    Doc::trusted(document).get("_id")
 }

@@ -120,7 +120,19 @@ unsafe extern "C-unwind" fn scan(
             let real = present((*real).index_build_range_scan)?;
             let fan = (&raw mut fan).cast();
             let rows = guarded(|| {
-                real(table, index, info, allow_sync, anyvisible, progress, start, blocks, Some(row), fan, scan)
+                real(
+                    table,
+                    index,
+                    info,
+                    allow_sync,
+                    anyvisible,
+                    progress,
+                    start,
+                    blocks,
+                    Some(row),
+                    fan,
+                    scan,
+                )
             });
             pg_sys::MemoryContextDelete(scratch);
             Ok(rows)

@@ -70,7 +70,8 @@ pub unsafe fn definition(index: pg_sys::Relation) -> Result<Rc<Definition>> {
         if options.is_null() {
             options = pg_sys::RelationGetIndexAttOptions(index, false);
         }
-        let stored = if options.is_null() { core::ptr::null() } else { (*options).cast::<Stored>().cast_const() };
+        let stored =
+            if options.is_null() { core::ptr::null() } else { (*options).cast::<Stored>().cast_const() };
         if stored.is_null() || (*stored).spec == 0 {
             return Err(internal("an index without a key pattern"));
         }

@@ -89,14 +89,17 @@ fn status(arg: Doc<'_>) -> Result<Option<Vec<u8>>> {
     };
     let ids = request.get("ids").and_then(Val::as_array).ok_or_else(|| wrong("ids is missing"))?;
     for id in ids.values() {
-        let id = crate::spec::integer(id).and_then(|i| i32::try_from(i).ok()).ok_or_else(|| wrong("an id is no number"))?;
+        let id = crate::spec::integer(id)
+            .and_then(|i| i32::try_from(i).ok())
+            .ok_or_else(|| wrong("an id is no number"))?;
         let rows = spi::query(
             "SELECT comment FROM documentdb_api_catalog.documentdb_index_queue WHERE index_id OPERATOR(pg_catalog.=) $1",
             &[Param::Int4(Some(id))],
         )?;
         let Some(comment) = rows.first().and_then(|r| r.first()).and_then(Cell::bytes) else { continue };
         let d = Doc::trusted(comment);
-        let code = d.get("err_code").and_then(crate::spec::integer).and_then(|i| i32::try_from(i).ok()).unwrap_or(0);
+        let code =
+            d.get("err_code").and_then(crate::spec::integer).and_then(|i| i32::try_from(i).ok()).unwrap_or(0);
         let mut w = DocWriter::new();
         w.put("ok", &Value::Int32(0));
         w.put_str("errmsg", d.get("err_msg").and_then(Val::as_str).unwrap_or(""));

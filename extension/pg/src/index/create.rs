@@ -83,7 +83,9 @@ impl<'a> Command<'a> {
                     }
                 },
                 "indexes" => list = Some(array("createIndexes.indexes", v)?),
-                "ignoreUnknownIndexOptions" => lenient = crate::spec::bool("createIndexes.ignoreUnknownIndexOptions", v)?,
+                "ignoreUnknownIndexOptions" => {
+                    lenient = crate::spec::bool("createIndexes.ignoreUnknownIndexOptions", v)?
+                }
                 "blocking" => {}
                 "maxTimeMS" => limit_time(max_time_ms("createIndexes", v)?),
                 other if is_common(other) => {}
@@ -95,7 +97,8 @@ impl<'a> Command<'a> {
             return Err(Error::new(codes::INVALID_NAMESPACE, text).into());
         }
         let bad = |text: &str| crate::error::Error::from(Error::new(codes::BAD_VALUE, text));
-        let list = list.ok_or_else(|| bad("BSON field 'createIndexes.indexes' is missing but a required field"))?;
+        let list =
+            list.ok_or_else(|| bad("BSON field 'createIndexes.indexes' is missing but a required field"))?;
         if list.is_empty() {
             return Err(bad("Must specify at least one index to create"));
         }
@@ -154,7 +157,9 @@ impl<'a> Command<'a> {
 /// 86 for another index of this name, 85 for the same index under another name.
 fn exists(s: &Spec, all: &[Index]) -> Result<bool> {
     let shown = s.shown();
-    let entry = |i: &Index| crate::read::index_entry(&Index { id: 0, relation: pgrx::pg_sys::InvalidOid, ..i.clone() });
+    let entry = |i: &Index| {
+        crate::read::index_entry(&Index { id: 0, relation: pgrx::pg_sys::InvalidOid, ..i.clone() })
+    };
     let same_entry = |i: &Index| engine::compare::docs(Doc::trusted(&entry(i)), Doc::trusted(&shown)).is_eq();
     let detail = |i: &Index| {
         let (asked, there) = (show::document(Doc::trusted(&shown)), show::document(Doc::trusted(&entry(i))));

@@ -29,9 +29,10 @@ fn drop_indexes(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
         let v = e.val;
         match e.name() {
             "dropIndexes" | "deleteIndexes" => {
-                name = Some(v.as_str().ok_or_else(|| {
-                    bad(format!("collection name has invalid type {}", v.type_name()))
-                })?);
+                name = Some(
+                    v.as_str()
+                        .ok_or_else(|| bad(format!("collection name has invalid type {}", v.type_name())))?,
+                );
             }
             "index" => index = Some(v),
             other if is_common(other) => {}

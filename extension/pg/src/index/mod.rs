@@ -12,8 +12,6 @@ use crate::catalog::Collection;
 use crate::error::Result;
 use crate::spi::{self, Param};
 
-pub use parse::Spec;
-
 /// Number of a collection's indexes, `_id_` included.
 fn count(c: &Collection) -> i32 {
     i32::try_from(c.indexes.len()).unwrap_or(i32::MAX - 1) + 1

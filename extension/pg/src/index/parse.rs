@@ -32,7 +32,8 @@ pub struct Spec {
 const MAX_FIELDS: usize = 32;
 
 /// Options that are accepted and mean nothing here.
-const IGNORED: [&str; 6] = ["background", "ns", "dropDups", "storageEngine", "blocking", "enableLargeIndexKeys"];
+const IGNORED: [&str; 6] =
+    ["background", "ns", "dropDups", "storageEngine", "blocking", "enableLargeIndexKeys"];
 
 /// An error about the specification `d`.
 fn wrong(d: Doc<'_>, code: Code, cause: impl std::fmt::Display) -> crate::error::Error {
@@ -66,7 +67,8 @@ impl Spec {
                 "sparse" => s.sparse = flag(d, "sparse", v)?,
                 "hidden" => s.hidden = flag(d, "hidden", v)?,
                 "partialFilterExpression" => {
-                    let filter = v.as_doc().ok_or_else(|| must_be(d, "partialFilterExpression", "an object", v))?;
+                    let filter =
+                        v.as_doc().ok_or_else(|| must_be(d, "partialFilterExpression", "an object", v))?;
                     check_partial(d, filter)?;
                     s.partial = Some(filter.bytes().to_vec());
                 }
@@ -126,7 +128,11 @@ impl Spec {
         }
         let id = crate::access::is_id_pattern(key);
         if id && d.get("expireAfterSeconds").is_some() {
-            return Err(wrong(d, option, "The field 'expireAfterSeconds' is not valid for an _id index specification."));
+            return Err(wrong(
+                d,
+                option,
+                "The field 'expireAfterSeconds' is not valid for an _id index specification.",
+            ));
         }
         if self.expire_after.is_some() && key.iter().nth(1).is_some() {
             let cause = "TTL indexes are single-field indexes, compound indexes do not support TTL.";
@@ -179,7 +185,8 @@ fn flag(d: Doc<'_>, field: &str, v: Val<'_>) -> Result<bool> {
         _ if v.is_number() => Ok(engine::number::to_f64(v) != 0.0),
         _ => {
             let shown = show::value(v);
-            let cause = format!("The field '{field}' has value {field}: {shown}, which is not convertible to bool");
+            let cause =
+                format!("The field '{field}' has value {field}: {shown}, which is not convertible to bool");
             Err(wrong(d, codes::TYPE_MISMATCH, cause))
         }
     }
@@ -207,7 +214,9 @@ fn seconds(d: Doc<'_>, v: Val<'_>) -> Result<i32> {
     let fail = |cause: String| Err(wrong(d, codes::CANNOT_CREATE_INDEX, cause));
     if !v.is_number() {
         let t = v.type_name();
-        return fail(format!("TTL index 'expireAfterSeconds' option must be numeric, but received a type of {t}."));
+        return fail(format!(
+            "TTL index 'expireAfterSeconds' option must be numeric, but received a type of {t}."
+        ));
     }
     let n = engine::number::to_f64(v);
     if n < 0.0 {
@@ -241,7 +250,8 @@ fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
         if parts().next_back() == Some("$**") {
             return fail(format!("Index type 'wildcard' is not supported yet: {}", e.name()));
         }
-        let dollar = |(i, p): (usize, &str)| p.starts_with('$') && !(i > 0 && matches!(p, "$id" | "$ref" | "$db"));
+        let dollar =
+            |(i, p): (usize, &str)| p.starts_with('$') && !(i > 0 && matches!(p, "$id" | "$ref" | "$db"));
         if parts().enumerate().any(dollar) {
             return fail("Index key contains an illegal field name: field name starts with '$'.".to_owned());
         }
@@ -260,7 +270,9 @@ fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
             View::String(kind @ ("text" | "2d" | "2dsphere" | "cosmosSearch")) => {
                 return fail(format!("Index type '{kind}' is not supported yet"));
             }
-            View::String("") => return fail("Values in the index key pattern cannot be empty strings".to_owned()),
+            View::String("") => {
+                return fail("Values in the index key pattern cannot be empty strings".to_owned());
+            }
             View::String(kind) => return fail(format!("Unknown index plugin \"{kind}\"")),
             _ if v.is_number() => {
                 if engine::number::to_f64(v) == 0.0 {
@@ -288,7 +300,11 @@ fn check_partial(d: Doc<'_>, filter: Doc<'_>) -> Result<()> {
 
 fn check_filter(d: Doc<'_>, filter: Doc<'_>) -> Result<()> {
     let unsupported = |what: String| {
-        Err(wrong(d, codes::CANNOT_CREATE_INDEX, format!("unsupported expression in partial index: {what}\n")))
+        Err(wrong(
+            d,
+            codes::CANNOT_CREATE_INDEX,
+            format!("unsupported expression in partial index: {what}\n"),
+        ))
     };
     for e in filter {
         match e.name() {
@@ -299,7 +315,9 @@ fn check_filter(d: Doc<'_>, filter: Doc<'_>) -> Result<()> {
             }
             name if name.starts_with('$') => return unsupported(format!("{name} {}", show::value(e.val))),
             name => {
-                let Some(ops) = e.val.as_doc().filter(|o| o.first().is_some_and(|f| f.name().starts_with('$'))) else {
+                let Some(ops) =
+                    e.val.as_doc().filter(|o| o.first().is_some_and(|f| f.name().starts_with('$')))
+                else {
                     continue;
                 };
                 for op in ops {

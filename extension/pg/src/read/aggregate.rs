@@ -63,7 +63,12 @@ pub struct Rows<'h> {
 
 impl<'h> Rows<'h> {
     /// Results as they come.
-    pub fn new(docs: Docs<'h>, place: Option<Whereabouts>, host: &'h Server, shown: Option<&'h Parsed>) -> Rows<'h> {
+    pub fn new(
+        docs: Docs<'h>,
+        place: Option<Whereabouts>,
+        host: &'h Server,
+        shown: Option<&'h Parsed>,
+    ) -> Rows<'h> {
         Rows { docs, place, host, shown }
     }
 
@@ -204,7 +209,14 @@ pub fn run_of_find(db: &str, f: &Find<'_>) -> Result<Run> {
 }
 
 /// The first page of a find on a view.
-pub fn find_on_view(db: &str, command: Doc<'_>, f: &Find<'_>, p: &Parsed, page: Page, given: i64) -> Result<First> {
+pub fn find_on_view(
+    db: &str,
+    command: Doc<'_>,
+    f: &Find<'_>,
+    p: &Parsed,
+    page: Page,
+    given: i64,
+) -> Result<First> {
     let run = run_of_find(db, f)?;
     let host = Server::new(db, Some(f.collection));
     let streams = f.sort.is_empty() && f.skip == 0 && f.limit <= 1 && run.pipeline.is_streamable();

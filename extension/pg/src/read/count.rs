@@ -1,6 +1,6 @@
 //! `count_query`.
 
-use engine::{Doc, DocWriter, Error, Value, Val, codes};
+use engine::{Doc, DocWriter, Error, Val, Value, codes};
 
 use super::aggregate::each_of_view;
 use super::spec::{Find, collation, limit, non_empty, unknown};

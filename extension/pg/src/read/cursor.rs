@@ -157,7 +157,11 @@ pub fn new_id(given: i64) -> Result<i64> {
 }
 
 /// Keeps the documents `rest` gives for later pages: how the cursor goes on.
-pub fn keep(id: i64, keeping: Keeping, rest: impl FnOnce(&mut spool::Writer) -> Result<()>) -> Result<Option<Next>> {
+pub fn keep(
+    id: i64,
+    keeping: Keeping,
+    rest: impl FnOnce(&mut spool::Writer) -> Result<()>,
+) -> Result<Option<Next>> {
     // What this backend holds is not found by the cursor's number: ending the cursor officially leaves it alone.
     let mut file = spool::Writer::new(if keeping == Keeping::Backend { 0 } else { id })?;
     rest(&mut file)?;

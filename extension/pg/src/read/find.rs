@@ -6,10 +6,10 @@ use pgrx::pg_sys::Datum;
 
 use super::aggregate::find_on_view;
 use super::cursor::{self, Continuation, Keeping, Kind, Next, Stream};
-use super::{held, spool};
 use super::page::Page;
 use super::spec::{Find, default_batch};
 use super::walk::{Opened, Parsed, Walk};
+use super::{held, spool};
 use crate::access::Position;
 use crate::catalog::{self, Collection};
 use crate::error::Result;
@@ -37,7 +37,12 @@ impl First {
     /// As SQL wants it.
     pub fn record(self, call: crate::sys::Call<'_>) -> Result<Datum> {
         let continuation = self.continuation.map(|c| varlena(&c));
-        call.record(&[Some(self.page), continuation, Some(Datum::from(self.persist)), Some(Datum::from(self.id))])
+        call.record(&[
+            Some(self.page),
+            continuation,
+            Some(Datum::from(self.persist)),
+            Some(Datum::from(self.id)),
+        ])
     }
 }
 
@@ -79,8 +84,10 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     if batch == 0 && !f.single && keeping == Keeping::Stream {
         let id = cursor::new_id(given)?;
         let left = (f.limit > 0).then_some(f.limit);
-        let stream = Stream { collection: opened.collection.id, way: opened.way(), position: Position::Start, left };
-        let continuation = Continuation { id, command, kind: Kind::Find, next: Next::Stream(stream) }.encode();
+        let stream =
+            Stream { collection: opened.collection.id, way: opened.way(), position: Position::Start, left };
+        let continuation =
+            Continuation { id, command, kind: Kind::Find, next: Next::Stream(stream) }.encode();
         return Ok(First { page: page.finish(id), continuation: Some(continuation), persist, id });
     }
     let bound = (f.limit > 0).then(|| f.limit.saturating_add(f.skip));
@@ -118,7 +125,12 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
 
 /// Fills a page. The result is the first document that did not go on it, `None` when there is none; `left` counts down
 /// the documents that may still be given.
-pub fn fill(page: &mut Page, walk: &mut Walk<'_>, p: &Parsed, left: &mut Option<i64>) -> Result<Option<Vec<u8>>> {
+pub fn fill(
+    page: &mut Page,
+    walk: &mut Walk<'_>,
+    p: &Parsed,
+    left: &mut Option<i64>,
+) -> Result<Option<Vec<u8>>> {
     while *left != Some(0) {
         let Some(document) = walk.next()? else { return Ok(None) };
         let shown = p.show(document)?;
@@ -145,7 +157,8 @@ pub fn spill(file: &mut spool::Writer, walk: &mut Walk<'_>, p: &Parsed, mut left
 fn point<'a>(f: &Find<'a>) -> Option<Val<'a>> {
     let mut it = f.filter.iter();
     let (first, second) = (it.next()?, it.next());
-    let scalar = !matches!(first.val.ty, ty::DOCUMENT | ty::ARRAY | ty::REGEX | ty::UNDEFINED | ty::DB_POINTER);
+    let scalar =
+        !matches!(first.val.ty, ty::DOCUMENT | ty::ARRAY | ty::REGEX | ty::UNDEFINED | ty::DB_POINTER);
     let plain = f.sort.is_empty() && f.projection.is_empty() && f.hint.is_none() && f.skip == 0;
     (second.is_none() && first.name_bytes() == b"_id" && scalar && plain).then_some(first.val)
 }

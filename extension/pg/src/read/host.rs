@@ -102,7 +102,10 @@ impl Host for Server {
 
 fn not_in_transaction(stage: &str) -> engine::Result<()> {
     if super::held::in_transaction() {
-        engine::bail!(codes::OPERATION_NOT_SUPPORTED_IN_TRANSACTION, "{stage} cannot be used in a transaction");
+        engine::bail!(
+            codes::OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
+            "{stage} cannot be used in a transaction"
+        );
     }
     Ok(())
 }

@@ -30,4 +30,3 @@ mod statistics;
 mod walk;
 
 pub use lists::index_entry;
-pub use sorter::Sorter;

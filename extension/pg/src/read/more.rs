@@ -127,8 +127,11 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
     }
     let start = matches!(s.position, Position::Start);
     // A cursor that was opened without reading anything begins now.
-    let opened =
-        if start { Opened::new(collection, &f, &parsed)? } else { Opened::again(collection, &parsed, s.way)? };
+    let opened = if start {
+        Opened::new(collection, &f, &parsed)?
+    } else {
+        Opened::again(collection, &parsed, s.way)?
+    };
     if page.is_full() {
         return Ok(Some(Next::Stream(s.clone())));
     }
@@ -144,7 +147,12 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
     let mut left = s.left;
     let Some(first) = fill(page, &mut walk, &parsed, &mut left)? else { return Ok(None) };
     if let Some(position) = walk.position() {
-        return Ok(Some(Next::Stream(Stream { collection: s.collection, way: opened.way(), position, left })));
+        return Ok(Some(Next::Stream(Stream {
+            collection: s.collection,
+            way: opened.way(),
+            position,
+            left,
+        })));
     }
     cursor::keep(c.id, cursor::Keeping::File, |file| {
         file.put(&first)?;

@@ -58,16 +58,19 @@ fn insert(db: &str, name: &str, batch: &[Vec<u8>]) -> Result<()> {
     }
     let mut w = DocWriter::new();
     w.put_str("insert", name).put_array("documents", Doc::trusted(&list.finish()));
-    command("SELECT p_result FROM documentdb_api.insert($1, $2::documentdb_core.bson)", db, &w.finish()).map(|_| ())
+    command("SELECT p_result FROM documentdb_api.insert($1, $2::documentdb_core.bson)", db, &w.finish())
+        .map(|_| ())
 }
 
 /// Runs a write command; its first write error becomes an error.
 fn command(sql: &str, db: &str, spec: &[u8]) -> Result<Vec<u8>> {
     let rows = spi::run_returning(sql, &[Param::Text(Some(db)), Param::Bytes(Some(spec))])?;
-    let reply = rows.first().and_then(|r| r.first()).and_then(Cell::bytes).unwrap_or(Doc::EMPTY.bytes()).to_vec();
+    let reply =
+        rows.first().and_then(|r| r.first()).and_then(Cell::bytes).unwrap_or(Doc::EMPTY.bytes()).to_vec();
     let errors = Doc::trusted(&reply).get("writeErrors").and_then(Val::as_array);
     if let Some(e) = errors.and_then(|a| a.values().next()).and_then(Val::as_doc) {
-        let code = e.get("code").and_then(crate::spec::integer).and_then(|i| i32::try_from(i).ok()).unwrap_or(0);
+        let code =
+            e.get("code").and_then(crate::spec::integer).and_then(|i| i32::try_from(i).ok()).unwrap_or(0);
         let state = crate::error::unpack(code);
         return Err(crate::error::Error::native(&state, e.get("errmsg").and_then(Val::as_str).unwrap_or("")));
     }
@@ -140,7 +143,15 @@ impl Rule<'_> {
         d.bytes().to_vec()
     }
 
-    fn pipeline(&self, db: &str, name: &str, d: Doc<'_>, filter: &[u8], stages: &[u8], own: Option<&[u8]>) -> Result<()> {
+    fn pipeline(
+        &self,
+        db: &str,
+        name: &str,
+        d: Doc<'_>,
+        filter: &[u8],
+        stages: &[u8],
+        own: Option<&[u8]>,
+    ) -> Result<()> {
         let mut variables = DocWriter::new();
         let mut literal = DocWriter::new();
         literal.put_doc("$literal", d);

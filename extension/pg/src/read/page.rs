@@ -24,7 +24,15 @@ pub struct Page {
 impl Page {
     /// An empty page for at most `limit` documents. `field` is `firstBatch` or `nextBatch`.
     pub fn new(ns: &[&str], field: &str, limit: usize) -> Page {
-        let mut p = Page { buf: Vec::with_capacity(1024), cursor: 0, batch: 0, id: 0, documents: 0, counted: 0, limit };
+        let mut p = Page {
+            buf: Vec::with_capacity(1024),
+            cursor: 0,
+            batch: 0,
+            id: 0,
+            documents: 0,
+            counted: 0,
+            limit,
+        };
         p.buf.extend_from_slice(&[0; 8]);
         p.cursor = p.open(ty::DOCUMENT, "cursor");
         p.head(ty::INT64, "id");

@@ -36,7 +36,13 @@ pub type Whereabouts = Rc<RefCell<Owned>>;
 
 impl Run {
     /// Resolves views and parses. `name` is `None` for `{aggregate: 1}`.
-    pub fn new(db: &str, name: Option<&str>, stages: Doc<'_>, mut cx: ParseContext, hint: Option<Val<'_>>) -> Result<Run> {
+    pub fn new(
+        db: &str,
+        name: Option<&str>,
+        stages: Doc<'_>,
+        mut cx: ParseContext,
+        hint: Option<Val<'_>>,
+    ) -> Result<Run> {
         cx.now = now();
         let mut list: Vec<Vec<u8>> = stages_of(stages);
         let mut found = None;
@@ -51,11 +57,13 @@ impl Run {
                     break;
                 };
                 if depth >= MAX_VIEWS {
-                    let text = format!("View depth too deep or view cycle detected; maximum depth is {MAX_VIEWS}");
+                    let text =
+                        format!("View depth too deep or view cycle detected; maximum depth is {MAX_VIEWS}");
                     return Err(Error::new(codes::VIEW_DEPTH_LIMIT_EXCEEDED, text).into());
                 }
                 let view = Doc::trusted(view);
-                let mut below = view.get("pipeline").and_then(Val::as_array).map(stages_of).unwrap_or_default();
+                let mut below =
+                    view.get("pipeline").and_then(Val::as_array).map(stages_of).unwrap_or_default();
                 below.append(&mut list);
                 list = below;
                 name = view.get("viewOn").and_then(Val::as_str).unwrap_or("").to_owned();
@@ -73,7 +81,11 @@ impl Run {
     }
 
     /// Runs from the beginning, or goes on with a stream. The second value tells the place, when a collection is read.
-    pub fn start<'h>(&self, host: &'h Server, from: Option<&Stream>) -> Result<(Docs<'h>, Option<Whereabouts>)> {
+    pub fn start<'h>(
+        &self,
+        host: &'h Server,
+        from: Option<&Stream>,
+    ) -> Result<(Docs<'h>, Option<Whereabouts>)> {
         let Some(c) = self.collection.as_ref().filter(|_| !self.pipeline.is_source()) else {
             return Ok((self.pipeline.run(Box::new(std::iter::empty()), host), None));
         };
@@ -151,7 +163,12 @@ impl Owned {
     /// The beginning, for a cursor that was opened without reading.
     pub fn beginning(&self) -> Stream {
         let _ = &self.parsed;
-        Stream { collection: self.opened.collection.id, way: self.opened.way(), position: Position::Start, left: None }
+        Stream {
+            collection: self.opened.collection.id,
+            way: self.opened.way(),
+            position: Position::Start,
+            left: None,
+        }
     }
 }
 

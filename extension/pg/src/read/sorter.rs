@@ -41,7 +41,13 @@ impl<'s> Sorter<'s> {
                 pg_sys::tuplesort_set_bound(state, bound);
             }
             let name = c"ermine sort item".as_ptr();
-            let memory = pg_sys::AllocSetContextCreateInternal(pg_sys::CurrentMemoryContext, name, 0, 8 << 10, 8 << 20);
+            let memory = pg_sys::AllocSetContextCreateInternal(
+                pg_sys::CurrentMemoryContext,
+                name,
+                0,
+                8 << 10,
+                8 << 20,
+            );
             Sorter { spec, state, count: 0, item: Vec::new(), memory }
         }
     }

@@ -224,7 +224,9 @@ pub fn collation(v: Val<'_>) -> Result<()> {
 fn is_locale(s: &str) -> bool {
     let language = s.split(['_', '@']).next().unwrap_or("");
     let known = ["xx", "zz"];
-    (2..=3).contains(&language.len()) && language.bytes().all(|c| c.is_ascii_lowercase()) && !known.contains(&language)
+    (2..=3).contains(&language.len())
+        && language.bytes().all(|c| c.is_ascii_lowercase())
+        && !known.contains(&language)
 }
 
 /// A field nobody knows.
@@ -260,7 +262,10 @@ pub fn limit(v: Val<'_>) -> Result<i64> {
         return Err(Error::new(codes::LOCATION15957, "the limit must be specified as a number").into());
     }
     whole(v).ok_or_else(|| {
-        let text = format!("invalid argument to $limit stage: Cannot represent as a 64-bit integer: $limit: {}", float(v));
+        let text = format!(
+            "invalid argument to $limit stage: Cannot represent as a 64-bit integer: $limit: {}",
+            float(v)
+        );
         Error::new(codes::LOCATION5107201, text).into()
     })
 }
@@ -276,9 +281,9 @@ pub fn skip(v: Val<'_>) -> Result<i64> {
             let text = "invalid argument to $skip stage: Cannot represent as a 64-bit integer $skip:";
             Err(wrong(format!("{text} {}", float(v))))
         }
-        Some(n) if n < 0 => {
-            Err(wrong(format!("invalid argument to $skip stage: Expected a non-negative number in $skip: {n}")))
-        }
+        Some(n) if n < 0 => Err(wrong(format!(
+            "invalid argument to $skip stage: Expected a non-negative number in $skip: {n}"
+        ))),
         Some(n) => Ok(n),
     }
 }

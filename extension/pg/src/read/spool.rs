@@ -28,8 +28,7 @@ fn path(name: &str) -> PathBuf {
 
 /// A name as [`Writer`] makes them: nothing that could lead elsewhere.
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|c| c.is_ascii_hexdigit() || c == b'.')
-        && !name.contains("..")
+    !name.is_empty() && name.bytes().all(|c| c.is_ascii_hexdigit() || c == b'.') && !name.contains("..")
 }
 
 /// A file being written.
@@ -84,7 +83,6 @@ pub fn random() -> Result<u64> {
 
 /// Reading a file from an offset.
 pub struct Reader {
-    name: String,
     file: BufReader<File>,
     offset: u64,
     next: Option<Vec<u8>>,
@@ -105,7 +103,7 @@ impl Reader {
         file.set_modified(SystemTime::now()).map_err(|e| failed("touch", &e))?;
         let mut file = BufReader::new(file);
         file.seek(SeekFrom::Start(offset)).map_err(|e| failed("read", &e))?;
-        Ok(Some(Reader { name: name.to_owned(), file, offset, next: None }))
+        Ok(Some(Reader { file, offset, next: None }))
     }
 
     /// The document at the offset, without moving on.
@@ -136,11 +134,6 @@ impl Reader {
     /// Where the next document begins.
     pub fn offset(&self) -> u64 {
         self.offset
-    }
-
-    /// The result has been read.
-    pub fn remove(self) {
-        remove(&self.name);
     }
 }
 

@@ -131,7 +131,8 @@ impl Opened {
     /// # Errors
     /// QueryPlanKilled 175 when that way is gone.
     pub fn again(collection: Rc<Collection>, p: &Parsed, way: i64) -> Result<Opened> {
-        let killed = || Error::new(codes::QUERY_PLAN_KILLED, "the index this cursor reads was dropped or changed");
+        let killed =
+            || Error::new(codes::QUERY_PLAN_KILLED, "the index this cursor reads was dropped or changed");
         let hint = match way {
             0 => Hint::Natural,
             -1 => Hint::Id,
@@ -169,7 +170,8 @@ impl Opened {
     /// The matching documents in order, from a place on. `bound`: so many are wanted at most.
     pub fn walk<'a>(&'a self, p: &'a Parsed, from: &Position, bound: Option<i64>) -> Result<Walk<'a>> {
         let reader = Reader::open(&self.table, &p.query, &self.plan, from)?;
-        let gone = || Error::new(codes::QUERY_PLAN_KILLED, "the index this cursor reads was dropped or changed");
+        let gone =
+            || Error::new(codes::QUERY_PLAN_KILLED, "the index this cursor reads was dropped or changed");
         let mut reader = reader.ok_or_else(gone)?;
         if !self.blocks(p) {
             return Ok(Walk::Found(reader));

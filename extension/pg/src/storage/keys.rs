@@ -37,7 +37,12 @@ pub struct KeyScan<'t> {
 
 impl<'t> KeyScan<'t> {
     /// Begins. `pieces` are in the order of the scan: descending for a backward one.
-    pub fn new(table: &'t Table, index: pg_sys::Oid, pieces: Vec<Piece>, backward: bool) -> Result<KeyScan<'t>> {
+    pub fn new(
+        table: &'t Table,
+        index: pg_sys::Oid,
+        pieces: Vec<Piece>,
+        backward: bool,
+    ) -> Result<KeyScan<'t>> {
         // SAFETY: the table is open as long as the scan lives; the index is closed by `drop`.
         unsafe {
             let rel = table.relation();
