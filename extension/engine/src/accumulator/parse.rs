@@ -152,7 +152,11 @@ fn ranked_of(name: &str, bottom: bool, with_n: bool, v: Val<'_>, cx: &ParseConte
 
 fn percentile_of(name: &str, v: Val<'_>, cx: &ParseContext) -> Result<Accumulator> {
     let Some(d) = v.as_doc() else {
-        bail!(codes::LOCATION7436100, "specification must be an object; found {name} :{}", render::val(v))
+        bail!(
+            if name == "$median" { codes::LOCATION7436100 } else { codes::LOCATION7429703 },
+            "specification must be an object; found {name} type: {}",
+            v.type_name()
+        )
     };
     let median = name == "$median";
     let (mut input, mut method, mut ps) = (None, None, None);

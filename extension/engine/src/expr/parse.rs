@@ -219,6 +219,8 @@ fn check_count(op: &Operator, n: usize) -> Result<()> {
 }
 
 fn wrong_count(name: &str, want: usize, n: usize) -> Error {
+    // The old name is an alias of the new one.
+    let name = if name == "$substr" { "$substrBytes" } else { name };
     Error::new(
         codes::LOCATION16020,
         format!("Expression {name} takes exactly {want} arguments. {n} were passed in."),

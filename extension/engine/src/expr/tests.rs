@@ -1,20 +1,31 @@
 //! Rules of expressions.
 
-use super::{EvalContext, Expr, ParseContext};
-use crate::raw::Doc;
-use crate::value::{ArrayWriter, DocWriter, Value};
+use super::{Binding, EvalContext, Expr, ParseContext};
+use crate::extjson;
+use crate::raw::{Doc, Val};
+use crate::value::Value;
 
-fn call(op: &str, args: &[Value]) -> crate::Result<Option<Value>> {
-    let mut list = ArrayWriter::new();
-    for a in args {
-        list.push(a);
+/// Evaluates `{e: …}` against `doc`: the result in canonical form, `missing`, or the error.
+fn run_in(cx: &ParseContext, doc: &str, e: &str) -> String {
+    let doc = extjson::parse(doc).expect("a document");
+    let spec = extjson::parse(&format!(r#"{{"e":{e}}}"#)).expect("an expression");
+    let spec = Doc::trusted(&spec).get("e").unwrap_or(Val::NULL);
+    let result = Expr::parse(spec, cx).and_then(|e| e.eval(&EvalContext::new(Doc::trusted(&doc))));
+    match result {
+        Ok(None) => "missing".into(),
+        Ok(Some(v)) => shown(&v),
+        Err(e) => format!("{} {}", e.code.mongo, e.message),
     }
-    let mut spec = DocWriter::new();
-    spec.put(op, &Value::Array(list.finish()));
-    let cx = ParseContext::default();
-    Value::Document(spec.finish())
-        .with_val(|v| Expr::parse(v, &cx))
-        .and_then(|e| e.eval(&EvalContext::new(Doc::EMPTY)))
+}
+
+fn shown(v: &Value) -> String {
+    super::render::value(Some(v))
+}
+
+fn check(cases: &[(&str, &str, &str)]) {
+    for (doc, e, want) in cases {
+        assert_eq!(run_in(&ParseContext::default(), doc, e), *want, "{e} of {doc}");
+    }
 }
 
 #[test]
@@ -24,14 +35,197 @@ fn the_table_is_sorted_and_its_names_are_unique() {
 }
 
 #[test]
-fn sums_widen_one_step_at_a_time() {
-    let cases = [
-        (vec![Value::Int32(1), Value::Int32(2)], Value::Int32(3)),
-        (vec![Value::Int32(i32::MAX), Value::Int32(1)], Value::Int64(1 << 31)),
-        (vec![Value::Int64(i64::MAX), Value::Int32(1)], Value::Double(9_223_372_036_854_775_808.0)),
-        (vec![Value::DateTime(5), Value::Double(1.5)], Value::DateTime(7)),
-    ];
-    for (args, want) in cases {
-        assert_eq!(call("$add", &args), Ok(Some(want)), "{args:?}");
+fn paths_walk_documents_and_map_arrays() {
+    check(&[
+        (r#"{"a":{"b":1}}"#, r#""$a.b""#, "1"),
+        (r#"{"a":[{"b":1},{"b":2},5,{"c":3}]}"#, r#""$a.b""#, "[ 1, 2 ]"),
+        (r#"{"a":[{"b":1}]}"#, r#""$a.0""#, "[  ]"),
+        (r#"{"a":5}"#, r#""$a.b""#, "missing"),
+        (r#"{"a":null}"#, r#""$a""#, "null"),
+        ("{}", r#""$a""#, "missing"),
+        (r#"{"a":1}"#, r#""$$ROOT.a""#, "1"),
+        (r#"{"a":1}"#, r#"["$a","$b"]"#, "[ 1, null ]"),
+        (r#"{"a":1}"#, r#"{"x":"$a","y":"$b"}"#, r#"{ "x" : 1 }"#),
+        ("{}", r#""$a..b""#, "15998 FieldPath field names may not be empty strings."),
+        ("{}", r#""$$nope""#, "17276 Use of undefined variable: nope"),
+    ]);
+}
+
+#[test]
+fn variables_are_scoped() {
+    check(&[
+        ("{}", r#"{"$let":{"vars":{"a":1,"b":2},"in":{"$add":["$$a","$$b"]}}}"#, "3"),
+        (
+            r#"{"x":1}"#,
+            r#"{"$let":{"vars":{"a":"$x"},"in":{"$let":{"vars":{"a":{"$add":["$$a",10]}},"in":"$$a"}}}}"#,
+            "11",
+        ),
+        (r#"{"x":{"y":7}}"#, r#"{"$let":{"vars":{"CURRENT":"$x"},"in":"$y"}}"#, "7"),
+        (r#"{"x":[1,2]}"#, r#"{"$map":{"input":"$x","as":"e","in":{"$multiply":["$$e",2]}}}"#, "[ 2, 4 ]"),
+        (r#"{"x":[1,2,3]}"#, r#"{"$filter":{"input":"$x","cond":{"$gt":["$$this",1]},"limit":1}}"#, "[ 2 ]"),
+        (
+            r#"{"x":[1,2,3]}"#,
+            r#"{"$reduce":{"input":"$x","initialValue":0,"in":{"$add":["$$value","$$this"]}}}"#,
+            "6",
+        ),
+        (
+            "{}",
+            r#"{"$let":{"vars":{"A":1},"in":1}}"#,
+            "9 'A' starts with an invalid character for a user variable name",
+        ),
+    ]);
+    let mut cx = ParseContext::default();
+    cx.variables.set("v", Binding::Value(Some(Value::Int32(5))));
+    cx.now = 1000;
+    assert_eq!(run_in(&cx, "{}", r#"{"$add":["$$v",1]}"#), "6");
+    assert_eq!(run_in(&cx, "{}", r#"{"$toLong":"$$NOW"}"#), "1000");
+}
+
+#[test]
+fn constants_are_folded_and_their_errors_come_while_parsing() {
+    let spec = extjson::parse(r#"{"$cond":[true,1,{"$divide":[1,0]}]}"#).expect("an expression");
+    let parsed = Value::Document(spec).with_val(|v| Expr::parse(v, &ParseContext::default()));
+    assert_eq!(parsed.map_err(|e| e.message).err().as_deref(), Some("can't $divide by zero"));
+    // Of fields only the branch taken is evaluated.
+    check(&[(r#"{"z":0}"#, r#"{"$cond":["$q",{"$divide":[1,"$z"]},"other"]}"#, "\"other\"")]);
+}
+
+#[test]
+fn arithmetic_widens_one_step_at_a_time() {
+    check(&[
+        (
+            r#"{"a":{"$numberInt":"2147483647"}}"#,
+            r#"{"$type":{"$add":["$a",{"$numberInt":"1"}]}}"#,
+            "\"long\"",
+        ),
+        (r#"{"a":{"$numberLong":"9223372036854775807"}}"#, r#"{"$type":{"$add":["$a",1]}}"#, "\"double\""),
+        (r#"{"a":{"$numberDecimal":"1.5"}}"#, r#"{"$multiply":["$a",2]}"#, "3.0"),
+        (r#"{"a":-7}"#, r#"{"$mod":["$a",3]}"#, "-1"),
+        (r#"{"a":2.5}"#, r#"{"$round":["$a",0]}"#, "2"),
+        (r#"{"a":1234.5678}"#, r#"{"$round":["$a",2]}"#, "1234.57"),
+        (r#"{"a":null}"#, r#"{"$add":["$a","x"]}"#, "null"),
+        (r#"{"a":"x"}"#, r#"{"$subtract":["$a",1]}"#, "14 can't $subtract int from string"),
+        (r#"{"a":2}"#, r#"{"$pow":["$a",-1]}"#, "0.5"),
+    ]);
+}
+
+#[test]
+fn missing_and_null_are_told_apart_where_mongodb_does() {
+    check(&[
+        ("{}", r#"{"$type":"$a"}"#, "\"missing\""),
+        ("{}", r#"{"$eq":["$a",null]}"#, "false"),
+        (r#"{"a":null}"#, r#"{"$eq":["$a",null]}"#, "true"),
+        ("{}", r#"{"$ifNull":["$a","$b","d"]}"#, "\"d\""),
+        ("{}", r#"{"$lt":["$a",null]}"#, "true"),
+        ("{}", r#"{"$size":"$a"}"#, "17124 The argument to $size must be an array, but was of type: missing"),
+        (r#"{"a":[1]}"#, r#"{"$arrayElemAt":["$a",5]}"#, "missing"),
+        (r#"{"a":[1,2,3]}"#, r#"{"$arrayElemAt":["$a",-1]}"#, "3"),
+    ]);
+}
+
+#[test]
+fn dates_follow_calendars_and_zones() {
+    check(&[
+        (
+            r#"{"d":{"$date":{"$numberLong":"1709251198987"}}}"#,
+            r#"{"$dateToString":{"date":"$d","format":"%Y-%j %H:%M %z","timezone":"America/New_York"}}"#,
+            "\"2024-060 18:59 -0500\"",
+        ),
+        (
+            r#"{"d":{"$date":{"$numberLong":"1706659200000"}}}"#,
+            r#"{"$dateToString":{"date":{"$dateAdd":{"startDate":"$d","unit":"month","amount":1}}}}"#,
+            "\"2024-02-29T00:00:00.000Z\"",
+        ),
+        (r#"{"d":{"$date":{"$numberLong":"1709251198987"}}}"#, r#"{"$isoWeek":"$d"}"#, "9"),
+        ("{}", r#"{"$year":{"date":"$d"}}"#, "null"),
+        (
+            "{}",
+            r#"{"$toLong":{"$dateFromString":{"dateString":"2024-02-29T10:20:30.5+02:00"}}}"#,
+            "1709194830500",
+        ),
+        ("{}", r#"{"$year":5}"#, "16006 can't convert from BSON type int to Date"),
+    ]);
+}
+
+/// A small generator of numbers, the same in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap_or(0) % n.max(1)
     }
+}
+
+fn random(c: &mut Chance, depth: usize) -> Value {
+    let ops = super::table::OPERATORS;
+    match c.below(if depth == 0 { 9 } else { 14 }) {
+        0 => Value::Null,
+        1 => Value::Int32(i32::try_from(c.below(9)).unwrap_or(0) - 3),
+        2 => Value::Double([0.5, -1.0, f64::NAN, f64::INFINITY, 1e300][c.below(5)]),
+        3 => {
+            Value::String(["", "$a", "$b.c", "$$ROOT", "$$this", "day", "2024-01-01", "é"][c.below(8)].into())
+        }
+        4 => Value::DateTime([0, i64::MAX, i64::MIN, 1_709_251_198_987][c.below(4)]),
+        5 => Value::Int64([i64::MIN, i64::MAX, 0][c.below(3)]),
+        6 => Value::Decimal128(c.0.wrapping_mul(77).to_le_bytes().repeat(2).try_into().unwrap_or([0; 16])),
+        7 => Value::Bool(c.below(2) == 0),
+        8 => Value::Regex { pattern: "(a|".into(), options: "q".into() },
+        9 => {
+            let items: Vec<Value> = (0..c.below(4)).map(|_| random(c, depth - 1)).collect();
+            Value::array_of(&items)
+        }
+        _ => {
+            let mut call = crate::value::DocWriter::new();
+            let op = ops[c.below(ops.len())].name;
+            let arg = if c.below(2) == 0 {
+                let items: Vec<Value> = (0..c.below(4)).map(|_| random(c, depth - 1)).collect();
+                Value::array_of(&items)
+            } else {
+                let mut named = crate::value::DocWriter::new();
+                let names = [
+                    "input",
+                    "in",
+                    "date",
+                    "unit",
+                    "amount",
+                    "startDate",
+                    "n",
+                    "cond",
+                    "to",
+                    "field",
+                    "sortBy",
+                ];
+                for _ in 0..c.below(4) {
+                    named.put(names[c.below(names.len())], &random(c, depth - 1));
+                }
+                Value::Document(named.finish())
+            };
+            call.put(op, &arg);
+            Value::Document(call.finish())
+        }
+    }
+}
+
+#[test]
+fn no_expression_panics() {
+    let doc = extjson::parse(r#"{"a":[1,{"c":2},"x"],"b":{"c":[{"$date":{"$numberLong":"5"}}]}}"#)
+        .expect("a document");
+    let mut c = Chance(42);
+    for _ in 0..30_000 {
+        let e = random(&mut c, 4);
+        if let Ok(e) = e.with_val(|v| Expr::parse(v, &ParseContext::default())) {
+            let _ = e.eval(&EvalContext::new(Doc::trusted(&doc)));
+        }
+    }
+}
+
+#[test]
+fn nesting_is_limited() {
+    let mut v = Value::Int32(1);
+    for _ in 0..1000 {
+        v = Value::array_of([&v]);
+    }
+    let parsed = v.with_val(|v| Expr::parse(v, &ParseContext::default()));
+    assert!(parsed.is_err_and(|e| e.message.contains("nested too deeply")));
 }

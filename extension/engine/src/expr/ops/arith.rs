@@ -24,10 +24,11 @@ fn millis(n: Num) -> Option<i64> {
 
 pub(in crate::expr) fn add(_: &'static str, args: &[Computed]) -> Result<Computed> {
     let mut total = Num::Int(0);
-    let (mut date, mut has_null) = (None, false);
+    let mut date = None;
     for a in args {
+        // The first null decides: what follows it is not looked at.
         match a {
-            a if nullish(a) => has_null = true,
+            a if nullish(a) => return null(),
             Some(Value::DateTime(ms)) => {
                 if date.is_some() {
                     bail!(codes::LOCATION16612, "only one date allowed in an $add expression");
@@ -42,11 +43,8 @@ pub(in crate::expr) fn add(_: &'static str, args: &[Computed]) -> Result<Compute
                     v.type_name()
                 ),
             },
-            None => has_null = true,
+            None => {}
         }
-    }
-    if has_null {
-        return null();
     }
     match date {
         None => Ok(Some(total.value())),

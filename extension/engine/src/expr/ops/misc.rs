@@ -35,23 +35,27 @@ pub(in crate::expr) fn binary_size(_: &'static str, args: &[Computed]) -> Result
     Ok(Some(Value::Int32(i32::try_from(n).unwrap_or(i32::MAX))))
 }
 
-fn timestamp(
-    name: &str,
-    code: crate::Code,
-    args: &[Computed],
-    part: fn(u32, u32) -> u32,
-) -> Result<Computed> {
+fn timestamp(name: &str, args: &[Computed], part: fn(u32, u32) -> u32) -> Result<Computed> {
     match arg(args, 0) {
         v if is_null(v) => null(),
         Some(Value::Timestamp { t, i }) => Ok(Some(Value::Int64(i64::from(part(*t, *i))))),
-        v => bail!(code, "{name} requires a timestamp argument, found: {}", render::type_of(v)),
+        v if name == "$tsIncrement" => bail!(
+            codes::LOCATION5687302,
+            "Argument to {name} must be a timestamp, but is {}",
+            render::type_of(v)
+        ),
+        v => bail!(
+            codes::LOCATION5687301,
+            "{name} requires a timestamp argument, found: {}",
+            render::type_of(v)
+        ),
     }
 }
 
 pub(in crate::expr) fn ts_second(name: &'static str, args: &[Computed]) -> Result<Computed> {
-    timestamp(name, codes::LOCATION5687301, args, |t, _| t)
+    timestamp(name, args, |t, _| t)
 }
 
 pub(in crate::expr) fn ts_increment(name: &'static str, args: &[Computed]) -> Result<Computed> {
-    timestamp(name, codes::LOCATION5687302, args, |_, i| i)
+    timestamp(name, args, |_, i| i)
 }
