@@ -116,7 +116,7 @@ impl<'t> Reader<'t> {
             };
             let row = extend(row);
             if self.query.matches(Doc::trusted(row.document))? {
-                return Ok(Some(Hit { tid: row.tid, version: row.version, document: row.document }));
+                return Ok(Some(Hit { version: row.version, document: row.document }));
             }
         }
     }
