@@ -22,6 +22,8 @@ mod redact;
 mod shape;
 mod simple;
 mod sort;
+#[cfg(test)]
+mod tests;
 mod union;
 mod unwind;
 mod window;
