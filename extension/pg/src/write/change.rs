@@ -9,7 +9,7 @@ use engine::query::Query;
 use engine::sort::SortSpec;
 use pgrx::pg_sys;
 
-use crate::access::{Hint, Position, Reader, Want, plan};
+use crate::access::{Hint, Plan, Position, Reader, Want, Way, plan};
 use crate::catalog::Collection;
 use crate::error::{Error, Result, internal};
 use crate::storage::{Change, NewRow, Table, Tid, Writer};
@@ -73,8 +73,7 @@ impl Search<'_> {
         let (mut matched, mut changed) = (0, 0);
         let mut writer = Writer::open(self.table);
         let _snapshot = Snapshot::fresh();
-        let plan =
-            plan(self.table, self.collection, self.query, &Want { sort: &[], few: false, hint: self.hint })?;
+        let plan = self.plan_all()?;
         let mut reader = self.reader(&plan)?;
         while let Some(hit) = reader.next()? {
             let found = match step(Doc::trusted(hit.document))? {
@@ -107,13 +106,24 @@ impl Search<'_> {
         Ok((matched, changed))
     }
 
+    /// The way to all documents that match. Where no index helps it is the primary key, not the table: commands that change
+    /// many documents then lock them in the same order, and do not lock each other out.
+    fn plan_all(&self) -> Result<Plan> {
+        let want = |hint| Want { sort: &[], few: false, hint };
+        let chosen = plan(self.table, self.collection, self.query, &want(self.hint))?;
+        if self.hint == Hint::None && matches!(chosen.way, Way::Heap) {
+            return plan(self.table, self.collection, self.query, &want(Hint::Id));
+        }
+        Ok(chosen)
+    }
+
     /// Does any document match?
     pub fn any(&self) -> Result<bool> {
         let _snapshot = Snapshot::fresh();
         Ok(self.first()?.is_some())
     }
 
-    fn reader<'r>(&'r self, plan: &'r crate::access::Plan) -> Result<Reader<'r>> {
+    fn reader<'r>(&'r self, plan: &'r Plan) -> Result<Reader<'r>> {
         Reader::open(self.table, self.query, plan, &Position::Start)?
             .ok_or_else(|| internal("a plan without a start"))
     }
@@ -123,12 +133,8 @@ impl Search<'_> {
         let sort = self.sort.filter(|s| !s.is_empty());
         let paths = sort.and_then(SortSpec::paths).unwrap_or_default();
         let paths: Vec<(String, bool)> = paths.into_iter().map(|(p, d)| (p.to_owned(), d)).collect();
-        let plan = plan(
-            self.table,
-            self.collection,
-            self.query,
-            &Want { sort: &paths, few: true, hint: self.hint },
-        )?;
+        let want = Want { sort: &paths, few: true, hint: self.hint };
+        let plan = plan(self.table, self.collection, self.query, &want)?;
         let mut reader = self.reader(&plan)?;
         let sort = sort.filter(|_| paths.is_empty() || !plan.sorted);
         let mut best = None;
