@@ -5,6 +5,7 @@
 
 mod context;
 mod eval;
+mod forms;
 mod named;
 mod named_dates;
 mod ops;
@@ -18,9 +19,9 @@ mod tests;
 pub use context::{Binding, EvalContext, ParseContext, Variables};
 pub use path::FieldPath;
 
-pub(crate) use ops::array::count_of_n;
 pub(crate) use ops::compare::values as compare_values;
 pub(crate) use ops::object::{merge_into, merged};
+pub(crate) use ops::order::count_of_n;
 pub(crate) use ops::{dec128, num};
 
 /// Calendar arithmetic for stages.

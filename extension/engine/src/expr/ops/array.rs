@@ -1,7 +1,7 @@
 //! Arrays.
 
 use super::num::{self, Num};
-use super::{any_nullish, arg, compare, is_null, null};
+use super::{any_nullish, arg, is_null, null};
 use crate::bail;
 use crate::codes;
 use crate::error::Result;
@@ -13,11 +13,11 @@ use std::cmp::Ordering;
 /// Largest number of elements `$range` makes, so that a constant can't take all memory (16 MiB of int32).
 const MAX_RANGE: i64 = 2_000_000;
 
-fn list(v: &Value) -> Option<Vec<Value>> {
+pub(super) fn list(v: &Value) -> Option<Vec<Value>> {
     v.as_array().map(|a| a.values().map(Value::from).collect())
 }
 
-fn of(values: &[Value]) -> Computed {
+pub(super) fn of(values: &[Value]) -> Computed {
     Some(Value::array_of(values))
 }
 
@@ -90,67 +90,6 @@ pub(in crate::expr) fn first(name: &'static str, args: &[Computed]) -> Result<Co
 
 pub(in crate::expr) fn last(name: &'static str, args: &[Computed]) -> Result<Computed> {
     end(name, args, -1)
-}
-
-/// The `n` of `$firstN` and its kin.
-pub(crate) fn count_of_n(v: Option<&Value>) -> Result<usize> {
-    let Some(n) = v.and_then(Num::of) else {
-        bail!(
-            codes::LOCATION5787902,
-            "Value for 'n' must be of integral type, but found {}",
-            render::value(v)
-        )
-    };
-    let Some(n) = n.to_i64_exact() else {
-        bail!(
-            codes::LOCATION5787903,
-            "Value for 'n' must be of integral type, but found {}",
-            render::value(v)
-        )
-    };
-    match usize::try_from(n) {
-        Ok(n) if n > 0 => Ok(n),
-        _ => bail!(codes::LOCATION5787908, "'n' must be greater than 0, found {n}"),
-    }
-}
-
-fn n_input(args: &[Computed], null_is_null: bool) -> Result<Option<(Vec<Value>, usize)>> {
-    let n = count_of_n(arg(args, 1))?;
-    let v = arg(args, 0);
-    if null_is_null && is_null(v) {
-        return Ok(None);
-    }
-    match v.and_then(list) {
-        Some(items) => Ok(Some((items, n))),
-        None => bail!(codes::LOCATION5788200, "Input must be an array"),
-    }
-}
-
-pub(in crate::expr) fn first_n(_: &'static str, args: &[Computed]) -> Result<Computed> {
-    let Some((mut items, n)) = n_input(args, false)? else { return null() };
-    items.truncate(n);
-    Ok(of(&items))
-}
-
-pub(in crate::expr) fn last_n(_: &'static str, args: &[Computed]) -> Result<Computed> {
-    let Some((items, n)) = n_input(args, false)? else { return null() };
-    Ok(of(items.get(items.len().saturating_sub(n)..).unwrap_or(&[])))
-}
-
-fn extreme_n(args: &[Computed], largest: bool) -> Result<Computed> {
-    let Some((mut items, n)) = n_input(args, true)? else { return null() };
-    items.retain(|v| !matches!(v, Value::Null | Value::Undefined));
-    items.sort_by(|a, b| if largest { compare::values(b, a) } else { compare::values(a, b) });
-    items.truncate(n);
-    Ok(of(&items))
-}
-
-pub(in crate::expr) fn min_n(_: &'static str, args: &[Computed]) -> Result<Computed> {
-    extreme_n(args, false)
-}
-
-pub(in crate::expr) fn max_n(_: &'static str, args: &[Computed]) -> Result<Computed> {
-    extreme_n(args, true)
 }
 
 pub(in crate::expr) fn contains(_: &'static str, args: &[Computed]) -> Result<Computed> {
@@ -345,95 +284,6 @@ pub(in crate::expr) fn range(_: &'static str, args: &[Computed]) -> Result<Compu
         i += step;
     }
     Ok(Some(Value::Array(out.finish())))
-}
-
-/// Checks `sortBy` of `$sortArray`.
-pub(in crate::expr) fn check_sort_by(by: Val<'_>) -> Result<()> {
-    if let Some(d) = by.as_doc() {
-        if d.is_empty() {
-            bail!(codes::BAD_VALUE, "The $sort pattern is empty when it should be a set of fields.");
-        }
-        for e in d {
-            if !is_direction(e.val) {
-                bail!(codes::BAD_VALUE, "The $sort element value must be either 1 or -1");
-            }
-        }
-        return Ok(());
-    }
-    if !by.is_number() {
-        bail!(
-            codes::BAD_VALUE,
-            "The $sort is invalid: use 1/-1 to sort the whole element, or {{field:1/-1}} to sort embedded fields"
-        );
-    }
-    if !is_direction(by) {
-        bail!(codes::BAD_VALUE, "The $sort element value must be either 1 or -1");
-    }
-    Ok(())
-}
-
-fn is_direction(v: Val<'_>) -> bool {
-    matches!(num::to_i32_exact(&Value::from(v)), Some(1 | -1))
-}
-
-fn descending(v: Val<'_>) -> bool {
-    num::to_i32_exact(&Value::from(v)) == Some(-1)
-}
-
-pub(in crate::expr) fn sort(_: &'static str, args: &[Computed]) -> Result<Computed> {
-    let v = arg(args, 0);
-    if is_null(v) {
-        return null();
-    }
-    let Some(mut items) = v.and_then(list) else {
-        bail!(
-            codes::LOCATION2942504,
-            "The input argument to $sortArray must be an array, but was of type: {}",
-            render::type_of(v)
-        )
-    };
-    match arg(args, 1) {
-        Some(Value::Document(by)) => {
-            let by = Doc::trusted(by);
-            items.sort_by(|a, b| a.with_val(|a| b.with_val(|b| by_fields(by, a, b))));
-        }
-        Some(by) => {
-            let down = by.with_val(descending);
-            items.sort_by(|a, b| {
-                let o = compare::values(a, b);
-                if down { o.reverse() } else { o }
-            });
-        }
-        None => {}
-    }
-    Ok(of(&items))
-}
-
-/// Orders two elements by fields; an element that is no document sorts like one without the field.
-fn by_fields(by: Doc<'_>, a: Val<'_>, b: Val<'_>) -> Ordering {
-    for e in by {
-        let Ok(path) = crate::expr::FieldPath::parse(e.name()) else { continue };
-        let down = descending(e.val);
-        let key = |v: Val<'_>| sort_key(v.as_doc().and_then(|d| path.get(d)), down);
-        let order = compare::values(&key(a), &key(b));
-        if order != Ordering::Equal {
-            return if down { order.reverse() } else { order };
-        }
-    }
-    Ordering::Equal
-}
-
-/// The value a sort compares: of an array its smallest (or largest) element, for nothing null.
-fn sort_key(v: Option<Value>, down: bool) -> Value {
-    match v {
-        None => Value::Null,
-        Some(Value::Array(a)) => {
-            let elements = Doc::trusted(&a).values().map(Value::from);
-            let pick = if down { elements.max_by(compare::values) } else { elements.min_by(compare::values) };
-            pick.unwrap_or(Value::Undefined)
-        }
-        Some(v) => v,
-    }
 }
 
 pub(in crate::expr) fn zip(_: &'static str, args: &[Computed]) -> Result<Computed> {

@@ -14,6 +14,8 @@ pub(super) mod logic;
 pub(super) mod misc;
 pub(crate) mod num;
 pub(crate) mod object;
+pub(crate) mod order;
+pub(super) mod power;
 pub(super) mod regex;
 pub(super) mod set;
 pub(super) mod text;
