@@ -217,3 +217,85 @@ fn pipelines_answer_as_recorded() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(agreed > 850, "only {agreed} cases were replayed");
 }
+
+/// A small generator of numbers, the same in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n.max(1)
+    }
+}
+
+/// `v` with about one value in fifteen replaced by another of any type.
+fn mutated(v: Val<'_>, c: &mut Chance) -> Value {
+    let strange = [
+        Value::Null,
+        Value::Int32(-1),
+        Value::Int32(3),
+        Value::Int64(i64::MIN),
+        Value::Int64(i64::MAX),
+        Value::Double(f64::NAN),
+        Value::Double(-1e300),
+        Value::Double(1.5),
+        Value::Decimal128([0xff; 16]),
+        Value::String(String::new()),
+        Value::String("$a.b".into()),
+        Value::String("$$ROOT".into()),
+        Value::String("é\u{0}".into()),
+        Value::Bool(true),
+        Value::DateTime(i64::MAX),
+        Value::DateTime(i64::MIN),
+        Value::Array(Doc::EMPTY.bytes().to_vec()),
+        Value::Document(Doc::EMPTY.bytes().to_vec()),
+        Value::MinKey,
+    ];
+    if c.below(15) == 0 {
+        return strange.get(c.below(strange.len())).cloned().unwrap_or(Value::Null);
+    }
+    if let Some(a) = v.as_array() {
+        let items: Vec<Value> = a.values().map(|v| mutated(v, c)).collect();
+        return Value::array_of(&items);
+    }
+    let Some(d) = v.as_doc() else { return Value::from(v) };
+    let mut out = DocWriter::new();
+    for e in d {
+        if c.below(40) != 0 {
+            out.put(e.name(), &mutated(e.val, c));
+        }
+    }
+    Value::Document(out.finish())
+}
+
+/// Whatever a client writes into a pipeline, and whatever documents hold, an answer or an error comes back.
+#[test]
+fn no_pipeline_panics() {
+    let mut c = Chance(7);
+    for topic in ["aggregate_expressions", "accumulators", "aggregate_stages"] {
+        let path = format!("{}/../contract/cases/{topic}.jsonl", env!("CARGO_MANIFEST_DIR"));
+        for line in std::fs::read_to_string(path).expect("the corpus").lines() {
+            let case = Value::Document(extjson::parse(line).expect("a case")).with_val(|v| expand(v, 0));
+            let case = case.as_doc().expect("a document");
+            let mut store = Store::default();
+            for step in case.get("setup").and_then(Val::as_array).into_iter().flatten() {
+                set_up(&mut store, step.val.as_doc().expect("a step"));
+            }
+            let call = case.get("call").and_then(Val::as_doc).expect("a call");
+            let Some(spec) = argument(call, 1) else { continue };
+            for _ in 0..10 {
+                for docs in store.collections.values_mut() {
+                    for doc in docs.iter_mut().take(5) {
+                        let v = Value::Document(doc.clone()).with_val(|v| mutated(v, &mut c));
+                        if let Value::Document(d) = v {
+                            *doc = d;
+                        }
+                    }
+                }
+                if let Value::Document(spec) = mutated(spec, &mut c) {
+                    let _ = aggregate(&store, Doc::trusted(&spec));
+                }
+            }
+        }
+    }
+}
