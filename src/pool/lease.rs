@@ -4,13 +4,19 @@ use std::time::Duration;
 
 use deadpool::managed::Object;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_postgres::NoTls;
+use tokio_postgres::{CancelToken, NoTls};
 
 use super::connection::{Connection, NodeManager};
 use super::node::Node;
 
 /// How long the attempt to cancel a statement may take before the connection is dropped anyway.
 const CANCEL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Asks the server to cancel what a connection runs; gives up after a while.
+pub(crate) async fn cancel(token: CancelToken) {
+    // Whether the request came in time shows at the statement's end, not here.
+    let _ = tokio::time::timeout(CANCEL_LIMIT, token.cancel_query(NoTls)).await;
+}
 
 /// A connection in use by one request or one cursor.
 #[derive(Debug)]
@@ -89,10 +95,10 @@ impl Drop for Lease {
         let permit = self.permit.take();
         if self.busy {
             let connection = Object::take(object);
-            let cancel = connection.client().cancel_token();
+            let token = connection.client().cancel_token();
             self.node.tasks.spawn(async move {
-                // Whether it came in time or not: the connection is closed, nobody sees its state again.
-                let _ = tokio::time::timeout(CANCEL_LIMIT, cancel.cancel_query(NoTls)).await;
+                cancel(token).await;
+                // Cancelled or not: the connection is closed, nobody sees its state again.
                 drop(connection);
                 drop(permit);
             });

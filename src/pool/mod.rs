@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::tasks::Tasks;
 
 pub use lease::Lease;
+pub(crate) use lease::cancel;
 pub use node::Node;
 pub use select::Pick;
 pub use state::{Role, Topology};

@@ -1,20 +1,24 @@
 //! Runs a call on a leased connection: prepared once, parameters in binary, the answer's bytes as they come.
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, SimpleQueryMessage};
+use tokio_postgres::{CancelToken, Row, SimpleQueryMessage};
 
 use super::calls::SqlCall;
 use crate::error::{CommandError, Result, codes, from_pg};
-use crate::pool::{Lease, Role};
+use crate::pool::{Lease, Role, cancel};
 
 /// A parameter of a call.
 pub type Param<'a> = &'a (dyn ToSql + Sync);
 
 /// What the extension needs to notice its own time limit before we cut it off.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How long a cancelled statement may take to end before its connection is given up.
+const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long a request may still take.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,11 +77,12 @@ pub async fn optional_row(
 ) -> Result<Option<Row>> {
     lease.begin();
     let client = lease.connection().client();
+    let token = client.cancel_token();
     let work = async {
         let statement = client.prepare_typed_cached(call.text, call.params).await?;
         client.query_opt(&statement, params).await
     };
-    let outcome = within(budget, work).await?;
+    let outcome = within(budget, token, work).await?;
     finish(lease, outcome)
 }
 
@@ -87,8 +92,10 @@ pub async fn optional_row(
 /// As [`row`].
 pub async fn text(lease: &mut Lease, budget: Budget, statement: &str) -> Result<Option<String>> {
     lease.begin();
-    let work = lease.connection().client().simple_query(statement);
-    let outcome = within(budget, work).await?;
+    let client = lease.connection().client();
+    let token = client.cancel_token();
+    let work = client.simple_query(statement);
+    let outcome = within(budget, token, work).await?;
     let messages = finish(lease, outcome)?;
     let rows = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
@@ -97,13 +104,18 @@ pub async fn text(lease: &mut Lease, budget: Budget, statement: &str) -> Result<
     Ok(rows.last())
 }
 
-async fn within<T>(budget: Budget, work: impl Future<Output = T>) -> Result<T> {
-    match budget.deadline {
-        None => Ok(work.await),
-        Some(deadline) => tokio::time::timeout_at(deadline + GRACE, work)
-            .await
-            .map_err(|_| CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit")),
+/// Lets the statement run as long as the budget says, then cancels it and waits for its true end: a write that was
+/// done by then is told as done, and one that is told as timed out does not happen later.
+async fn within<T>(budget: Budget, token: CancelToken, work: impl Future<Output = T>) -> Result<T> {
+    let Some(deadline) = budget.deadline else { return Ok(work.await) };
+    let mut work = pin!(work);
+    if let Ok(outcome) = tokio::time::timeout_at(deadline + GRACE, &mut work).await {
+        return Ok(outcome);
     }
+    cancel(token).await;
+    tokio::time::timeout(END_LIMIT, work)
+        .await
+        .map_err(|_| CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit"))
 }
 
 /// The statement ended: the connection is idle, or it is gone.
