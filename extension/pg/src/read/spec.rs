@@ -210,14 +210,22 @@ pub fn collation(v: Val<'_>) -> Result<()> {
         return Ok(());
     }
     let Some(locale) = d.get("locale") else { return Err(crate::spec::missing("collation.locale")) };
-    match string("collation.locale", locale)? {
-        "simple" => Ok(()),
-        other if !is_locale(other) => {
-            let text = format!("Field 'locale' is invalid in: {}", engine::display::document(d));
-            Err(Error::new(codes::BAD_VALUE, text).into())
-        }
-        _ => Err(refuse("collation other than the simple one is not supported yet".to_owned())),
+    let locale = string("collation.locale", locale)?;
+    let wrong = |code, text: String| -> Result<()> {
+        Err(Error::new(code, format!("unable to parse collation :: caused by :: {text}")).into())
+    };
+    if locale != "simple" && !is_locale(locale) {
+        let text = format!("Field 'locale' is invalid in: {{ locale: \"{locale}\", strength: 1 }}.");
+        return wrong(codes::BAD_VALUE, text);
     }
+    if let Some(n) = d.get("strength").and_then(integer).filter(|n| *n > 5) {
+        let text = format!("BSON field 'strength' value must be <= 5, actual value '{n}'");
+        return wrong(codes::LOCATION51024, text);
+    }
+    if locale == "simple" {
+        return Ok(());
+    }
+    Err(refuse("collation other than the simple one is not supported yet".to_owned()))
 }
 
 /// `ll`, `lll`, with parts of letters and digits behind `_` or `@`: whatever ICU could know.
