@@ -31,4 +31,4 @@ test:
 	@scripts/test.sh
 
 gen:
-	@cargo run --locked --quiet -p ermine -- commands --markdown
+	@scripts/gen.sh

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 mod config;
 mod layering;
+mod readme;
 mod stop;
 mod wire;
