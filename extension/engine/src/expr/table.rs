@@ -5,8 +5,8 @@ use super::named as n;
 use super::named_dates as nd;
 use super::ops::date::{add as dates, format, parts, read, trunc};
 use super::ops::{
-    arith, array, bits, collect, compare, convert, fields, logic, misc, object, order, power, regex, set,
-    text, trig,
+    arith, array, bits, collect, compare, convert, fields, hashed, logic, misc, object, order, power, regex,
+    set, text, trig,
 };
 use super::parse::Scope;
 use super::{Computed, EvalContext, Expr};
@@ -210,6 +210,7 @@ pub(super) static OPERATORS: &[Operator] = &[
     op("$toDate", One, convert::named),
     op("$toDecimal", One, convert::named),
     op("$toDouble", One, convert::named),
+    op("$toHashedIndexKey", One, hashed::key),
     op("$toInt", One, convert::named),
     op("$toLong", One, convert::named),
     op("$toLower", One, text::to_lower),

@@ -147,6 +147,16 @@ fn dates_follow_calendars_and_zones() {
     ]);
 }
 
+#[test]
+fn hashes_are_those_of_hashed_indexes() {
+    // What MongoDB's convertShardKeyToHashed answers.
+    check(&[
+        ("{}", r#"{"$toHashedIndexKey":null}"#, "2338878944348059895"),
+        ("{}", r#"{"$toHashedIndexKey":1}"#, "5902408780260971510"),
+        ("{}", r#"{"$toHashedIndexKey":{"$literal":{"$numberDouble":"1.0"}}}"#, "5902408780260971510"),
+    ]);
+}
+
 /// A small generator of numbers, the same in every run.
 struct Chance(u64);
 

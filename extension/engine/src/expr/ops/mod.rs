@@ -10,6 +10,7 @@ pub(super) mod date;
 pub(crate) mod dec128;
 pub(super) mod dec_trig;
 pub(super) mod fields;
+pub(super) mod hashed;
 pub(super) mod logic;
 pub(super) mod misc;
 pub(crate) mod num;
