@@ -45,8 +45,7 @@ pub(crate) fn wanted(v: Option<&Value>) -> Result<Vec<f64>> {
         if !(0.0..=1.0).contains(&x) {
             bail!(
                 codes::LOCATION7750303,
-                "The $percentile 'p' field must be an array of numbers from [0.0, 1.0], but found: {}",
-                crate::expr::render::value(Some(&p))
+                "The $percentile 'p' field must be an array of numbers from [0.0, 1.0], but found: {x:.6}"
             );
         }
         out.push(x);

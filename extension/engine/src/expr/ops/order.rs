@@ -60,6 +60,12 @@ pub(in crate::expr) fn last_n(_: &'static str, args: &[Computed]) -> Result<Comp
 }
 
 fn extreme_n(args: &[Computed], largest: bool) -> Result<Computed> {
+    if let Some(n) = arg(args, 1)
+        && Num::of(n).is_some()
+        && num::to_i64_exact(n).is_none()
+    {
+        bail!(codes::LOCATION31109, "Can't coerce out of range value {} to long", render::value(Some(n)));
+    }
     let Some((mut items, n)) = n_input(args, true)? else { return null() };
     items.retain(|v| !matches!(v, Value::Null | Value::Undefined));
     items.sort_by(|a, b| if largest { compare::values(b, a) } else { compare::values(a, b) });
