@@ -14,7 +14,7 @@ fn value(r: &mut Rng, depth: usize) -> Value {
         9 => Value::Null,
         10 => Value::Bool(r.below(2) == 0),
         11 if depth > 0 => {
-            let n = r.below(3);
+            let n = r.below(5);
             Value::array_of(&(0..n).map(|_| value(r, depth - 1)).collect::<Vec<_>>())
         }
         12 if depth > 0 => sub(&[("b", value(r, depth - 1))]),
@@ -42,7 +42,12 @@ fn condition(r: &mut Rng) -> Value {
     match r.below(9) {
         0..3 => v,
         3 if usable => sub(&[(*r.pick(&["$gt", "$gte", "$lt", "$lte"]), v)]),
-        4 if usable => sub(&[("$gte", Value::Int32(1)), ("$lt", Value::Int32(5))]),
+        // Often no single value satisfies both, but two elements of an array do.
+        4 if usable => {
+            let (low, high) = (r.below(8), r.below(8));
+            let number = |n: usize| Value::Int32(i32::try_from(n).unwrap());
+            sub(&[("$gte", number(low)), ("$lt", number(high))])
+        }
         5 => sub(&[("$in", Value::array_of(&[v, value(r, 0), Value::Int32(3)]))]),
         6 => sub(&[("$exists", Value::Bool(r.below(2) == 0))]),
         7 => sub(&[("$elemMatch", sub(&[("$gt", Value::Int32(1)), ("$lt", Value::Int32(4))]))]),
