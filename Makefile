@@ -6,12 +6,13 @@ SECONDARY_PORT ?= 27018
 # Where `make run` keeps its data; without it, ./var.
 data = $(if $(ERMINE_DATA),--data '$(ERMINE_DATA)')
 
-.PHONY: help run clean-data test gen
+.PHONY: help run clean-data test bench gen
 
 help:
 	@echo "make run         PostgreSQL primary and standby with Ermine in front; Ctrl-C stops it (PORT, SECONDARY_PORT, ERMINE_DATA)"
 	@echo "make clean-data  remove the data of make run"
 	@echo "make test        every check"
+	@echo "make bench       Ermine's speed beside the same SQL calls without it"
 	@echo "make gen         rewrite what is generated from the command table and the configuration"
 
 run:
@@ -29,6 +30,10 @@ clean-data:
 
 test:
 	@scripts/test.sh
+
+bench:
+	@scripts/install.sh run
+	@scripts/bench.sh
 
 gen:
 	@scripts/gen.sh

@@ -18,9 +18,9 @@ const USAGE: &str = "usage: ermine-cluster COMMAND
         a primary, a standby and Ermine in front of them, until Ctrl-C
   clean-data [--data DIR]
         removes the data of `run`
-  with --proxy FILE -- PROGRAM [ARGUMENT]...
+  with --proxy FILE [--quiet] -- PROGRAM [ARGUMENT]...
         runs a program beside a throw-away cluster with Ermine in front, whose endpoints it finds in
-        ERMINE_PRIMARY_URI and ERMINE_SECONDARY_URI (more: the documentation of run::with)
+        ERMINE_PRIMARY_URI and ERMINE_SECONDARY_URI (more: the documentation of run::with); --quiet logs no statements
   up [--standbys N]
         a throw-away primary with standbys and the debug build of the extension, until Ctrl-C";
 
@@ -32,6 +32,7 @@ struct Options {
     data: Option<PathBuf>,
     ports: [u16; 2],
     standbys: usize,
+    quiet: bool,
     program: Vec<OsString>,
 }
 
@@ -44,6 +45,7 @@ fn options() -> std::result::Result<Options, lexopt::Error> {
         data: None,
         ports: [27017, 27018],
         standbys: 1,
+        quiet: false,
         program: Vec::new(),
     };
     while let Some(argument) = arguments.next()? {
@@ -52,6 +54,7 @@ fn options() -> std::result::Result<Options, lexopt::Error> {
             Value(word) if options.command == "with" => {
                 options.program = std::iter::once(word).chain(arguments.raw_args()?).collect();
             }
+            Long("quiet") => options.quiet = true,
             Long("proxy") => options.proxy = Some(arguments.value()?.into()),
             Long("extension") => options.extension = Some(arguments.value()?.into()),
             Long("data") => options.data = Some(arguments.value()?.into()),
@@ -85,7 +88,7 @@ fn command(options: Options) -> Result<ExitCode> {
         }
         "clean-data" => clean_data(options.data.as_deref())?,
         "with" => {
-            let code = with(&proxy?, &options.program)?.code();
+            let code = with(&proxy?, &options.program, !options.quiet)?.code();
             return Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)));
         }
         "up" => up(options.standbys)?,

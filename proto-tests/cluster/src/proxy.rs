@@ -64,6 +64,11 @@ impl Proxy {
         Ok(Self { child, pid_file, log, ports })
     }
 
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The log file.
     pub fn log(&self) -> &Path {
         &self.log

@@ -99,15 +99,17 @@ pub fn run(setup: &Setup) -> Result<()> {
 /// Runs `command` beside a throw-away cluster with the proxy in front of it, and gives its status. It finds in
 /// the environment: both endpoints (`ERMINE_PRIMARY_URI`, `ERMINE_SECONDARY_URI`), the nodes' logs with every
 /// statement (`CLUSTER_PRIMARY_LOG`, `CLUSTER_STANDBY_LOG`), and a socket for requests to kill and start the nodes
-/// `primary` and `standby1` (`CLUSTER_CONTROL`).
+/// `primary` and `standby1` (`CLUSTER_CONTROL`). For those who measure: the primary's URL (`CLUSTER_PRIMARY_URL`) and the
+/// processes (`CLUSTER_PROXY_PID`, `CLUSTER_PRIMARY_PID`); they want no `log_statements`.
 ///
 /// # Errors
 /// When something does not start.
-pub fn with(proxy: &Path, command: &[std::ffi::OsString]) -> Result<ExitStatus> {
+pub fn with(proxy: &Path, command: &[std::ffi::OsString], log_statements: bool) -> Result<ExitStatus> {
     let (program, arguments) =
         command.split_first().ok_or_else(|| Error::new("there is no command to run"))?;
     build_extension()?;
-    let cluster = Cluster::builder().extension(Extension::of_this_tree()?).log_statements().start()?;
+    let builder = Cluster::builder().extension(Extension::of_this_tree()?);
+    let cluster = if log_statements { builder.log_statements() } else { builder }.start()?;
     let login = cluster.login().cloned().ok_or_else(|| Error::new("the cluster has no user"))?;
     let first = free_port()?;
     let second = loop {
@@ -125,6 +127,8 @@ pub fn with(proxy: &Path, command: &[std::ffi::OsString]) -> Result<ExitStatus> 
     command.args(arguments).env("ERMINE_PRIMARY_URI", uri(first)).env("ERMINE_SECONDARY_URI", uri(second));
     command.env("CLUSTER_PRIMARY_LOG", cluster.primary().log_file()).env("CLUSTER_CONTROL", &socket);
     command.env("CLUSTER_STANDBY_LOG", cluster.standby().log_file());
+    command.env("CLUSTER_PRIMARY_URL", cluster.primary().url()).env("CLUSTER_PROXY_PID", proxy.id().to_string());
+    command.env("CLUSTER_PRIMARY_PID", cluster.primary().pid().map_or_else(String::new, |pid| pid.to_string()));
     let status = std::thread::scope(|scope| {
         scope.spawn(|| control.serve(&cluster));
         let status = command.status().context(|| format!("run {}", program.display()));
