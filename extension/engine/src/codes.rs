@@ -1,6 +1,7 @@
 //! Error codes of the SQL surface: one constant per SQLSTATE of the official extension, with MongoDB's code.
 //!
-//! The table is the project's `src/error/codes.csv`; a test below compares the two.
+//! The table is the project's `src/error/codes.csv`; a test below compares the two. States of class `MZ` are our own: the
+//! official extension appends to `M00…`, so they can never come to mean something else.
 
 /// An error's identity: the SQLSTATE it is raised with, MongoDB's code and MongoDB's name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -582,9 +583,9 @@ codes! {
     TRANSACTION_COMMITTED "M00F7" 256 "TransactionCommitted"
     TOO_MANY_LOGICAL_SESSIONS "M00F8" 261 "TooManyLogicalSessions"
     REAUTHENTICATION_REQUIRED "M00F9" 391 "ReauthenticationRequired"
-    CANNOT_INDEX_PARALLEL_ARRAYS "M00FA" 171 "CannotIndexParallelArrays"
-    LOCATION16746 "M00FB" 16746 "Location16746"
-    QUERY_PLAN_KILLED "M00FC" 175 "QueryPlanKilled"
+    CANNOT_INDEX_PARALLEL_ARRAYS "MZ000" 171 "CannotIndexParallelArrays"
+    LOCATION16746 "MZ001" 16746 "Location16746"
+    QUERY_PLAN_KILLED "MZ002" 175 "QueryPlanKilled"
 }
 
 #[cfg(test)]
