@@ -138,6 +138,36 @@ pub fn write_mongodb(lines: &[Map<String, Value>]) -> Result<()> {
     fs::write(root().join("mongodb.jsonl"), text).map_err(|e| e.to_string())
 }
 
+/// Marks of the table in README.md.
+const TABLE: [&str; 2] = ["<!-- table -->\n", "<!-- end of table -->"];
+
+/// Writes the table of topics into README.md. It follows from the lists alone: what is not listed passes.
+pub fn write_table() -> Result<()> {
+    let text = with_table(&read("README.md")?, &load(true)?)?;
+    fs::write(root().join("README.md"), text).map_err(|e| e.to_string())
+}
+
+fn with_table(readme: &str, entries: &[Entry]) -> Result<String> {
+    let mut topics: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    for entry in entries {
+        for topic in [entry.case.topic(), "~"] {
+            let [passed, total, mongodb] = topics.entry(topic).or_default();
+            *total += 1;
+            *passed += usize::from(entry.not_yet.is_none());
+            *mongodb += usize::from(entry.not_yet.is_none() && entry.follows_mongodb);
+        }
+    }
+    let mut table =
+        String::from("| topic | passed | of | with MongoDB's answer |\n| --- | ---: | ---: | ---: |\n");
+    for (topic, [passed, total, mongodb]) in topics {
+        let topic = if topic == "~" { "**all**" } else { topic };
+        table += &format!("| {topic} | {passed} | {total} | {mongodb} |\n");
+    }
+    let (before, rest) = readme.split_once(TABLE[0]).ok_or("README.md has no table")?;
+    let (_, after) = rest.split_once(TABLE[1]).ok_or("the table of README.md has no end")?;
+    Ok(format!("{before}{}{table}{}{after}", TABLE[0], TABLE[1]))
+}
+
 fn read(name: &str) -> Result<String> {
     let path = root().join(name);
     fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
@@ -158,5 +188,14 @@ mod tests {
     #[test]
     fn the_corpus_is_whole_and_its_lists_fit() {
         assert_eq!(load(true).unwrap().len(), 3485);
+    }
+
+    #[test]
+    fn the_table_of_the_readme_is_up_to_date() {
+        let readme = read("README.md").unwrap();
+        assert!(
+            with_table(&readme, &load(true).unwrap()).unwrap() == readme,
+            "run: cargo run -p contract -- --table"
+        );
     }
 }

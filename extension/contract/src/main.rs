@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use contract::lists::{Entry, load, shrink_not_yet};
+use contract::lists::{Entry, load, shrink_not_yet, write_table};
 use contract::suite::{Suite, Verdict};
 use contract::target::Target;
 
@@ -20,6 +20,7 @@ Runs the cases whose topic::name contains a FILTER (all without one) and prints 
                 answers that somebody has found to be MongoDB's; review the diff
   --reason TEXT with --adopt: why, also for cases without mongodb_differs
   --shrink      removes from not_yet.txt the cases that pass
+  --table       writes the table of topics into README.md from the lists, without a server
   --threads N   cases at the same time (6)";
 
 struct Options {
@@ -28,6 +29,7 @@ struct Options {
     candidates: bool,
     shrink: bool,
     adopt: bool,
+    table: bool,
     reason: Option<String>,
     threads: usize,
     filters: Vec<String>,
@@ -36,6 +38,7 @@ struct Options {
 fn options() -> Result<Options, lexopt::Error> {
     use lexopt::prelude::*;
     let (mut trace, mut summary, mut candidates, mut shrink, mut adopt) = (false, false, false, false, false);
+    let mut table = false;
     let (mut threads, mut filters, mut reason) = (6, Vec::new(), None);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
@@ -45,13 +48,14 @@ fn options() -> Result<Options, lexopt::Error> {
             Long("candidates") => candidates = true,
             Long("shrink") => shrink = true,
             Long("adopt") => adopt = true,
+            Long("table") => table = true,
             Long("reason") => reason = Some(arguments.value()?.string()?),
             Long("threads") => threads = arguments.value()?.parse()?,
             Value(filter) => filters.push(filter.string()?),
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Options { trace, summary, candidates, shrink, adopt, reason, threads, filters })
+    Ok(Options { trace, summary, candidates, shrink, adopt, table, reason, threads, filters })
 }
 
 fn main() -> ExitCode {
@@ -67,6 +71,10 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<bool, String> {
+    if options.table {
+        write_table()?;
+        return Ok(true);
+    }
     let target = Target::open()?;
     if target.is_ours() && !target.knows_official_cursors() {
         eprintln!(
@@ -96,6 +104,7 @@ fn run(options: &Options) -> Result<bool, String> {
         let passed = entries.iter().zip(&verdicts).filter(|(_, verdict)| verdict.failure.is_none());
         let names: Vec<&str> = passed.map(|(entry, _)| entry.case.name()).collect();
         println!("{} lines removed from not_yet.txt", shrink_not_yet(&names)?);
+        write_table()?;
     }
     if !options.candidates {
         print!("\n{}", suite.summary());
