@@ -127,8 +127,11 @@ pub fn with(proxy: &Path, command: &[std::ffi::OsString], log_statements: bool) 
     command.args(arguments).env("ERMINE_PRIMARY_URI", uri(first)).env("ERMINE_SECONDARY_URI", uri(second));
     command.env("CLUSTER_PRIMARY_LOG", cluster.primary().log_file()).env("CLUSTER_CONTROL", &socket);
     command.env("CLUSTER_STANDBY_LOG", cluster.standby().log_file());
-    command.env("CLUSTER_PRIMARY_URL", cluster.primary().url()).env("CLUSTER_PROXY_PID", proxy.id().to_string());
-    command.env("CLUSTER_PRIMARY_PID", cluster.primary().pid().map_or_else(String::new, |pid| pid.to_string()));
+    command
+        .env("CLUSTER_PRIMARY_URL", cluster.primary().url())
+        .env("CLUSTER_PROXY_PID", proxy.id().to_string());
+    command
+        .env("CLUSTER_PRIMARY_PID", cluster.primary().pid().map_or_else(String::new, |pid| pid.to_string()));
     let status = std::thread::scope(|scope| {
         scope.spawn(|| control.serve(&cluster));
         let status = command.status().context(|| format!("run {}", program.display()));
