@@ -18,6 +18,9 @@ const FOLDER: &str = "base/pgsql_tmp/pgsql_tmp_ermine_cursors";
 /// Cursors that nobody has read for this long are removed when another one is opened (MongoDB's cursorTimeoutMillis).
 const IDLE: Duration = Duration::from_secs(600);
 
+/// No document of a result is larger: MongoDB's limit for intermediate documents is 64 MiB.
+const LARGEST: usize = 64 << 20;
+
 fn failed(what: &str, e: &io::Error) -> Error {
     Error::native(b"58030", format!("cannot {what} a cursor's file: {e}"))
 }
@@ -116,7 +119,11 @@ impl Reader {
                 Err(e) => return Err(failed("read", &e)),
             }
             let len = u32::from_le_bytes(head) as usize;
-            let mut document = vec![0; len.max(4)];
+            // An offset that this file did not give out leads into the middle of a document.
+            if !(5..=LARGEST).contains(&len) {
+                return Err(crate::error::internal("a cursor's position is not in its file"));
+            }
+            let mut document = vec![0; len];
             document[..4].copy_from_slice(&head);
             self.file.read_exact(&mut document[4..]).map_err(|e| failed("read", &e))?;
             self.next = Some(document);

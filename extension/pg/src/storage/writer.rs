@@ -350,7 +350,10 @@ unsafe fn fill(slot: *mut pg_sys::TupleTableSlot, shard: i64, row: &NewRow<'_>) 
 /// no key of any index stays a HOT update. Right for one `table_tuple_update` of which that is known.
 struct HiddenKeys {
     rel: pg_sys::Relation,
+    /// The column set of all indexes, taken out for the time.
     saved: *mut pg_sys::Bitmapset,
+    /// What stands in its place.
+    ours: *mut pg_sys::Bitmapset,
 }
 
 impl HiddenKeys {
@@ -364,9 +367,10 @@ impl HiddenKeys {
             pg_sys::bms_free(all);
             let saved = (*rel).rd_indexattr;
             let before = pg_sys::MemoryContextSwitchTo(pg_sys::CacheMemoryContext);
-            (*rel).rd_indexattr = pg_sys::bms_copy((*rel).rd_pkattr);
+            let ours = pg_sys::bms_copy((*rel).rd_pkattr);
+            (*rel).rd_indexattr = ours;
             pg_sys::MemoryContextSwitchTo(before);
-            HiddenKeys { rel, saved }
+            HiddenKeys { rel, saved, ours }
         }
     }
 }
@@ -374,10 +378,16 @@ impl HiddenKeys {
 impl Drop for HiddenKeys {
     fn drop(&mut self) {
         // Also after an ERROR: the relation cache entry outlives it.
-        // SAFETY: a plain exchange of pointers; the copy is ours to free.
+        // SAFETY: whoever's set stands in the entry belongs to the entry; the other one is ours to free. While the update
+        // waited for another transaction, an invalidation may have rebuilt the entry: our set is freed then, and the saved
+        // one must not come back beside sets that were not computed again.
         unsafe {
-            let ours = core::mem::replace(&mut (*self.rel).rd_indexattr, self.saved);
-            pg_sys::bms_free(ours);
+            if (*self.rel).rd_indexattr == self.ours {
+                (*self.rel).rd_indexattr = self.saved;
+                pg_sys::bms_free(self.ours);
+            } else {
+                pg_sys::bms_free(self.saved);
+            }
         }
     }
 }
