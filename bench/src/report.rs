@@ -50,14 +50,14 @@ pub(crate) fn print(tables: &[Table], plan: &Plan, as_json: bool) {
             "{:<14}{:>10}{:>8}{:>9}{:>9}{:>9}{:>9}",
             "target", "op/s", "ratio", "p50", "p95", "p99", "p99.9"
         );
-        table.processes.iter().for_each(|p| print!("{:>12}", format!("cpu {p}")));
+        table.processes.iter().for_each(|p| print!("{:>14}", format!("cpu {p}")));
         println!();
         let last = table.targets.last().map_or(f64::NAN, |(_, turns)| throughput(turns));
         for (name, turns) in &table.targets {
             let rate = throughput(turns);
             print!("{name:<14}{rate:>10.0}{:>8.2}", rate / last);
             [0.5, 0.95, 0.99, 0.999].iter().for_each(|q| print!("{:>9.0}", quantile(turns, *q)));
-            (0..table.processes.len()).for_each(|p| print!("{:>12.1}", cpu(turns, p)));
+            (0..table.processes.len()).for_each(|p| print!("{:>14.1}", cpu(turns, p)));
             println!();
         }
     }

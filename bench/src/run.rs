@@ -132,8 +132,9 @@ async fn one_turn(
     Ok(Turn { throughput: operations / seconds, latencies, cpu })
 }
 
+/// Of latencies between a microsecond and a minute, to three digits.
 fn new_histogram() -> Result<Histogram<u64>, Error> {
-    Histogram::new(3).map_err(|e| Error::answer(e.to_string()))
+    Histogram::new_with_bounds(1000, 60_000_000_000, 3).map_err(|e| Error::answer(e.to_string()))
 }
 
 async fn closed_loop(
