@@ -9,10 +9,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Log, LogFormat};
 
+/// PostgreSQL's notices ("creating collection") come at info; a directive of the setting for the same target wins.
+const BELOW: &str = "tokio_postgres=warn";
+
 /// Starts logging for the whole process. A second call changes nothing.
 pub fn start(log: &Log) {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::builder().parse_lossy(&log.filter))
+        .with_env_filter(EnvFilter::builder().parse_lossy(format!("{BELOW},{}", log.filter)))
         .with_writer(std::io::stderr);
     // The only error is that a subscriber is set already.
     let _ = match log.format {
