@@ -26,7 +26,7 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
             "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
         );
     }
-    let (db, body) = (request.db, request.body.as_bytes());
+    let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     let (row, _lease) = call.write(&calls::CREATE, &params).await?;
     let reply = run::document(&row, 0)?;
@@ -92,7 +92,7 @@ fn split_namespace(ns: &str) -> Result<(&str, &str)> {
 /// collMod.
 pub(super) async fn modify(call: Call<'_>) -> Result<Reply> {
     let request = call.request;
-    let (db, collection, body) = (request.db, request.collection()?, request.body.as_bytes());
+    let (db, collection, body) = (request.db, request.collection()?, request.forward.as_bytes());
     let params: [Param<'_>; 3] = [&db, &collection, &body];
     let (row, _lease) = call.write(&calls::COLL_MOD, &params).await?;
     let reply = run::document(&row, 0)?;

@@ -30,7 +30,7 @@ pub(super) fn has_out_or_merge(request: &Request<'_>) -> bool {
 /// Whatever the extension raised, or 462 if the cursor needs a connection and none may be held any more.
 pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> {
     let request = call.request;
-    let (db, body) = (request.db, request.body.as_bytes());
+    let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     let (row, mut lease) = call.run(sql, &params).await?;
     let first = FirstPage::read(&row)?;
@@ -123,7 +123,7 @@ pub(super) async fn get_more(call: Call<'_>) -> Result<Reply> {
 async fn next_page(request: &Request<'_>, taken: &mut Taken) -> Result<Page> {
     let budget = request.budget;
     let cursor = taken.cursor();
-    let (db, body) = (request.db, request.body.as_bytes());
+    let (db, body) = (request.db, request.forward.as_bytes());
     let continuation = cursor.continuation.clone();
     let continuation: &[u8] = &continuation;
     let params: [Param<'_>; 3] = [&db, &body, &continuation];

@@ -26,7 +26,7 @@ pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
 
 /// listDatabases.
 pub(super) async fn list(call: Call<'_>) -> Result<Reply> {
-    let body = call.request.body.as_bytes();
+    let body = call.request.forward.as_bytes();
     let params: [Param<'_>; 1] = [&body];
     let (row, _lease) = call.read(&calls::LIST_DATABASES, &params).await?;
     let reply = run::document(&row, 0)?;

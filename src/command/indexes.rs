@@ -22,7 +22,7 @@ const LONGEST_POLL: Duration = Duration::from_millis(500);
 pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
     let request = call.request;
     required(request, "indexes")?;
-    let (db, body) = (request.db, request.body.as_bytes());
+    let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     if is_empty(&call).await? {
         let (row, _lease) = call.write(&calls::CREATE_INDEXES_NOW, &params).await?;
@@ -146,7 +146,7 @@ pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
     let statement = format!(
         "CALL documentdb_api.drop_indexes(pg_catalog.convert_from({}, 'UTF8'), {}::documentdb_core.bson, NULL)",
         run::literal(request.db.as_bytes()),
-        run::literal(request.body.as_bytes()),
+        run::literal(request.forward.as_bytes()),
     );
     let mut lease = call.writer().await?;
     let text = run::text(&mut lease, request.budget, &statement).await?;

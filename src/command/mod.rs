@@ -134,7 +134,7 @@ pub async fn run(call: Call<'_>) -> Result<Reply> {
         Run::Local(answer) => answer(call),
         Run::Sql(sql) => {
             let db = call.request.db;
-            let body = call.request.body.as_bytes();
+            let body = call.request.forward.as_bytes();
             let params: [Param<'_>; 2] = [&db, &body];
             let (row, _lease) = call.run(sql, &params).await?;
             Ok(Reply::ready(run::document(&row, 0)?))

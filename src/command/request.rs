@@ -1,10 +1,14 @@
 //! From a frame to a request: one pass over the command's top-level fields, nothing copied.
-use bson::RawDocument;
+use std::borrow::Cow;
+
 use bson::raw::RawBsonRef;
+use bson::{RawDocument, RawDocumentBuf};
 use bytes::Bytes;
 use tokio::time::{Duration, Instant};
 
-use super::options::{COMMON, Common, missing, number, type_name, unknown_field, wrong_type};
+use super::options::{
+    COMMON, Common, TOLERATED, missing, number, type_name, unknown_field, wrong_type,
+};
 use super::registry;
 use super::spec::{Command, Harmless, Kind, Policy, Target};
 use crate::error::{Code, CommandError, Result, codes};
@@ -28,6 +32,8 @@ pub struct Request<'a> {
     pub db: &'a str,
     /// The whole command.
     pub body: &'a RawDocument,
+    /// The command as the extension gets it: without the fields that mean nothing here and that it would refuse.
+    pub forward: Cow<'a, RawDocument>,
     /// The array field that may be long, if it is in the body.
     pub batch: Option<RawBsonRef<'a>>,
     /// Document sequences beside the body.
@@ -84,6 +90,7 @@ impl<'a> Request<'a> {
             target: RawBsonRef::Null,
             db: "",
             body,
+            forward: Cow::Borrowed(body),
             batch: None,
             sequences,
             common: Common::default(),
@@ -115,6 +122,7 @@ impl<'a> Request<'a> {
     fn read_fields(&mut self) -> Result<()> {
         // One bit for each known field, to notice a repeated one.
         let mut seen: u128 = 0;
+        let mut stripped = false;
         for (position, element) in self.body.iter_elements().enumerate() {
             let element = element?;
             let name = element.key().as_str();
@@ -131,8 +139,24 @@ impl<'a> Request<'a> {
                 seen |= mask;
             }
             self.apply(name, policy, element)?;
+            stripped |= is_stripped(name, policy);
+        }
+        if stripped {
+            self.forward = Cow::Owned(self.without_stripped()?);
         }
         Ok(())
+    }
+
+    fn without_stripped(&self) -> Result<RawDocumentBuf> {
+        let mut out = RawDocumentBuf::new();
+        for (position, element) in self.body.iter_elements().enumerate() {
+            let element = element?;
+            let name = element.key();
+            if position == 0 || !is_stripped(name.as_str(), self.policy(name.as_str())?.1) {
+                out.append(name, element.value()?);
+            }
+        }
+        Ok(out)
     }
 
     /// The place of the field in the lists and what to do with it.
@@ -249,6 +273,14 @@ impl<'a> Request<'a> {
     }
 }
 
+/// True for a field without meaning here (every other one was refused before) that the extension does not know either:
+/// it would refuse the whole command for it.
+fn is_stripped(name: &str, policy: Policy) -> bool {
+    let meaningless =
+        matches!(policy, Policy::Ignored(_) | Policy::RejectedUnless(_) | Policy::RefusedUnless(..));
+    meaningless && TOLERATED.binary_search(&name).is_err()
+}
+
 fn legacy_database(collection: &Bytes) -> Result<&str> {
     let name = std::str::from_utf8(collection).ok().and_then(|name| name.strip_suffix(".$cmd"));
     name.ok_or_else(|| {
@@ -293,5 +325,69 @@ pub fn required_str<'a>(request: &Request<'a>, field: &str) -> Result<&'a str> {
         Some(RawBsonRef::String(value)) => Ok(value),
         Some(other) => Err(wrong_type(&format!("{}.{field}", request.spec.name), other, "string")),
         None => Err(missing(request.spec.name, field)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+
+    use super::*;
+    use crate::wire::OpMsg;
+
+    fn frame(body: RawDocumentBuf) -> Frame {
+        let body = body.into_bytes().into();
+        let message = OpMsg {
+            more_to_come: false,
+            exhaust_allowed: false,
+            checksum: false,
+            body,
+            sequences: Vec::new(),
+        };
+        Frame { request_id: 1, op: Op::Msg(message) }
+    }
+
+    fn forwarded(body: RawDocumentBuf) -> Result<(RawDocumentBuf, bool)> {
+        let frame = frame(body);
+        let (spec, name) = identify(&frame)?;
+        let request = Request::parse(spec, name, &frame, Instant::now())?;
+        let copied = matches!(request.forward, Cow::Owned(_));
+        Ok((request.forward.into_owned(), copied))
+    }
+
+    #[test]
+    fn what_the_extension_would_refuse_is_not_forwarded() {
+        let body = rawdoc! { "listDatabases": 1, "authorizedDatabases": true, "nameOnly": true, "$db": "admin" };
+        let want = rawdoc! { "listDatabases": 1, "nameOnly": true, "$db": "admin" };
+        assert_eq!(forwarded(body).unwrap(), (want, true));
+        let body = rawdoc! { "find": "c", "min": {}, "mirrored": true, "filter": { "min": 1 }, "$db": "d" };
+        let want = rawdoc! { "find": "c", "filter": { "min": 1 }, "$db": "d" };
+        assert_eq!(forwarded(body).unwrap(), (want, true));
+    }
+
+    #[test]
+    fn the_common_case_is_not_copied() {
+        let body = rawdoc! {
+            "find": "c", "filter": {}, "allowDiskUse": true, "tailable": false, "comment": "x", "$clusterTime": {},
+            "$readPreference": { "mode": "primary" }, "$db": "d",
+        };
+        assert_eq!(forwarded(body.clone()).unwrap(), (body, false));
+    }
+
+    #[test]
+    fn tolerated_names_are_sorted() {
+        assert!(TOLERATED.is_sorted());
+    }
+
+    #[test]
+    fn a_repeated_field_is_refused() {
+        let body = rawdoc! { "find": "c", "limit": 1, "$db": "d" };
+        let mut bytes = body.into_bytes();
+        bytes.pop();
+        bytes.extend_from_slice(b"\x10limit\0\x02\0\0\0\0");
+        let length = i32::try_from(bytes.len()).unwrap().to_le_bytes();
+        bytes[..4].copy_from_slice(&length);
+        let error = forwarded(RawDocumentBuf::from_bytes(bytes).unwrap()).unwrap_err();
+        assert_eq!(error.code, Code(40413));
     }
 }

@@ -120,7 +120,7 @@ pub(super) async fn run(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> 
         let outcome = in_parts(&call, &mut lease, sql, &batch).await?;
         return finish(request, &mut lease, &batch, outcome).await;
     }
-    let (db, body, sequence) = (request.db, request.body.as_bytes(), batch.sequence());
+    let (db, body, sequence) = (request.db, request.forward.as_bytes(), batch.sequence());
     let params: [Param<'_>; 3] = [&db, &body, &sequence];
     let mut attempt = 0;
     loop {
@@ -150,7 +150,7 @@ async fn in_parts(
     let request = call.request;
     let db = request.db;
     let ordered = !matches!(request.get("ordered")?, Some(RawBsonRef::Boolean(false)));
-    let body = ok::without(request.body, request.spec.batch.as_slice())?;
+    let body = ok::without(&request.forward, request.spec.batch.as_slice())?;
     let body = body.as_bytes();
     let documents = batch.documents()?;
     let mut whole = WriteOutcome::default();
@@ -203,7 +203,7 @@ async fn finish(
 pub(super) async fn find_and_modify(call: Call<'_>) -> Result<Reply> {
     let request = call.request;
     let mut lease = call.writer().await?;
-    let (db, body) = (request.db, request.body.as_bytes());
+    let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     match call.write_on(&mut lease, &calls::FIND_AND_MODIFY, &params).await {
         Ok(row) => Ok(Reply::ready(run::document(&row, 0)?)),
