@@ -6,11 +6,9 @@ use bson::{RawDocument, RawDocumentBuf};
 use bytes::Bytes;
 use tokio::time::{Duration, Instant};
 
-use super::options::{
-    COMMON, Common, TOLERATED, missing, number, type_name, unknown_field, wrong_type,
-};
+use super::options::{COMMON, Common, missing, number, type_name, unknown_field, wrong_type};
 use super::registry;
-use super::spec::{Command, Harmless, Kind, Policy, Target};
+use super::spec::{Command, Harmless, Kind, Policy, TOLERATED, Target};
 use crate::error::{Code, CommandError, Result, codes};
 use crate::session::cursor::SessionId;
 use crate::sql::Budget;
@@ -357,7 +355,8 @@ mod tests {
 
     #[test]
     fn what_the_extension_would_refuse_is_not_forwarded() {
-        let body = rawdoc! { "listDatabases": 1, "authorizedDatabases": true, "nameOnly": true, "$db": "admin" };
+        let body =
+            rawdoc! { "listDatabases": 1, "authorizedDatabases": true, "nameOnly": true, "$db": "admin" };
         let want = rawdoc! { "listDatabases": 1, "nameOnly": true, "$db": "admin" };
         assert_eq!(forwarded(body).unwrap(), (want, true));
         let body = rawdoc! { "find": "c", "min": {}, "mirrored": true, "filter": { "min": 1 }, "$db": "d" };

@@ -3,6 +3,7 @@
 //! A [`Doc`] is made from bytes that [`validate`] has accepted, once, where bytes enter the engine. The
 //! readers below still never index past the end: on bytes that were not validated they stop early.
 
+pub mod ty;
 mod validate;
 
 pub use validate::validate;
@@ -12,32 +13,6 @@ use std::fmt;
 
 /// Deepest nesting accepted (MongoDB's limit for stored documents is 180, commands add a few levels).
 pub const MAX_DEPTH: usize = 210;
-
-/// BSON element types (bsonspec.org, version 1.1).
-pub mod ty {
-    #![allow(missing_docs, reason = "the names are the specification's")]
-    pub const DOUBLE: u8 = 0x01;
-    pub const STRING: u8 = 0x02;
-    pub const DOCUMENT: u8 = 0x03;
-    pub const ARRAY: u8 = 0x04;
-    pub const BINARY: u8 = 0x05;
-    pub const UNDEFINED: u8 = 0x06;
-    pub const OBJECT_ID: u8 = 0x07;
-    pub const BOOL: u8 = 0x08;
-    pub const DATE: u8 = 0x09;
-    pub const NULL: u8 = 0x0A;
-    pub const REGEX: u8 = 0x0B;
-    pub const DB_POINTER: u8 = 0x0C;
-    pub const CODE: u8 = 0x0D;
-    pub const SYMBOL: u8 = 0x0E;
-    pub const CODE_WITH_SCOPE: u8 = 0x0F;
-    pub const INT32: u8 = 0x10;
-    pub const TIMESTAMP: u8 = 0x11;
-    pub const INT64: u8 = 0x12;
-    pub const DECIMAL128: u8 = 0x13;
-    pub const MAX_KEY: u8 = 0x7F;
-    pub const MIN_KEY: u8 = 0xFF;
-}
 
 /// Binary subtype 2 repeats its length before its bytes (bsonspec.org); [`View::Binary`] gives the bytes alone.
 pub const OLD_BINARY: u8 = 2;

@@ -1,14 +1,19 @@
 //! A primary, its standbys, and the extension in them.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+mod builder;
+mod files;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use crate::account::Account;
+pub use builder::{Builder, Login};
+use files::json_string;
+pub(crate) use files::{random_word, write_secret};
+
 use crate::error::{Context, Error, Result};
-use crate::install::{Extension, Install};
+use crate::install::Extension;
 use crate::node::{Node, Site, Stop};
 use crate::ports::free_port;
 use crate::watchdog::Watchdog;
@@ -18,102 +23,6 @@ const REPLAY_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The role the proxy connects as: it may create users and act as DocumentDB's administrator, no more.
 const SERVICE_ROLE: &str = "ermine_service";
-
-/// A name and a password.
-#[derive(Clone, Debug)]
-pub struct Login {
-    /// The user's name.
-    pub user: String,
-    /// The password, in clear.
-    pub password: String,
-}
-
-/// What a cluster is to be; made by [`Cluster::builder`], ended by [`Builder::start`].
-#[derive(Clone, Debug)]
-pub struct Builder {
-    directory: Option<PathBuf>,
-    standbys: usize,
-    extension: Option<Extension>,
-    login: Option<Login>,
-    settings: Vec<String>,
-    log_statements: bool,
-}
-
-impl Builder {
-    /// Keeps the data in `directory`, which is created, or started again as it was left. Without this the
-    /// cluster is thrown away at the end, and does not wait for the disk.
-    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.directory = Some(directory.into());
-        self
-    }
-
-    /// The number of standbys; 1 unless said otherwise.
-    pub fn standbys(mut self, standbys: usize) -> Self {
-        self.standbys = standbys;
-        self
-    }
-
-    /// The extension to install and create; without it the cluster is plain PostgreSQL with no MongoDB user.
-    pub fn extension(mut self, extension: Extension) -> Self {
-        self.extension = Some(extension);
-        self
-    }
-
-    /// The first MongoDB user, created by `documentdb_api.create_user` when the data is new.
-    pub fn login(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.login = Some(Login { user: user.into(), password: password.into() });
-        self
-    }
-
-    /// Creates no MongoDB user.
-    pub fn without_login(mut self) -> Self {
-        self.login = None;
-        self
-    }
-
-    /// A setting of every node, for example `("shared_preload_libraries", "ermine")`.
-    pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.settings.push(format!("{name}={value}"));
-        self
-    }
-
-    /// Every node logs every statement with its parameters, for
-    /// [`LogMark::statements`](crate::LogMark::statements).
-    pub fn log_statements(mut self) -> Self {
-        self.log_statements = true;
-        self
-    }
-
-    /// Makes the cluster and waits until the standbys stream.
-    ///
-    /// # Errors
-    /// A sentence that says which step failed and why.
-    pub fn start(self) -> Result<Cluster> {
-        let account = Account::choose()?;
-        let durable = self.directory.is_some();
-        // Servers' sockets have short names only; a data directory may lie deep.
-        let run = scratch_directory(&account)?;
-        let base = match &self.directory {
-            Some(directory) => durable_directory(directory, &account)?,
-            None => run.clone(),
-        };
-        let watchdog = Watchdog::start(&base, if durable { "INT" } else { "QUIT" }, &run)?;
-        let install = Install::lay(&base.join("root"), self.extension.as_ref(), &account)?;
-        let password = service_password(&base, &account)?;
-        let site = Site {
-            account,
-            install,
-            sockets: run.clone(),
-            database: "ermine".into(),
-            service: (SERVICE_ROLE.into(), password),
-        };
-        let primary = Node::new("primary", &base, free_port()?, Vec::new(), site.clone());
-        let mut cluster =
-            Cluster { primary, standbys: Vec::new(), site, base, run, durable, watchdog, options: self };
-        cluster.bring_up()?;
-        Ok(cluster)
-    }
-}
 
 /// A running primary with its standbys. Dropping it stops them and removes what is not to be kept; a watchdog
 /// does the same when the process ends without that.
@@ -446,77 +355,4 @@ fn run(mut command: Command, name: &str) -> Result<()> {
     }
     let words = String::from_utf8_lossy(&output.stderr);
     Err(Error::new(format!("{name} failed: {}", words.trim().replace('\n', "; "))))
-}
-
-/// A new directory of ours below /tmp, which only the servers' account and we can enter.
-fn scratch_directory(account: &Account) -> Result<PathBuf> {
-    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
-    let name = format!("ermine-{}-{nanos:x}", std::process::id());
-    // PostgreSQL's limit for a socket's path is 107 bytes.
-    let temp = std::env::temp_dir();
-    let short = temp.as_os_str().len() < 60 && account.can_reach(&temp.join(&name));
-    let path = if short { temp } else { PathBuf::from("/tmp") }.join(name);
-    DirBuilder::new().mode(0o700).create(&path).context(|| format!("create {}", path.display()))?;
-    account.give(&path)?;
-    Ok(path)
-}
-
-/// The directory of data that is to stay, which only the servers' account can enter.
-fn durable_directory(directory: &Path, account: &Account) -> Result<PathBuf> {
-    fs::create_dir_all(directory).context(|| format!("create {}", directory.display()))?;
-    let path = directory.canonicalize().context(|| format!("open {}", directory.display()))?;
-    if !account.can_reach(&path.join("primary")) && !account.can_reach(&path) {
-        let (path, name) = (path.display(), account.name());
-        return Err(Error::new(format!(
-            "{path} cannot be entered by {name}, who runs PostgreSQL: set ERMINE_DATA"
-        )));
-    }
-    account.give(&path)?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
-        .context(|| format!("protect {}", path.display()))?;
-    Ok(path)
-}
-
-/// The service role's password, made once per data directory.
-fn service_password(base: &Path, account: &Account) -> Result<String> {
-    let file = base.join("service-password");
-    if let Ok(password) = fs::read_to_string(&file) {
-        return Ok(password);
-    }
-    let password = random_word()?;
-    write_secret(&file, &password)?;
-    account.give(&file)?;
-    Ok(password)
-}
-
-/// Writes a file nobody else can read.
-pub(crate) fn write_secret(file: &Path, secret: &str) -> Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = fs::OpenOptions::new();
-    let opened = options.write(true).create(true).truncate(true).mode(0o600).open(file);
-    opened.and_then(|mut f| f.write_all(secret.as_bytes())).context(|| format!("write {}", file.display()))
-}
-
-/// 24 random letters and digits.
-pub(crate) fn random_word() -> Result<String> {
-    use std::io::Read;
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut bytes = [0u8; 24];
-    let random = fs::File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut bytes));
-    random.context(|| "read /dev/urandom".into())?;
-    Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
-}
-
-/// A JSON string.
-fn json_string(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out += &format!("\\u{:04x}", u32::from(c)),
-            c => out.push(c),
-        }
-    }
-    out + "\""
 }
