@@ -38,4 +38,13 @@ step "real clients"
 target/debug/ermine-cluster with --proxy target/debug/ermine -- \
   proto-tests/clients/.venv/bin/pytest -q -p no:cacheprovider proto-tests/clients
 
+if [ "$(id -u)" = 0 ]; then
+  step "the image"
+  scripts/image.sh
+  target/debug/ermine-cluster with --proxy target/debug/ermine -- \
+    proto-tests/clients/.venv/bin/pytest -q -p no:cacheprovider proto-tests/image
+else
+  printf '\nThe image is not tested: that needs root (chroot and mount).\n'
+fi
+
 step "done"
