@@ -14,6 +14,7 @@ command -v cc >/dev/null || lacks gcc libc6-dev
 if [ "${1:-}" = test ]; then
   command -v node >/dev/null || lacks nodejs
   command -v npm >/dev/null || lacks npm
+  command -v openssl >/dev/null || lacks openssl
   # The image is built without a container engine.
   command -v buildah >/dev/null || lacks buildah
   command -v debootstrap >/dev/null || lacks debootstrap

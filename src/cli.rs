@@ -13,6 +13,7 @@ use crate::server::handle::Context;
 use crate::server::stop::StopSignals;
 use crate::server::{self, ListenError};
 use crate::tasks::Tasks;
+use crate::tls::{ServerTls, TlsError};
 use crate::{command, obs, ping};
 
 /// The process can't do what it was asked to. The only thing that ends it with an error.
@@ -24,6 +25,9 @@ pub enum StartError {
     /// A listener can't be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The files of the TLS listeners are not usable.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The server that `ping` asked is not well.
     #[error(transparent)]
     Ping(#[from] ping::PingError),
@@ -37,7 +41,7 @@ impl StartError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(_) => ExitCode::from(64),
-            Self::Listen(_) | Self::Ping(_) | Self::System(_) => ExitCode::from(1),
+            Self::Listen(_) | Self::Tls(_) | Self::Ping(_) | Self::System(_) => ExitCode::from(1),
         }
     }
 }
@@ -64,6 +68,7 @@ pub fn main(arguments: impl IntoIterator<Item = String>) -> Result<ExitCode, Sta
         Some(("commands", _)) => print(command::markdown())?,
         Some(("check-config", _)) => {
             let Checked { config, notes } = load(&matches)?;
+            config.tls.clone().map(ServerTls::load).transpose()?;
             print(summary(&config, &notes))?;
         }
         Some(("ping", _)) => {
@@ -166,8 +171,13 @@ fn run(Checked { config, notes }: Checked) -> Result<ExitCode, StartError> {
     let runtime = runtime()?;
     let finished = runtime.block_on(async {
         let mut signals = StopSignals::new()?;
-        let listeners = server::bind(&config.listeners).await?;
-        let cx = Arc::new(Context::new(Arc::new(config), Tasks::new()));
+        let tls = config.tls.clone().map(ServerTls::load).transpose()?.map(Arc::new);
+        let listeners = server::bind(&config.listeners, tls.as_ref()).await?;
+        let tasks = Tasks::new();
+        if let Some(tls) = tls {
+            tasks.spawn(tls.watch(tasks.stopping().clone()));
+        }
+        let cx = Arc::new(Context::new(Arc::new(config), tasks));
         let (told, stop) = tokio::sync::oneshot::channel::<()>();
         let mut serving = std::pin::pin!(server::serve(cx, listeners, async {
             // The sender is not dropped before it has sent.

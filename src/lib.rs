@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Use arrows point down only: `server → route → command → session → sql → pool`. Below all of them lie
-//! `reply`, `error`, `wire`, `config`, `obs` and `tasks`; `wire` uses nothing of the crate. A test
+//! `reply`, `error`, `wire`, `config`, `obs`, `tasks` and `tls`; `wire` uses nothing of the crate. A test
 //! (`tests/it/layering.rs`) holds the arrows.
 pub mod cli;
 pub mod command;
@@ -26,4 +26,5 @@ pub mod server;
 pub mod session;
 pub mod sql;
 pub mod tasks;
+pub mod tls;
 pub mod wire;

@@ -2,12 +2,18 @@
 
 import os
 import re
+import socket
+import subprocess
 import time
 import uuid
+from pathlib import Path
 from urllib.parse import quote_plus
 
 import pymongo
 import pytest
+
+HERE = Path(__file__).parent
+NODE = HERE / "node_modules/.node/bin/node"
 
 
 def endpoint(name):
@@ -55,6 +61,84 @@ def db(primary):
 def replica(db, secondary):
     """The same database on the secondary endpoint. Replication takes a moment: use `eventually`."""
     return secondary[db.name]
+
+
+class Proxy:
+    """An Ermine of the test's own in front of the cluster, with settings of its own; ended with the test."""
+
+    def __init__(self, log, environment):
+        self.log = log
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ERMINE_", "FERRETDB_"))}
+        self.environment = {
+            **inherited,
+            "ERMINE_LISTEN_ADDR": "-",
+            "ERMINE_POSTGRESQL_URL": os.environ["CLUSTER_PRIMARY_URL"],
+            **environment,
+        }
+        with open(log, "ab") as output:
+            self.process = subprocess.Popen([os.environ["CLUSTER_PROXY"]], env=self.environment, stdout=output, stderr=output)
+
+    def await_listening(self, *ports):
+        for port in ports:
+            eventually(lambda: self.process.poll() is None and listens(port), True)
+
+    def ping(self, **environment):
+        program = [os.environ["CLUSTER_PROXY"], "ping"]
+        return subprocess.run(program, env={**self.environment, **environment}, capture_output=True, text=True, timeout=30)
+
+    def words(self):
+        return self.log.read_text()
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            return self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def proxy(tmp_path):
+    """Starts an Ermine with these settings."""
+    started = []
+
+    def start(environment, *ports):
+        started.append(Proxy(tmp_path / f"ermine-{len(started)}.log", environment))
+        started[-1].await_listening(*ports)
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            assert one.stop() == 0, one.words()
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Types lines into the shell and gives what it printed after its own greeting."""
+
+    def play(uri, *lines):
+        program = [str(HERE / "node_modules/mongosh/bin/mongosh.js"), "--norc", uri]
+        program.insert(0, str(NODE) if NODE.exists() else "node")
+        home = {"HOME": str(tmp_path), "PATH": "/usr/local/bin:/usr/bin:/bin", "NO_COLOR": "1", "TERM": "dumb"}
+        typed = "".join(line + "\n" for line in (*lines, "exit"))
+        done = subprocess.run(program, input=typed, env=home, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return play
 
 
 def eventually(read, expected, seconds=20):

@@ -1,15 +1,10 @@
 """The MongoDB shell, typed at as a person does, on both endpoints; what it prints, line by line."""
 
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from conftest import connect, eventually, size
-
-HERE = Path(__file__).parent
-NODE = HERE / "node_modules/.node/bin/node"
 
 # What differs from run to run, and a mark for it.
 VARYING = [
@@ -18,22 +13,6 @@ VARYING = [
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
     (re.compile(r"\b\d+\.\d+\.\d+\b"), "VERSION"),
 ]
-
-
-@pytest.fixture
-def shell(tmp_path):
-    """Types lines into the shell and gives what it printed after its own greeting."""
-
-    def play(uri, *lines):
-        program = [str(HERE / "node_modules/mongosh/bin/mongosh.js"), "--norc", uri]
-        program.insert(0, str(NODE) if NODE.exists() else "node")
-        home = {"HOME": str(tmp_path), "PATH": "/usr/local/bin:/usr/bin:/bin", "NO_COLOR": "1", "TERM": "dumb"}
-        typed = "".join(line + "\n" for line in (*lines, "exit"))
-        done = subprocess.run(program, input=typed, env=home, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return play
 
 
 def conversation(output):

@@ -74,7 +74,8 @@ fn a_message_over_the_limit_closes() {
 
 #[test]
 fn a_message_at_the_limit_is_read_whole() {
-    let (_proxy, mut raw) = client();
+    let proxy = Proxy::start(&[("auth", "false")]);
+    let mut raw = Raw::connect(proxy.address);
     // Three documents of 16 MB less a little, in a command that takes no sequence: a refusal, not a close.
     let filler = "x".repeat(15_900_000);
     let document = rawdoc! { "x": filler.as_str() };
@@ -91,6 +92,40 @@ fn a_message_at_the_limit_is_read_whole() {
     assert_eq!(message.len(), 48_000_000);
     assert_eq!(raw.ask(&message).response_to, 3);
     assert_eq!(raw.command(&hello()).ok(), 1.0);
+}
+
+#[test]
+fn before_the_login_messages_are_small() {
+    let (_proxy, mut raw) = client();
+    let padded =
+        |length: usize| rawdoc! { "hello": 1, "$db": "admin", "comment": "x".repeat(length).as_str() };
+    assert_eq!(raw.command(&padded(60_000)).ok(), 1.0);
+    raw.send(&op_msg(1, 0, &padded(65_536)));
+    assert!(raw.until_closed().is_empty());
+    // Nor do they become large when they are decompressed.
+    let (_proxy, mut raw) = client();
+    let plain = op_msg(8, 0, &padded(100_000))[16..].to_vec();
+    let size = i32::try_from(plain.len()).unwrap().to_le_bytes();
+    let packed = zstd::bulk::compress(&plain, 3).unwrap();
+    assert!(packed.len() < 1000);
+    raw.send(&message(8, OP_COMPRESSED, &[&OP_MSG.to_le_bytes(), &size, &[3], &packed]));
+    assert!(raw.until_closed().is_empty());
+}
+
+#[test]
+fn clients_that_say_nothing_are_disconnected() {
+    let proxy = Proxy::start(&[("handshake_timeout", "50ms"), ("idle_timeout", "300ms")]);
+    let mut silent = Raw::connect(proxy.address);
+    assert!(silent.until_closed().is_empty());
+    let mut halfway = Raw::connect(proxy.address);
+    halfway.send(&op_msg(1, 0, &hello())[..20]);
+    assert!(halfway.until_closed().is_empty());
+    let mut idle = Raw::connect(proxy.address);
+    assert_eq!(idle.command(&hello()).ok(), 1.0);
+    // Longer than the first message may take.
+    std::thread::sleep(Duration::from_millis(150));
+    assert_eq!(idle.command(&hello()).ok(), 1.0);
+    assert!(idle.until_closed().is_empty());
 }
 
 #[test]
@@ -172,7 +207,8 @@ fn more_to_come_gets_no_reply() {
 
 #[test]
 fn bad_documents_are_errors_and_the_connection_lives() {
-    let (_proxy, mut raw) = client();
+    let proxy = Proxy::start(&[("auth", "false")]);
+    let mut raw = Raw::connect(proxy.address);
     let bad_type: &[u8] = &[8, 0, 0, 0, 0x55, b'a', 0, 0];
     let deep = (0..300).fold(rawdoc! {}, |inner, _| rawdoc! { "a": inner });
     let cases = [

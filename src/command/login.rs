@@ -1,5 +1,6 @@
 //! saslStart, saslContinue, logout and connectionStatus.
 use std::sync::Arc;
+use std::time::Duration;
 
 use bson::raw::RawBsonRef;
 use bson::spec::BinarySubtype;
@@ -12,16 +13,19 @@ use crate::pool::Lease;
 use crate::reply::Reply;
 use crate::reply::ok::{self, is_true};
 use crate::session::User;
-use crate::session::auth::{Login, MECHANISM, Progress, failed};
+use crate::session::auth::{Login, MECHANISM, PLAIN, Progress, failed};
 use crate::sql::{Param, calls, run};
 
 /// A connection has one login at a time, so its conversation needs no other number.
 const CONVERSATION: i32 = 1;
+/// What a failed login costs.
+const FAILURE: Duration = Duration::from_millis(500);
 
 /// saslStart.
 pub(super) async fn sasl_start(mut call: Call<'_>) -> Result<Reply> {
     let (body, db) = (call.request.body, call.request.db);
-    Ok(start(&mut call, body, db).await?.into())
+    let started = start(&mut call, body, db).await;
+    Ok(slowed(&call, started).await?.into())
 }
 
 /// Begins a login with a saslStart document, whether it is the command or hello's `speculativeAuthenticate`.
@@ -35,7 +39,8 @@ pub(super) async fn start(call: &mut Call<'_>, command: &RawDocument, db: &str) 
         Some(other) => return Err(wrong_type("saslStart.mechanism", other, "string")),
         None => return Err(missing("saslStart", "mechanism")),
     };
-    if mechanism != MECHANISM {
+    let plain = mechanism == PLAIN && call.session.tls;
+    if mechanism != MECHANISM && !plain {
         // The name goes back to the client that sent it; long ones are cut.
         let shown: String = mechanism.chars().take(64).collect();
         let message = format!("Received authentication for mechanism {shown} which is not enabled");
@@ -46,6 +51,11 @@ pub(super) async fn start(call: &mut Call<'_>, command: &RawDocument, db: &str) 
     let skip =
         options.and_then(|options| options.get("skipEmptyExchange").ok().flatten()).is_some_and(is_true);
     let mut lease = any_node(call).await?;
+    if plain {
+        let name = Login::plain(message, &mut lease, &call.services.fakes).await?;
+        call.session.user = Some(Arc::new(User { name: name.as_str().into(), db: db.into() }));
+        return Ok(answer(&Progress { payload: Vec::new(), user: Some(name) }));
+    }
     let (login, progress) = Login::start(db, skip, message, &mut lease, &call.services.fakes).await?;
     call.session.login = Some(login);
     Ok(answer(&progress))
@@ -67,12 +77,28 @@ pub(super) async fn sasl_continue(call: Call<'_>) -> Result<Reply> {
     let message = payload(request.body, "saslContinue")?;
     let mut lease = if login.needs_postgres() { Some(any_node(&call).await?) } else { None };
     let db = login.db.clone();
-    let (login, progress) = login.next(message, lease.as_mut()).await?;
+    let next = login.next(message, lease.as_mut()).await;
+    // Whoever guesses holds no connection to PostgreSQL while it waits.
+    drop(lease);
+    let (login, progress) = slowed(&call, next).await?;
     call.session.login = login;
     if let Some(name) = &progress.user {
         call.session.user = Some(Arc::new(User { name: name.as_str().into(), db }));
     }
     Ok(answer(&progress).into())
+}
+
+/// Makes a failed login take its time, so that passwords can't be guessed fast on one connection.
+async fn slowed<T>(call: &Call<'_>, outcome: Result<T>) -> Result<T> {
+    if let Err(error) = &outcome
+        && error.code == codes::AUTHENTICATION_FAILED
+    {
+        tokio::select! {
+            () = tokio::time::sleep(FAILURE) => {}
+            () = call.services.tasks.stopping().cancelled() => {}
+        }
+    }
+    outcome
 }
 
 fn answer(progress: &Progress) -> RawDocumentBuf {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::keys::Key;
 use super::pg_url::{self, Fallback};
 use super::raw::{Problems, Raw};
+use super::tls::{ClientCertificates, TlsFiles, TlsMode};
 use super::units::{self, Expected};
 
 /// What a listener stands for. Decides which node reads go to and whether writes are allowed.
@@ -32,6 +33,8 @@ impl fmt::Display for Endpoint {
 pub struct Config {
     /// Where clients connect.
     pub listeners: Vec<Listener>,
+    /// The certificate of those listeners that speak TLS; None if none does.
+    pub tls: Option<TlsFiles>,
     /// The PostgreSQL primary. None: only a secondary endpoint is served.
     pub primary: Option<PgTarget>,
     /// The PostgreSQL standbys, tried in turn.
@@ -53,6 +56,8 @@ pub struct Listener {
     pub endpoint: Endpoint,
     /// The address.
     pub address: Address,
+    /// Whether its clients speak TLS.
+    pub tls: TlsMode,
 }
 
 /// A place to listen or to connect.
@@ -125,6 +130,10 @@ pub struct Pool {
 pub struct Limits {
     /// Client connections over all listeners; one more is closed at once.
     pub max_client_connections: NonZeroUsize,
+    /// The first message has to be there after this time.
+    pub handshake_timeout: Duration,
+    /// A client that says nothing for longer is disconnected; None: never, once it has logged in.
+    pub idle_timeout: Option<Duration>,
     /// An idle cursor is closed after this time.
     pub cursor_timeout: Duration,
     /// A session, with its cursors, ends after this time without use.
@@ -177,6 +186,8 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
         max_client_connections: check
             .get("max_client_connections", units::count)
             .unwrap_or(NonZeroUsize::MIN),
+        handshake_timeout: check.get("handshake_timeout", units::duration).unwrap_or_default(),
+        idle_timeout: check.get("idle_timeout", units::duration),
         cursor_timeout: check.get("cursor_timeout", units::duration).unwrap_or_default(),
         session_timeout: check.get("session_timeout", units::duration).unwrap_or_default(),
     };
@@ -184,7 +195,8 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
     let log = check.log();
     let (primary, standbys) = check.targets(&mut pool);
     let listeners = check.listeners(primary.is_some(), !standbys.is_empty());
-    let config = Config { listeners, primary, standbys, pool, limits, auth, log };
+    let tls = check.tls_files(&listeners);
+    let config = Config { listeners, tls, primary, standbys, pool, limits, auth, log };
     check.raw.finish(config).map(|(config, notes)| Checked { config, notes })
 }
 
@@ -239,13 +251,17 @@ impl Check {
     fn listeners(&mut self, primary: bool, standbys: bool) -> Vec<Listener> {
         let problems_before = self.raw.problem_count();
         let mut listeners: Vec<Listener> = Vec::new();
+        let mode = self.get("tls_mode", units::tls_mode).unwrap_or(TlsMode::Off);
+        let tcp: fn(&str) -> _ = units::tcp_address;
         let all = [
-            ("listen_addr", Endpoint::Primary, units::tcp_address as fn(&str) -> _),
-            ("listen_unix", Endpoint::Primary, units::unix_address),
-            ("secondary_listen_addr", Endpoint::Secondary, units::tcp_address),
-            ("secondary_listen_unix", Endpoint::Secondary, units::unix_address),
+            ("listen_addr", Endpoint::Primary, tcp, mode),
+            ("listen_unix", Endpoint::Primary, units::unix_address, TlsMode::Off),
+            ("listen_tls", Endpoint::Primary, tcp, TlsMode::Required),
+            ("secondary_listen_addr", Endpoint::Secondary, tcp, mode),
+            ("secondary_listen_unix", Endpoint::Secondary, units::unix_address, TlsMode::Off),
+            ("secondary_listen_tls", Endpoint::Secondary, tcp, TlsMode::Required),
         ];
-        for (name, endpoint, parse) in all {
+        for (name, endpoint, parse, tls) in all {
             let Some(Some(address)) = self.get(name, parse) else { continue };
             let any_port = matches!(address, Address::Tcp { port: 0, .. });
             if !any_port && listeners.iter().any(|other| other.address == address) {
@@ -263,12 +279,44 @@ impl Check {
                 }
                 _ => {}
             }
-            listeners.push(Listener { endpoint, address });
+            listeners.push(Listener { endpoint, address, tls });
         }
         if listeners.is_empty() && self.raw.problem_count() == problems_before {
             self.bad("listen_addr", "every listener is turned off");
         }
         listeners
+    }
+
+    /// The files, if a listener needs them. They are read when the server starts.
+    fn tls_files(&mut self, listeners: &[Listener]) -> Option<TlsFiles> {
+        let client_certificates = self.get("tls_client_certificates", |text| match text {
+            "required" => Ok(ClientCertificates::Required),
+            "requested" => Ok(ClientCertificates::Requested),
+            _ => Err("expected required or requested"),
+        });
+        let path = |check: &Self, name| check.text(name).map(PathBuf::from);
+        let (cert, key) = (path(self, "listen_tls_cert_file"), path(self, "listen_tls_key_file"));
+        let ca = path(self, "listen_tls_ca_file");
+        if listeners.iter().all(|listener| listener.tls == TlsMode::Off) {
+            if cert.is_some() || key.is_some() || ca.is_some() {
+                self.raw.note(
+                    "there are TLS files, but no listener for TLS: see listen_tls and tls_mode".to_owned(),
+                );
+            }
+            return None;
+        }
+        if listeners.iter().any(|l| l.tls == TlsMode::Off && matches!(l.address, Address::Tcp { .. })) {
+            self.raw.note(
+                "clients can connect without TLS as well: `-` turns listen_addr off, tls_mode closes it to them"
+                    .to_owned(),
+            );
+        }
+        for (name, file) in [("listen_tls_cert_file", &cert), ("listen_tls_key_file", &key)] {
+            if file.is_none() {
+                self.bad(name, "is missing, and a listener for TLS needs it");
+            }
+        }
+        Some(TlsFiles { cert: cert?, key: key?, ca, client_certificates: client_certificates? })
     }
 
     fn targets(&mut self, pool: &mut Pool) -> (Option<PgTarget>, Vec<PgTarget>) {

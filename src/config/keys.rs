@@ -45,6 +45,48 @@ pub static KEYS: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "listen_tls",
+        ferretdb: true,
+        help: "Address of the primary endpoint for TLS alone; `-` turns it off",
+        ..KEY
+    },
+    Key {
+        name: "secondary_listen_tls",
+        help: "Address of the secondary endpoint for TLS alone; `-` turns it off",
+        ..KEY
+    },
+    Key {
+        name: "tls_mode",
+        default: "disabled",
+        help: "What `listen_addr` and `secondary_listen_addr` speak: `disabled` (no TLS), `allowTLS` (both) or \
+               `requireTLS`",
+        ..KEY
+    },
+    Key {
+        name: "listen_tls_cert_file",
+        ferretdb: true,
+        help: "PEM file of the server's certificate and its chain; read again when it changes",
+        ..KEY
+    },
+    Key {
+        name: "listen_tls_key_file",
+        ferretdb: true,
+        help: "PEM file of its private key: PKCS#8, PKCS#1 or SEC1, not encrypted",
+        ..KEY
+    },
+    Key {
+        name: "listen_tls_ca_file",
+        ferretdb: true,
+        help: "PEM file of the authorities for client certificates; without it none are asked for",
+        ..KEY
+    },
+    Key {
+        name: "tls_client_certificates",
+        default: "required",
+        help: "With a CA file, a client certificate is `required`, or only `requested` and checked if one comes",
+        ..KEY
+    },
+    Key {
         name: "postgresql_url",
         ferretdb: true,
         secret: true,
@@ -110,6 +152,17 @@ pub static KEYS: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "handshake_timeout",
+        default: "30s",
+        help: "A client whose first message does not come within this time is disconnected",
+        ..KEY
+    },
+    Key {
+        name: "idle_timeout",
+        help: "A client that sends nothing for longer is disconnected; without it only those that never log in, after 10m",
+        ..KEY
+    },
+    Key {
         name: "cursor_timeout",
         default: "10m",
         help: "An idle cursor without a session is closed after this time",
@@ -171,7 +224,6 @@ const fn refused(name: &'static str, harmless: &'static str, why: &'static str) 
     Foreign { name, fate: Fate::Refused(harmless, why) }
 }
 
-const NO_TLS: &str = "TLS listeners are not supported";
 const NO_PROXY: &str = "forwarding to another MongoDB is not supported";
 const NO_TELEMETRY: &str = "nothing is ever reported to anyone";
 
@@ -183,10 +235,6 @@ pub static FOREIGN: &[Foreign] = &[
     ignored("handler", "there is one handler"),
     refused("listen_data_api_addr", "", "the HTTP Data API is not supported"),
     refused("listen_mcp_addr", "", "the MCP server is not supported"),
-    refused("listen_tls", "", NO_TLS),
-    ignored("listen_tls_ca_file", NO_TLS),
-    ignored("listen_tls_cert_file", NO_TLS),
-    ignored("listen_tls_key_file", NO_TLS),
     ignored("log_uuid", "log lines carry no instance id"),
     ignored("metrics_uuid", "there is no debug listener"),
     refused("mode", "normal", NO_PROXY),

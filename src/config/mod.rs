@@ -8,6 +8,7 @@ pub mod keys;
 mod pg_url;
 mod raw;
 mod render;
+mod tls;
 mod units;
 
 pub use checked::{
@@ -15,3 +16,4 @@ pub use checked::{
 };
 pub use raw::{Problem, Problems, Raw};
 pub use render::{example_toml, markdown};
+pub use tls::{ClientCertificates, TlsFiles, TlsMode};

@@ -3,7 +3,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Address;
+use super::{Address, TlsMode};
 
 /// What a text should have been.
 pub(super) type Expected = &'static str;
@@ -44,6 +44,16 @@ pub(super) fn boolean(text: &str) -> Result<bool, Expected> {
         "true" | "1" | "t" | "yes" | "y" | "on" => Ok(true),
         "false" | "0" | "f" | "no" | "n" | "off" => Ok(false),
         _ => Err("expected true or false"),
+    }
+}
+
+/// MongoDB's names for what a port speaks. A server that opens no connections prefers nothing.
+pub(super) fn tls_mode(text: &str) -> Result<TlsMode, Expected> {
+    match text {
+        "disabled" => Ok(TlsMode::Off),
+        "allowTLS" | "preferTLS" => Ok(TlsMode::Accepted),
+        "requireTLS" => Ok(TlsMode::Required),
+        _ => Err("expected disabled, allowTLS or requireTLS"),
     }
 }
 

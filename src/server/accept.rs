@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connection;
 use super::handle::{Context, Session};
 use super::listen::{Bound, Socket};
-use crate::config::Endpoint;
+use super::secure::{Secure, Stream};
 
 /// Running requests get this long to finish after the stop signal; with what surrounds it the process ends within
 /// four seconds (deployment.md 1.8).
@@ -73,7 +73,7 @@ impl Acceptor {
                 accepted = accept(&bound.socket) => accepted,
             };
             match accepted {
-                Ok(accepted) => self.begin(accepted, bound.endpoint),
+                Ok(accepted) => self.begin(accepted, &bound),
                 Err(error) => {
                     tracing::warn!(%error, "can't accept a connection");
                     tokio::select! {
@@ -86,7 +86,7 @@ impl Acceptor {
     }
 
     /// Starts a client's task, or closes the connection if there are too many.
-    fn begin(&self, accepted: Accepted, endpoint: Endpoint) {
+    fn begin(&self, accepted: Accepted, bound: &Bound) {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             tracing::warn!("connection refused: the limit of client connections is reached");
             return;
@@ -98,15 +98,56 @@ impl Acceptor {
                     tracing::debug!(%peer, %error, "the connection ended before it began");
                     return;
                 }
-                let session = Session::new(endpoint, id, Some(peer));
-                let (reader, writer) = stream.into_split();
-                self.cx.tasks.spawn(connection::run(Arc::clone(&self.cx), session, reader, writer, permit));
+                let session = Session::new(bound.endpoint, id, Some(peer));
+                if matches!(bound.secure, Secure::Off) {
+                    let (reader, writer) = stream.into_split();
+                    self.cx.tasks.spawn(connection::run(
+                        Arc::clone(&self.cx),
+                        session,
+                        reader,
+                        writer,
+                        permit,
+                    ));
+                } else {
+                    let secure = bound.secure.clone();
+                    self.cx.tasks.spawn(secured(Arc::clone(&self.cx), session, stream, secure, permit));
+                }
             }
             Accepted::Unix(stream) => {
-                let session = Session::new(endpoint, id, None);
+                let session = Session::new(bound.endpoint, id, None);
                 let (reader, writer) = stream.into_split();
                 self.cx.tasks.spawn(connection::run(Arc::clone(&self.cx), session, reader, writer, permit));
             }
+        }
+    }
+}
+
+/// Serves a client once its handshake is done.
+async fn secured(
+    cx: Arc<Context>,
+    mut session: Session,
+    stream: TcpStream,
+    secure: Secure,
+    place: OwnedSemaphorePermit,
+) {
+    let stopping = cx.tasks.stopping().clone();
+    let stream = tokio::select! {
+        () = stopping.cancelled() => return,
+        stream = secure.handshake(stream, cx.config.limits.handshake_timeout) => stream,
+    };
+    match stream {
+        Ok(Stream::Plain(stream)) => {
+            let (reader, writer) = stream.into_split();
+            connection::run(cx, session, reader, writer, place).await;
+        }
+        Ok(Stream::Tls(stream)) => {
+            session.tls = true;
+            let (reader, writer) = tokio::io::split(*stream);
+            connection::run(cx, session, reader, writer, place).await;
+        }
+        Err(error) => {
+            let peer = session.peer.map_or_else(String::new, |peer| peer.to_string());
+            tracing::info!(connection = session.connection_id, %peer, %error, "TLS handshake failed");
         }
     }
 }

@@ -41,10 +41,10 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Self { socket, buffer: BytesMut::new(), ended: false }
     }
 
-    /// The next message. Can be dropped and called again without losing anything.
-    pub(super) async fn next(&mut self) -> Result<Inbound, End> {
+    /// The next message, if it is not longer than `limit`. Can be dropped and called again without losing anything.
+    pub(super) async fn next(&mut self, limit: usize) -> Result<Inbound, End> {
         loop {
-            if let Some(inbound) = wire::decode(&mut self.buffer).map_err(End::Frame)? {
+            if let Some(inbound) = wire::decode_within(&mut self.buffer, limit).map_err(End::Frame)? {
                 return Ok(inbound);
             }
             if self.buffer.is_empty() && self.buffer.capacity() > KEEP {
@@ -105,6 +105,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let encoded = wire::encode_reply(shape, self.last_id, response_to, body, more_to_come, failed)
             .ok_or_else(|| io::Error::other("a reply is longer than a message may be"))?;
         self.socket.write_all_buf(&mut encoded.into_buf()).await?;
+        // TLS keeps what the socket did not take at once.
+        self.socket.flush().await?;
         Ok(self.last_id)
     }
 

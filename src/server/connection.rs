@@ -1,8 +1,10 @@
 //! One client's loop: a message in, a reply out, until the client, the stop signal or a broken frame ends it.
+use std::future::pending;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
@@ -13,7 +15,12 @@ use super::handle::{Context, Session, handle};
 use crate::command::request::{self, Request};
 use crate::command::spec::Kind;
 use crate::reply::Reply;
-use crate::wire::{Content, Frame, FrameError, HTTP_HINT, Inbound, Op, Refusal, ReplyShape};
+use crate::wire::{Content, Frame, FrameError, HTTP_HINT, Inbound, MAX_MESSAGE, Op, Refusal, ReplyShape};
+
+/// The longest message of a client that has not logged in: handshakes and logins are far shorter.
+const MAX_EARLY_MESSAGE: usize = 64 * 1024;
+/// Drivers' monitors never log in, and ask again after ten seconds, or at most after what an application set.
+const UNKNOWN_IDLE: Duration = Duration::from_secs(600);
 
 /// Why a connection ended; a word of the log.
 #[derive(Debug)]
@@ -24,6 +31,8 @@ enum Ended {
     HungUp,
     /// Reading or writing failed.
     Io(io::Error),
+    /// The client said nothing for too long.
+    Idle,
     /// The client broke the protocol.
     Frame(FrameError),
     /// A reply asked for it.
@@ -65,6 +74,7 @@ pub(super) async fn run<R, W>(
         Ended::Frame(error) => {
             tracing::debug!(connection = id, %peer, seconds, %error, "broken frame, connection closed");
         }
+        Ended::Idle => tracing::info!(connection = id, %peer, seconds, "idle client connection closed"),
         Ended::Reply => tracing::info!(connection = id, %peer, seconds, "connection closed after a reply"),
         Ended::Stop => tracing::info!(connection = id, %peer, seconds, "connection closed to stop"),
     }
@@ -87,6 +97,14 @@ impl Drop for Counted {
     }
 }
 
+/// Without a limit it never resolves, and costs no timer.
+async fn elapsed(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => pending().await,
+    }
+}
+
 struct Connection<R, W> {
     cx: Arc<Context>,
     reader: Reader<R>,
@@ -100,11 +118,15 @@ where
 {
     async fn serve(&mut self, session: &mut Session) -> Ended {
         let stopping = self.cx.tasks.stopping().clone();
+        let mut first = true;
         loop {
+            let trusted = session.user.is_some() || !self.cx.config.auth;
+            let (limit, patience) = self.bounds(trusted, std::mem::take(&mut first));
             let inbound = tokio::select! {
                 biased;
                 () = stopping.cancelled() => return Ended::Stop,
-                inbound = self.reader.next() => inbound,
+                inbound = self.reader.next(limit) => inbound,
+                () = elapsed(patience) => return Ended::Idle,
             };
             let step = match inbound {
                 Ok(Inbound { content: Content::Frame(frame), shape }) => {
@@ -121,6 +143,18 @@ where
                 return ended;
             }
         }
+    }
+
+    /// How long the next message may be, in bytes, and how long it may keep us waiting.
+    fn bounds(&self, trusted: bool, first: bool) -> (usize, Option<Duration>) {
+        let limits = &self.cx.config.limits;
+        let length = if trusted { MAX_MESSAGE } else { MAX_EARLY_MESSAGE };
+        let patience = match (first, trusted) {
+            (true, _) => Some(limits.handshake_timeout),
+            (false, true) => limits.idle_timeout,
+            (false, false) => Some(limits.idle_timeout.unwrap_or(UNKNOWN_IDLE)),
+        };
+        (length, patience)
     }
 
     async fn refuse(&mut self, refusal: &Refusal, shape: &ReplyShape) -> Result<(), Ended> {

@@ -2,11 +2,14 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpListener, UnixListener};
 
+use super::secure::Secure;
 use crate::config::{Address, Endpoint, Listener};
+use crate::tls::ServerTls;
 
 /// Connections that wait for `accept`, as many as the kernel allows by default.
 const BACKLOG: i32 = 4096;
@@ -17,6 +20,7 @@ pub struct Bound {
     /// What its clients get.
     pub endpoint: Endpoint,
     pub(super) socket: Socket,
+    pub(super) secure: Secure,
 }
 
 #[derive(Debug)]
@@ -48,7 +52,7 @@ pub struct ListenError {
 impl Bound {
     /// A socket that the caller has opened, for tests.
     pub fn tcp(endpoint: Endpoint, listener: TcpListener) -> Self {
-        Self { endpoint, socket: Socket::Tcp(listener) }
+        Self { endpoint, socket: Socket::Tcp(listener), secure: Secure::Off }
     }
 
     /// Where clients connect, with the port the system chose if it was 0. None for Unix sockets.
@@ -68,12 +72,12 @@ impl Bound {
     }
 }
 
-/// Opens all listeners of the configuration. A name can have several addresses, so that there may be more
+/// Opens all listeners of the configuration; those for TLS present what `tls` holds. A name can have several addresses, so that there may be more
 /// sockets than listeners.
 ///
 /// # Errors
 /// The first listener that can't be opened.
-pub async fn bind(listeners: &[Listener]) -> Result<Vec<Bound>, ListenError> {
+pub async fn bind(listeners: &[Listener], tls: Option<&Arc<ServerTls>>) -> Result<Vec<Bound>, ListenError> {
     let mut bound = Vec::with_capacity(listeners.len());
     for listener in listeners {
         let sockets = match &listener.address {
@@ -81,7 +85,12 @@ pub async fn bind(listeners: &[Listener]) -> Result<Vec<Bound>, ListenError> {
             Address::Unix(path) => bind_unix(path).await.map(|socket| vec![socket]),
         };
         let sockets = sockets.map_err(|error| explain(&listener.address, &error))?;
-        bound.extend(sockets.into_iter().map(|socket| Bound { endpoint: listener.endpoint, socket }));
+        let secure = Secure::new(listener.tls, tls);
+        bound.extend(sockets.into_iter().map(|socket| Bound {
+            endpoint: listener.endpoint,
+            socket,
+            secure: secure.clone(),
+        }));
     }
     Ok(bound)
 }

@@ -5,6 +5,7 @@ mod codec;
 mod connection;
 pub mod handle;
 mod listen;
+mod secure;
 pub mod stop;
 
 pub use accept::serve;

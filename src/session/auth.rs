@@ -1,9 +1,10 @@
 //! Logging in with SCRAM-SHA-256. PostgreSQL keeps the verifier and checks the proof; the proxy only passes the
-//! messages on and never learns a password.
+//! messages on and never learns a password, unless a client chooses to send it (PLAIN, over TLS).
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bson::RawDocument;
 use hmac::{Hmac, KeyInit, Mac};
+use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use rand::RngExt as _;
 use sha2::{Digest, Sha256};
 
@@ -14,8 +15,10 @@ use crate::pool::Lease;
 use crate::reply::ok::is_true;
 use crate::sql::{Budget, calls, run};
 
-/// The only mechanism.
+/// The mechanism that everybody may use.
 pub const MECHANISM: &str = "SCRAM-SHA-256";
+/// The password itself; on TLS connections only.
+pub const PLAIN: &str = "PLAIN";
 
 /// Bytes of randomness in our part of the nonce.
 const NONCE_BYTES: usize = 24;
@@ -103,6 +106,16 @@ impl Login {
         fakes: &FakeSalts,
     ) -> Result<(Self, Progress)> {
         let first = ClientFirst::parse(message).map_err(|why| failed().because(why))?;
+        Self::challenge(db, skip_empty_exchange, first, lease, fakes).await
+    }
+
+    async fn challenge(
+        db: &str,
+        skip_empty_exchange: bool,
+        first: ClientFirst,
+        lease: &mut Lease,
+        fakes: &FakeSalts,
+    ) -> Result<(Self, Progress)> {
         let row = run::row(lease, Budget::default(), &calls::SCRAM_SALT, &[&first.user.as_str()]).await?;
         let answer = run::document(&row, 0)?;
         let (salt, iterations, known) = match stored(&answer)? {
@@ -151,6 +164,34 @@ impl Login {
             }
             _ => Err(failed()),
         }
+    }
+
+    /// Checks a password that came as it is (RFC 4616), by proving it to PostgreSQL as a client with SCRAM would.
+    /// Returns the user.
+    ///
+    /// # Errors
+    /// 18 for a malformed message or a wrong password, or what PostgreSQL failed with.
+    pub async fn plain(message: &[u8], lease: &mut Lease, fakes: &FakeSalts) -> Result<String> {
+        let text = std::str::from_utf8(message).map_err(|why| failed().because(why))?;
+        let parts: Vec<&str> = text.split('\0').collect();
+        let (user, password) = match parts[..] {
+            [authorize, user, password] if authorize.is_empty() || authorize == user => (user, password),
+            _ => return Err(failed().because("the message has not the three parts of PLAIN")),
+        };
+        let mut client = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
+        let hello = String::from_utf8_lossy(client.message()).into_owned();
+        let bare = hello.strip_prefix("n,,").unwrap_or(&hello).to_owned();
+        let nonce = bare.split_once(",r=").map_or("", |(_, nonce)| nonce).to_owned();
+        let first = ClientFirst { user: user.to_owned(), nonce, header: "n,,".to_owned(), bare };
+        let (login, progress) = Self::challenge("", true, first, lease, fakes).await?;
+        // Thousands of hashes: not among the tasks that serve other clients.
+        let proof = tokio::task::spawn_blocking(move || {
+            client.update(&progress.payload).map(|()| client.message().to_vec())
+        });
+        let proof = proof.await.map_err(|error| CommandError::unexpected("a hash").because(error))?;
+        let proof = proof.map_err(|why| failed().because(why))?;
+        let (_, done) = login.next(&proof, Some(lease)).await?;
+        done.user.ok_or_else(failed)
     }
 
     /// True if the next step asks PostgreSQL.

@@ -17,6 +17,8 @@ pub struct Session {
     pub connection_id: i32,
     /// The client's address; None on a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// The client speaks TLS.
+    pub tls: bool,
     /// Who logged in; None before that.
     pub user: Option<Arc<User>>,
     /// A login that has begun.
@@ -39,6 +41,15 @@ pub struct User {
 impl Session {
     /// A session that nobody has logged in to.
     pub fn new(endpoint: Endpoint, connection_id: i32, peer: Option<SocketAddr>) -> Self {
-        Self { endpoint, connection_id, peer, user: None, login: None, client: None, hello_ok: false }
+        Self {
+            endpoint,
+            connection_id,
+            peer,
+            tls: false,
+            user: None,
+            login: None,
+            client: None,
+            hello_ok: false,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One message off the front of a buffer.
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::MAX_MESSAGE;
 use super::bson_check::first_key;
 use super::compressor::Compressor;
 use super::error::{FrameError, Refusal};
@@ -45,14 +46,22 @@ pub struct ReplyShape {
 /// # Errors
 /// After a [`FrameError`] the buffer is of no more use and the connection must be closed.
 pub fn decode(buffer: &mut BytesMut) -> Result<Option<Inbound>, FrameError> {
+    decode_within(buffer, MAX_MESSAGE)
+}
+
+/// The same with a smaller limit, in bytes, for a message both as it comes and as it is after decompression.
+pub fn decode_within(buffer: &mut BytesMut, limit: usize) -> Result<Option<Inbound>, FrameError> {
     let Some(header) = Header::peek(buffer)? else { return Ok(None) };
     check_opcode(header.opcode)?;
+    if header.length > limit {
+        return Err(FrameError::Early(header.length));
+    }
     if buffer.len() < header.length {
         return Ok(None);
     }
     let mut message = buffer.split_to(header.length).freeze();
     message.advance(HEADER_LEN);
-    decode_message(header, message).map(Some)
+    decode_message(header, message, limit).map(Some)
 }
 
 /// Refuses unknown opcodes as soon as the header is there, before waiting for the rest of the message.
@@ -63,11 +72,11 @@ fn check_opcode(opcode: i32) -> Result<(), FrameError> {
     }
 }
 
-fn decode_message(header: Header, payload: Bytes) -> Result<Inbound, FrameError> {
+fn decode_message(header: Header, payload: Bytes, limit: usize) -> Result<Inbound, FrameError> {
     if header.opcode != OP_COMPRESSED {
         return decode_plain(header, payload);
     }
-    let (compressor, header, payload) = op_compressed::unwrap(header, payload)?;
+    let (compressor, header, payload) = op_compressed::unwrap(header, payload, limit)?;
     let mut inbound = decode_plain(header, payload)?;
     inbound.shape.compressor = match &inbound.content {
         Content::Frame(frame) => may_compress(frame.body()).then_some(compressor),

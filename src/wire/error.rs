@@ -8,6 +8,9 @@ pub enum FrameError {
     /// The header's length is below its own size or above the limit.
     #[error("message length {0} is outside 16..=48000000")]
     Length(i32),
+    /// A message that is too long for a client that has not logged in.
+    #[error("a message of {0} bytes before the login")]
+    Early(usize),
     /// An opcode that is no request, or one that MongoDB removed without a reply.
     #[error("opcode {0} is not served")]
     Opcode(i32),

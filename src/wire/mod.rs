@@ -24,7 +24,7 @@ use bytes::Bytes;
 
 pub use bson_check::{check_document, check_sequence, first_key};
 pub use compressor::Compressor;
-pub use decode::{Content, Inbound, ReplyShape, decode};
+pub use decode::{Content, Inbound, ReplyShape, decode, decode_within};
 pub use encode::{Encoded, encode_reply};
 pub use error::{BsonFault, FrameError, Refusal};
 pub use header::HEADER_LEN;

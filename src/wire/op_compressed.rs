@@ -11,7 +11,11 @@ use super::header::{HEADER_LEN, Header, OP_COMPRESSED, OP_MSG, OP_QUERY};
 const PREFIX_LEN: usize = 9;
 
 /// Gives the message inside, with a header as if it had been sent plain.
-pub(super) fn unwrap(header: Header, payload: Bytes) -> Result<(Compressor, Header, Bytes), FrameError> {
+pub(super) fn unwrap(
+    header: Header,
+    payload: Bytes,
+    limit: usize,
+) -> Result<(Compressor, Header, Bytes), FrameError> {
     let mut cursor = Cursor::new(payload);
     let opcode = cursor.i32("the original opcode")?;
     let size = cursor.i32("the uncompressed size")?;
@@ -26,6 +30,9 @@ pub(super) fn unwrap(header: Header, payload: Bytes) -> Result<(Compressor, Head
         .and_then(|size| size.checked_add(HEADER_LEN))
         .filter(|length| *length <= MAX_MESSAGE)
         .ok_or(FrameError::Compressed("the uncompressed size is outside the message limit"))?;
+    if length > limit {
+        return Err(FrameError::Early(length));
+    }
     let payload = compressor.decompress(&cursor.rest(), length.saturating_sub(HEADER_LEN))?;
     Ok((compressor, Header { length, opcode, ..header }, payload))
 }

@@ -2,7 +2,10 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use ermine::config::{Address, Checked, Endpoint, LogFormat, Problems, Raw, check, example_toml, keys};
+use ermine::config::{
+    Address, Checked, ClientCertificates, Endpoint, LogFormat, Problems, Raw, TlsMode, check, example_toml,
+    keys,
+};
 
 const URL: &str = "postgres://u:hunter2@h:5432/d";
 
@@ -189,9 +192,38 @@ fn the_variables_of_an_operator() {
 }
 
 #[test]
+fn tls_listeners_and_their_files() {
+    let files = [("FERRETDB_LISTEN_TLS_CERT_FILE", "/c"), ("FERRETDB_LISTEN_TLS_KEY_FILE", "/k")];
+    let with = |more: &[(&str, &str)]| {
+        let all: Vec<_> = [("ERMINE_POSTGRESQL_URL", URL)].iter().chain(more).copied().collect();
+        check(environment(&all))
+    };
+    let config = with(&[&files[..], &[("FERRETDB_LISTEN_TLS", ":27018")]].concat()).unwrap();
+    let modes: Vec<_> = config.config.listeners.iter().map(|listener| listener.tls).collect();
+    assert_eq!(modes, [TlsMode::Off, TlsMode::Required]);
+    assert!(config.notes.iter().any(|note| note.contains("without TLS as well")), "{:?}", config.notes);
+    let files_of = config.config.tls.unwrap();
+    assert_eq!((files_of.ca, files_of.client_certificates), (None, ClientCertificates::Required));
+
+    for (mode, expected) in [("allowTLS", TlsMode::Accepted), ("requireTLS", TlsMode::Required)] {
+        let config = with(&[&files[..], &[("ERMINE_TLS_MODE", mode)]].concat()).unwrap().config;
+        assert_eq!(config.listeners[0].tls, expected);
+    }
+    // Files alone open nothing, and a listener without files is none.
+    assert!(with(&files).unwrap().config.tls.is_none());
+    assert_eq!(
+        keys_of(with(&[("FERRETDB_LISTEN_TLS", ":27018")])),
+        ["listen_tls_cert_file", "listen_tls_key_file"]
+    );
+    assert_eq!(keys_of(with(&[("ERMINE_TLS_MODE", "on")])), ["tls_mode"]);
+    for off in ["", "-"] {
+        assert!(with(&[("FERRETDB_LISTEN_TLS", off)]).unwrap().config.tls.is_none());
+    }
+}
+
+#[test]
 fn what_is_not_there_is_refused_by_name() {
     for (variable, value) in [
-        ("FERRETDB_LISTEN_TLS", ":27018"),
         ("FERRETDB_LISTEN_DATA_API_ADDR", ":8080"),
         ("FERRETDB_LISTEN_MCP_ADDR", ":8081"),
         ("FERRETDB_MODE", "diff-normal"),

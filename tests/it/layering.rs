@@ -9,6 +9,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("obs", &["config"]),
     ("error", &[]),
+    ("tls", &["config"]),
     ("reply", &["error"]),
     ("pool", &["reply", "error", "config", "obs", "tasks", "wire"]),
     ("sql", &["pool", "reply", "error", "config", "obs", "tasks", "wire"]),
@@ -17,10 +18,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("route", &["command", "session", "sql", "pool", "reply", "error", "config", "obs", "tasks", "wire"]),
     (
         "server",
-        &["route", "command", "session", "sql", "pool", "reply", "error", "config", "obs", "tasks", "wire"],
+        &[
+            "route", "command", "session", "sql", "pool", "reply", "error", "config", "obs", "tasks", "wire",
+            "tls",
+        ],
     ),
-    ("ping", &["config", "wire"]),
-    ("cli", &["server", "ping", "command", "config", "obs", "tasks"]),
+    ("ping", &["config", "wire", "tls"]),
+    ("cli", &["server", "ping", "command", "config", "obs", "tasks", "tls"]),
     ("main", &[]),
     ("lib", &[]),
 ];

@@ -99,8 +99,8 @@ pub fn run(setup: &Setup) -> Result<()> {
 /// Runs `command` beside a throw-away cluster with the proxy in front of it, and gives its status. It finds in
 /// the environment: both endpoints (`ERMINE_PRIMARY_URI`, `ERMINE_SECONDARY_URI`), the nodes' logs with every
 /// statement (`CLUSTER_PRIMARY_LOG`, `CLUSTER_STANDBY_LOG`), and a socket for requests to kill and start the nodes
-/// `primary` and `standby1` (`CLUSTER_CONTROL`). For those who measure: the primary's URL (`CLUSTER_PRIMARY_URL`) and the
-/// processes (`CLUSTER_PROXY_PID`, `CLUSTER_PRIMARY_PID`); they want no `log_statements`.
+/// `primary` and `standby1` (`CLUSTER_CONTROL`). For those who start proxies of their own: the program (`CLUSTER_PROXY`) and
+/// the nodes' URLs (`CLUSTER_PRIMARY_URL`, `CLUSTER_STANDBY_URL`). For those who measure: the processes (`CLUSTER_PROXY_PID`, `CLUSTER_PRIMARY_PID`); they want no `log_statements`.
 ///
 /// # Errors
 /// When something does not start.
@@ -118,6 +118,7 @@ pub fn with(proxy: &Path, command: &[std::ffi::OsString], log_statements: bool) 
             _ => {}
         }
     };
+    let program_of_proxy = proxy;
     let mut proxy = Proxy::spawn(proxy, &cluster, [first, second])?;
     proxy.await_listening(&AtomicBool::new(false))?;
     let uri = |port| format!("mongodb://{}:{}@127.0.0.1:{port}/", login.user, login.password);
@@ -127,6 +128,9 @@ pub fn with(proxy: &Path, command: &[std::ffi::OsString], log_statements: bool) 
     command.args(arguments).env("ERMINE_PRIMARY_URI", uri(first)).env("ERMINE_SECONDARY_URI", uri(second));
     command.env("CLUSTER_PRIMARY_LOG", cluster.primary().log_file()).env("CLUSTER_CONTROL", &socket);
     command.env("CLUSTER_STANDBY_LOG", cluster.standby().log_file());
+    command
+        .env("CLUSTER_PROXY", program_of_proxy.canonicalize().unwrap_or_else(|_| program_of_proxy.to_owned()))
+        .env("CLUSTER_STANDBY_URL", cluster.standby().url());
     command
         .env("CLUSTER_PRIMARY_URL", cluster.primary().url())
         .env("CLUSTER_PROXY_PID", proxy.id().to_string());
