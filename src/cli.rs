@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::config::{self, Checked, Config, Problems, Raw, keys};
+use crate::debug::Debug;
 use crate::server::handle::Context;
 use crate::server::stop::StopSignals;
 use crate::server::{self, ListenError};
@@ -173,11 +174,22 @@ fn run(Checked { config, notes }: Checked) -> Result<ExitCode, StartError> {
         let mut signals = StopSignals::new()?;
         let tls = config.tls.clone().map(ServerTls::load).transpose()?.map(Arc::new);
         let listeners = server::bind(&config.listeners, tls.as_ref()).await?;
+        let watchers = match &config.debug {
+            Some(address) => server::open(address).await?,
+            None => Vec::new(),
+        };
         let tasks = Tasks::new();
-        if let Some(tls) = tls {
+        if let Some(tls) = tls.clone() {
             tasks.spawn(tls.watch(tasks.stopping().clone()));
         }
-        let cx = Arc::new(Context::new(Arc::new(config), tasks));
+        let cx = Arc::new(Context::new(Arc::new(config), tasks.clone()));
+        let debug = Debug::new(Arc::clone(&cx), tls);
+        for listener in watchers {
+            if let Ok(address) = listener.local_addr() {
+                tracing::info!(%address, "serving metrics and probes");
+            }
+            tasks.spawn(Arc::clone(&debug).serve(listener));
+        }
         let (told, stop) = tokio::sync::oneshot::channel::<()>();
         let mut serving = std::pin::pin!(server::serve(cx, listeners, async {
             // The sender is not dropped before it has sent.

@@ -16,6 +16,7 @@
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod debug;
 pub mod error;
 pub mod obs;
 pub mod ping;

@@ -72,6 +72,7 @@ class Proxy:
         self.environment = {
             **inherited,
             "ERMINE_LISTEN_ADDR": "-",
+            "ERMINE_DEBUG_ADDR": "-",
             "ERMINE_POSTGRESQL_URL": os.environ["CLUSTER_PRIMARY_URL"],
             **environment,
         }
@@ -96,6 +97,15 @@ class Proxy:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+
+
+def control(request):
+    """Asks for a node to be killed or started, and waits until it is done."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(os.environ["CLUSTER_CONTROL"])
+        connection.sendall(request.encode() + b"\n")
+        answer = connection.makefile().readline().strip()
+    assert answer == "ok", answer
 
 
 def listens(port):

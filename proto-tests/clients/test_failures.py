@@ -1,28 +1,17 @@
 """Servers that die and come back while clients work: no wrong answer, no endless wait, and Ermine is not restarted."""
 
-import os
-import socket
 import threading
 import time
 
 import pytest
 from pymongo.errors import PyMongoError
 
-from conftest import connect, eventually, size
+from conftest import connect, control, eventually, size
 
 # Seconds. Longer than Ermine waits for a connection to PostgreSQL (5) and than the driver waits for a server (5).
 PATIENCE = 20
 
 DOCUMENTS = [{"_id": i, "square": i * i} for i in range(200)]
-
-
-def control(request):
-    """Asks for a node to be killed or started, and waits until it is done."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(os.environ["CLUSTER_CONTROL"])
-        connection.sendall(request.encode() + b"\n")
-        answer = connection.makefile().readline().strip()
-    assert answer == "ok", answer
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import threading
 import time
+import urllib.request
 from urllib.parse import urlsplit
 
 import pymongo
@@ -135,8 +136,10 @@ def through(service, postgresql_url):
 def test_starts_before_postgresql_and_serves_when_it_comes(
     image, login, port, service, postgresql_url, small, user, group, state
 ):
+    debug = free_port()
     environment = {
         **LEGACY,
+        "FERRETDB_DEBUG_ADDR": f":{debug}",
         "FERRETDB_POSTGRESQL_URL": through(service, postgresql_url),
         "FERRETDB_LISTEN_ADDR": f":{port}",
     }
@@ -159,6 +162,8 @@ def test_starts_before_postgresql_and_serves_when_it_comes(
             assert client.kubedb_system["kubedb-write-check"].find_one({"_id": 1})["n"] >= 1
             ping = image.run(["/ferretdb", "ping"], environment=environment, user=user, group=group)
             assert ping.returncode == 0, ping.stdout
+            with urllib.request.urlopen(f"http://127.0.0.1:{debug}/debug/metrics", timeout=10) as metrics:
+                assert "ferretdb_up{" in metrics.read().decode()
             client.drop_database("kubedb_system")
 
 

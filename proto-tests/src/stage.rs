@@ -151,6 +151,7 @@ impl Proxy {
             |name: String, node: &Node| PgTarget { name, postgres: node.url().parse().expect("a URL") };
         let config = Config {
             listeners: Vec::new(),
+            debug: None,
             tls: None,
             primary: primary.map(|node| target("primary".into(), node)),
             standbys: standbys
@@ -169,6 +170,7 @@ impl Proxy {
                 max_client_connections: NonZeroUsize::new(500).expect("not zero"),
                 handshake_timeout: Duration::from_secs(30),
                 idle_timeout: None,
+                max_standby_lag: None,
                 cursor_timeout: options.cursor_timeout,
                 session_timeout: Duration::from_secs(1800),
             },

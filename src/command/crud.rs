@@ -46,6 +46,8 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
             drop(lease);
             None
         };
+        let kind = if lease.is_some() { "persistent" } else { "normal" };
+        call.services.metrics.cursors.with_label_values(&[kind]).inc();
         let cursor = Cursor {
             id: first.id,
             ns: namespace(&first.page)?.into(),

@@ -48,8 +48,11 @@ impl Call<'_> {
                     Err(error) => error,
                 };
                 match error.retry {
-                    Retry::IfReused if lease.reused() && attempt == 1 => {}
-                    Retry::RolledBack if attempt < 3 => pause(attempt, budget.deadline).await?,
+                    Retry::IfReused if lease.reused() && attempt == 1 => node.count_retry(),
+                    Retry::RolledBack if attempt < 3 => {
+                        node.count_retry();
+                        pause(attempt, budget.deadline).await?;
+                    }
                     Retry::IfReused | Retry::RolledBack | Retry::BeforeSend => {
                         last = Some(unavailable(error, node.role()));
                         break;
@@ -105,6 +108,7 @@ impl Call<'_> {
             attempt += 1;
             match run::row(lease, budget, sql, params).await {
                 Err(error) if error.retry == Retry::RolledBack && attempt < ATTEMPTS => {
+                    lease.node().count_retry();
                     pause(attempt, budget.deadline).await?;
                 }
                 outcome => return outcome,

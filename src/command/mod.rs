@@ -19,11 +19,15 @@ pub mod spec;
 mod users;
 mod writes;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use prometheus::{Histogram, IntCounter};
 
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{CommandError, Result};
+use crate::obs::metrics::Metrics;
 use crate::pool::{Pick, Pools};
 use crate::reply::Reply;
 use crate::session::Session;
@@ -34,6 +38,9 @@ use crate::tasks::Tasks;
 pub use render::markdown;
 pub use request::Request;
 use spec::Run;
+
+/// The legacy handshake counts among them: it is the same request in another envelope.
+const OPCODE: &str = "OP_MSG";
 
 /// What the commands of all connections share.
 #[derive(Debug)]
@@ -50,12 +57,14 @@ pub struct Services {
     pub tasks: Tasks,
     /// What serverStatus counts.
     pub counters: Counters,
+    /// What Prometheus is told.
+    pub metrics: Metrics,
     /// When the process started.
     pub started: std::time::Instant,
 }
 
 /// Counts since the start; each is a single atomic.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
     /// Client connections now.
     pub connections: AtomicI64,
@@ -65,34 +74,76 @@ pub struct Counters {
     pub commands: CommandCounts,
 }
 
-/// One pair of counts for each command of the table.
-#[derive(Debug)]
-pub struct CommandCounts(Box<[(AtomicU64, AtomicU64)]>);
-
-impl Default for CommandCounts {
-    fn default() -> Self {
-        Self(registry::COMMANDS.iter().map(|_| (AtomicU64::new(0), AtomicU64::new(0))).collect())
+impl Counters {
+    fn new(metrics: &Metrics) -> Self {
+        Self {
+            connections: AtomicI64::new(0),
+            connections_total: AtomicU64::new(0),
+            commands: CommandCounts {
+                counts: registry::COMMANDS.iter().map(|_| Count::default()).collect(),
+                metrics: metrics.clone(),
+            },
+        }
     }
 }
 
+/// The counts of each command of the table.
+#[derive(Debug)]
+pub struct CommandCounts {
+    counts: Box<[Count]>,
+    metrics: Metrics,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    total: AtomicU64,
+    failed: AtomicU64,
+    /// Looked up once: a look-up by labels for each request would cost more than the counting.
+    times: OnceLock<(Histogram, IntCounter, IntCounter)>,
+}
+
 impl CommandCounts {
-    /// Counts one run of a command.
-    pub fn add(&self, spec: &'static spec::Command, failed: bool) {
+    /// Counts one run of a command that took so long, and its result.
+    pub fn add(&self, spec: &'static spec::Command, result: &Result<Reply>, took: Duration) {
         let place = registry::COMMANDS.binary_search_by(|command| command.name.cmp(spec.name));
-        if let Some((total, failures)) = place.ok().and_then(|place| self.0.get(place)) {
-            total.fetch_add(1, Ordering::Relaxed);
-            if failed {
-                failures.fetch_add(1, Ordering::Relaxed);
+        let Some(count) = place.ok().and_then(|place| self.counts.get(place)) else { return };
+        count.total.fetch_add(1, Ordering::Relaxed);
+        let (seconds, requests, good) = count.times.get_or_init(|| {
+            let metrics = &self.metrics;
+            (
+                metrics.command_seconds.with_label_values(&[spec.name]),
+                metrics.requests.with_label_values(&[OPCODE, spec.name]),
+                metrics.responses.with_label_values(&[OPCODE, spec.name, "unknown", "ok"]),
+            )
+        });
+        seconds.observe(took.as_secs_f64());
+        requests.inc();
+        match result {
+            Ok(_) => good.inc(),
+            Err(error) => {
+                count.failed.fetch_add(1, Ordering::Relaxed);
+                self.refused(spec.name, error);
             }
         }
+    }
+
+    /// Counts a request for a command that there is not.
+    pub fn unknown(&self, error: &CommandError) {
+        self.metrics.requests.with_label_values(&[OPCODE, "unknown"]).inc();
+        self.refused("unknown", error);
+    }
+
+    fn refused(&self, command: &str, error: &CommandError) {
+        let result = error.code.name();
+        self.metrics.responses.with_label_values(&[OPCODE, command, "unknown", &*result]).inc();
     }
 
     /// Name, runs and failed runs of every command.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
         let counts = self
-            .0
+            .counts
             .iter()
-            .map(|(total, failed)| (total.load(Ordering::Relaxed), failed.load(Ordering::Relaxed)));
+            .map(|count| (count.total.load(Ordering::Relaxed), count.failed.load(Ordering::Relaxed)));
         registry::COMMANDS.iter().zip(counts).map(|(command, (total, failed))| (command.name, total, failed))
     }
 }
@@ -100,11 +151,13 @@ impl CommandCounts {
 impl Services {
     /// Starts the probes and the sweeping of cursors; connects to nothing by itself.
     pub fn new(config: Arc<Config>, tasks: Tasks) -> Self {
+        let metrics = Metrics::default();
         Self {
-            pools: Pools::new(&config, &tasks),
+            pools: Pools::new(&config, &metrics, &tasks),
             cursors: Cursors::new(&config.limits, &tasks),
             fakes: FakeSalts::new(&config),
-            counters: Counters::default(),
+            counters: Counters::new(&metrics),
+            metrics,
             started: std::time::Instant::now(),
             config,
             tasks,

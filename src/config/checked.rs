@@ -33,6 +33,8 @@ impl fmt::Display for Endpoint {
 pub struct Config {
     /// Where clients connect.
     pub listeners: Vec<Listener>,
+    /// Where metrics and probes are served over HTTP; None: nowhere.
+    pub debug: Option<Address>,
     /// The certificate of those listeners that speak TLS; None if none does.
     pub tls: Option<TlsFiles>,
     /// The PostgreSQL primary. None: only a secondary endpoint is served.
@@ -134,6 +136,8 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// A client that says nothing for longer is disconnected; None: never, once it has logged in.
     pub idle_timeout: Option<Duration>,
+    /// A standby that is further behind makes its endpoint not ready.
+    pub max_standby_lag: Option<Duration>,
     /// An idle cursor is closed after this time.
     pub cursor_timeout: Duration,
     /// A session, with its cursors, ends after this time without use.
@@ -188,6 +192,7 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
             .unwrap_or(NonZeroUsize::MIN),
         handshake_timeout: check.get("handshake_timeout", units::duration).unwrap_or_default(),
         idle_timeout: check.get("idle_timeout", units::duration),
+        max_standby_lag: check.get("max_standby_lag", units::duration),
         cursor_timeout: check.get("cursor_timeout", units::duration).unwrap_or_default(),
         session_timeout: check.get("session_timeout", units::duration).unwrap_or_default(),
     };
@@ -196,7 +201,8 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
     let (primary, standbys) = check.targets(&mut pool);
     let listeners = check.listeners(primary.is_some(), !standbys.is_empty());
     let tls = check.tls_files(&listeners);
-    let config = Config { listeners, tls, primary, standbys, pool, limits, auth, log };
+    let debug = check.get("debug_addr", units::tcp_address).flatten();
+    let config = Config { listeners, debug, tls, primary, standbys, pool, limits, auth, log };
     check.raw.finish(config).map(|(config, notes)| Checked { config, notes })
 }
 

@@ -63,6 +63,18 @@ pub static KEYS: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "debug_addr",
+        default: "127.0.0.1:8088",
+        ferretdb: true,
+        help: "Address of the HTTP listener with `/debug/metrics`, `/debug/livez` and `/debug/readyz`; `-` turns it off",
+        ..KEY
+    },
+    Key {
+        name: "max_standby_lag",
+        help: "With a standby further behind, `/debug/readyz` says that its endpoint is not ready",
+        ..KEY
+    },
+    Key {
         name: "listen_tls_cert_file",
         ferretdb: true,
         help: "PEM file of the server's certificate and its chain; read again when it changes",
@@ -229,14 +241,13 @@ const NO_TELEMETRY: &str = "nothing is ever reported to anyone";
 
 /// FerretDB's settings without a counterpart, sorted.
 pub static FOREIGN: &[Foreign] = &[
-    ignored("debug_addr", "there is no debug listener"),
     refused("dev_records_dir", "", "recording of client bytes is not supported"),
     refused("dev_repl_set_name", "", "presenting a replica set is not supported"),
     ignored("handler", "there is one handler"),
     refused("listen_data_api_addr", "", "the HTTP Data API is not supported"),
     refused("listen_mcp_addr", "", "the MCP server is not supported"),
     ignored("log_uuid", "log lines carry no instance id"),
-    ignored("metrics_uuid", "there is no debug listener"),
+    ignored("metrics_uuid", "metrics carry no instance id"),
     refused("mode", "normal", NO_PROXY),
     ignored("otel_service_name", "there are no traces"),
     refused("otel_traces_url", "", "sending traces is not supported"),

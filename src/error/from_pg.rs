@@ -108,7 +108,7 @@ const NATIVE: &[Native] = &[
         codes::COMMAND_NOT_SUPPORTED,
         Owner::Postgres,
         Retry::Never,
-        "The installed storage extension does not offer this command",
+        "The DocumentDB extension is not installed in the storage's database",
     ),
     native("40001", codes::WRITE_CONFLICT, Owner::Postgres, Retry::RolledBack, WRITE_CONFLICT),
     native("40P01", codes::WRITE_CONFLICT, Owner::Postgres, Retry::RolledBack, WRITE_CONFLICT),

@@ -1,16 +1,24 @@
 //! One connection to PostgreSQL, and how the pool makes and checks it.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::NoTls;
 
-use super::state::{Observation, Role, State};
+use super::state::{Lag, Observation, Role, State};
+use crate::obs::metrics::PoolMetrics;
 
-/// What a server is: in recovery or not, and the timeline it writes to. Column types are built in, so no look-up.
-const ROLE: &str = "SELECT pg_catalog.pg_is_in_recovery(), CASE WHEN pg_catalog.pg_is_in_recovery() THEN ''::text \
-     ELSE pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) END";
+/// What a server is: in recovery or not, the timeline it writes to, and how far it is behind. Column types are built in,
+/// so no look-up. The time of the last replayed change alone would grow on an idle primary (deployment.md 5.3).
+const ROLE: &str = "SELECT in_recovery, CASE WHEN in_recovery THEN ''::text \
+     ELSE pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) END, \
+     COALESCE(CASE WHEN in_recovery AND received <> replayed THEN pg_catalog.date_part('epoch', \
+     pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END, 0)::float8, \
+     COALESCE(pg_catalog.pg_wal_lsn_diff(received, replayed), 0)::float8 \
+     FROM (SELECT pg_catalog.pg_is_in_recovery() AS in_recovery, pg_catalog.pg_last_wal_receive_lsn() AS received, \
+     pg_catalog.pg_last_wal_replay_lsn() AS replayed) AS state";
 
 /// An open connection with what its server said when last asked.
 #[derive(Debug)]
@@ -46,7 +54,16 @@ pub(super) async fn ask_role(client: &tokio_postgres::Client) -> Result<Observat
     let in_recovery: bool = row.try_get(0)?;
     let timeline: &str = row.try_get(1)?;
     let role = if in_recovery { Role::Standby } else { Role::Primary };
-    Ok(Observation { role, timeline: u32::from_str_radix(timeline, 16).unwrap_or(0) })
+    let (seconds, bytes): (f64, f64) = (row.try_get(2)?, row.try_get(3)?);
+    let lag = match role {
+        Role::Standby => Lag {
+            time: Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX),
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
+            bytes: bytes.max(0.0) as u64,
+        },
+        _ => Lag::default(),
+    };
+    Ok(Observation { role, timeline: u32::from_str_radix(timeline, 16).unwrap_or(0), lag })
 }
 
 /// Makes the connections of one node.
@@ -54,11 +71,12 @@ pub(super) async fn ask_role(client: &tokio_postgres::Client) -> Result<Observat
 pub(super) struct NodeManager {
     postgres: deadpool_postgres::Manager,
     state: Arc<State>,
+    metrics: PoolMetrics,
 }
 
 impl NodeManager {
-    pub(super) fn new(config: tokio_postgres::Config, state: Arc<State>) -> Self {
-        Self { postgres: deadpool_postgres::Manager::new(config, NoTls), state }
+    pub(super) fn new(config: tokio_postgres::Config, state: Arc<State>, metrics: PoolMetrics) -> Self {
+        Self { postgres: deadpool_postgres::Manager::new(config, NoTls), state, metrics }
     }
 }
 
@@ -70,6 +88,7 @@ impl Manager for NodeManager {
         let client = self.postgres.create().await?;
         let seen = ask_role(&client).await?;
         self.state.observe(seen);
+        self.metrics.opened();
         Ok(Connection { client, in_recovery: AtomicBool::new(seen.role == Role::Standby) })
     }
 

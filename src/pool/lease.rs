@@ -1,6 +1,6 @@
 //! The one owner of a checked-out connection. Its end decides: back to the pool, or discarded.
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
 use tokio::sync::OwnedSemaphorePermit;
@@ -26,8 +26,8 @@ pub struct Lease {
     object: Option<Object<NodeManager>>,
     /// The place in the node's budget; given back after the connection is.
     permit: Option<OwnedSemaphorePermit>,
-    /// A statement was sent and its end was not seen.
-    busy: bool,
+    /// When the statement was sent whose end was not seen.
+    busy: Option<Instant>,
     /// The connection must not return to the pool.
     tainted: bool,
     /// The connection served someone before: it may have died unnoticed.
@@ -37,7 +37,7 @@ pub struct Lease {
 impl Lease {
     pub(super) fn new(node: Arc<Node>, object: Object<NodeManager>, permit: OwnedSemaphorePermit) -> Self {
         let reused = Object::metrics(&object).recycle_count > 0;
-        Self { node, object: Some(object), permit: Some(permit), busy: false, tainted: false, reused }
+        Self { node, object: Some(object), permit: Some(permit), busy: None, tainted: false, reused }
     }
 
     /// The node that the connection belongs to.
@@ -58,12 +58,14 @@ impl Lease {
 
     /// A statement begins. Until [`Lease::done`] a drop cancels it and discards the connection.
     pub(crate) fn begin(&mut self) {
-        self.busy = true;
+        self.busy = Some(Instant::now());
     }
 
     /// The statement's end was seen and the connection is idle again.
     pub(crate) fn done(&mut self) {
-        self.busy = false;
+        if let Some(begun) = self.busy.take() {
+            self.node.metrics.statement(begun.elapsed());
+        }
     }
 
     /// The connection's state is not what the next user expects: discard it at the end.
@@ -93,7 +95,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let Some(object) = self.object.take() else { return };
         let permit = self.permit.take();
-        if self.busy {
+        if self.busy.is_some() {
             let connection = Object::take(object);
             let token = connection.client().cancel_token();
             self.node.tasks.spawn(async move {

@@ -13,13 +13,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use crate::config::Config;
+use crate::obs::metrics::Metrics;
 use crate::tasks::Tasks;
 
 pub use lease::Lease;
 pub(crate) use lease::cancel;
 pub use node::Node;
 pub use select::Pick;
-pub use state::{Role, Topology};
+pub use state::{Lag, Role, Topology};
 
 /// The pools of all nodes.
 #[derive(Debug)]
@@ -34,13 +35,13 @@ pub struct Pools {
 
 impl Pools {
     /// Builds the pools and starts the probes. Connects to nothing by itself: PostgreSQL may be down.
-    pub fn new(config: &Config, tasks: &Tasks) -> Self {
+    pub fn new(config: &Config, metrics: &Metrics, tasks: &Tasks) -> Self {
         let topology = Arc::new(Topology::default());
         let primary = config.primary.iter().map(|target| (target, Role::Primary));
         let standbys = config.standbys.iter().map(|target| (target, Role::Standby));
         let nodes: Vec<_> = primary
             .chain(standbys)
-            .map(|(target, role)| Arc::new(Node::new(target, role, &config.pool, &topology, tasks)))
+            .map(|(target, role)| Arc::new(Node::new(target, role, &config.pool, &topology, metrics, tasks)))
             .collect();
         for node in &nodes {
             tasks.spawn(probe::run(Arc::downgrade(node), tasks.stopping().clone(), config.pool.clone()));

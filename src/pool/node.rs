@@ -10,9 +10,10 @@ use tracing::{info, warn};
 
 use super::connection::NodeManager;
 use super::lease::Lease;
-use super::state::{Observation, Role, State, Topology};
+use super::state::{Lag, Observation, Role, State, Topology};
 use crate::config;
 use crate::error::{CommandError, Result, Retry, codes, from_pg};
+use crate::obs::metrics::{Metrics, PoolMetrics};
 use crate::tasks::Tasks;
 
 /// A PostgreSQL server, or an address that leads to one.
@@ -29,6 +30,7 @@ pub struct Node {
     wait: Duration,
     connect: Duration,
     pub(super) state: Arc<State>,
+    pub(super) metrics: PoolMetrics,
     pub(super) target: tokio_postgres::Config,
     pub(super) tasks: Tasks,
 }
@@ -39,11 +41,13 @@ impl Node {
         configured: Role,
         sizes: &config::Pool,
         topology: &Arc<Topology>,
+        metrics: &Metrics,
         tasks: &Tasks,
     ) -> Self {
         let state = Arc::new(State::new(Arc::clone(topology)));
         let (requests, cursors) = (sizes.max_connections.get(), sizes.max_cursor_connections.get());
-        let manager = NodeManager::new(target.postgres.clone(), Arc::clone(&state));
+        let metrics = metrics.pool(&target.name);
+        let manager = NodeManager::new(target.postgres.clone(), Arc::clone(&state), metrics.clone());
         let timeouts = Timeouts { wait: None, create: None, recycle: None };
         let mut options = deadpool::managed::PoolConfig::new(requests + cursors);
         options.timeouts = timeouts;
@@ -61,6 +65,7 @@ impl Node {
             wait: sizes.wait_timeout,
             connect: sizes.connect_timeout,
             state,
+            metrics,
             target: target.postgres.clone(),
             tasks: tasks.clone(),
         }
@@ -84,6 +89,22 @@ impl Node {
     /// The timeline it writes to, if it is a primary.
     pub fn timeline(&self) -> u32 {
         self.state.timeline()
+    }
+
+    /// How far it is behind the primary, as far as it knows itself; None unless it is a standby.
+    pub fn lag(&self) -> Option<Lag> {
+        (self.role() == Role::Standby).then(|| self.state.lag())
+    }
+
+    /// Connections: in use, idle, and how many there may be.
+    pub fn connections(&self) -> (usize, usize, usize) {
+        let status = self.pool.status();
+        (status.size.saturating_sub(status.available), status.available.min(status.size), status.max_size)
+    }
+
+    /// Counts a statement that runs again.
+    pub fn count_retry(&self) {
+        self.metrics.retried();
     }
 
     /// It was a primary at some time since the start.
@@ -117,7 +138,15 @@ impl Node {
     /// 462 when no connection got free in time, 50 when `deadline` passed first, 189 or 6 when the node cannot be
     /// reached. Nothing was sent in all of these.
     pub async fn checkout(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Lease> {
-        let limit = Instant::now() + self.wait;
+        let begun = Instant::now();
+        let waits = self.requests.available_permits() == 0;
+        let outcome = self.take(begun, deadline).await;
+        self.metrics.acquired(begun.elapsed(), waits, outcome.is_err());
+        outcome
+    }
+
+    async fn take(self: &Arc<Self>, begun: Instant, deadline: Option<Instant>) -> Result<Lease> {
+        let limit = begun + self.wait;
         let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
         let permit = match tokio::time::timeout_at(limit, Arc::clone(&self.requests).acquire_owned()).await {
             Ok(Ok(permit)) => permit,

@@ -1,6 +1,7 @@
 //! What is known of a node, and the count of changes of that knowledge.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bson::oid::ObjectId;
 use tokio::sync::{Notify, watch};
@@ -32,6 +33,15 @@ impl Role {
     }
 }
 
+/// How far a standby is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lag {
+    /// Since the last change that it replayed; 0 if it has replayed all that it received.
+    pub time: Duration,
+    /// Of WAL, received and not replayed.
+    pub bytes: u64,
+}
+
 /// What one server said of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Observation {
@@ -39,6 +49,8 @@ pub(super) struct Observation {
     pub role: Role,
     /// The timeline a primary writes to; 0 for a standby.
     pub timeline: u32,
+    /// Of a standby.
+    pub lag: Lag,
 }
 
 /// The shared knowledge of one node. Every access is a single atomic: readers never wait.
@@ -46,6 +58,8 @@ pub(super) struct Observation {
 pub(super) struct State {
     role: AtomicU8,
     timeline: AtomicU32,
+    lag_millis: AtomicU64,
+    lag_bytes: AtomicU64,
     /// The node was seen as a primary since the start: a refusal of writes is then a failover, not its nature.
     was_primary: AtomicBool,
     /// Wakes the probe before its time, when a request found the node away.
@@ -58,6 +72,8 @@ impl State {
         Self {
             role: AtomicU8::new(Role::Unknown as u8),
             timeline: AtomicU32::new(0),
+            lag_millis: AtomicU64::new(0),
+            lag_bytes: AtomicU64::new(0),
             was_primary: AtomicBool::new(false),
             suspect: Notify::new(),
             topology,
@@ -72,6 +88,13 @@ impl State {
         self.timeline.load(Ordering::Acquire)
     }
 
+    pub(super) fn lag(&self) -> Lag {
+        Lag {
+            time: Duration::from_millis(self.lag_millis.load(Ordering::Relaxed)),
+            bytes: self.lag_bytes.load(Ordering::Relaxed),
+        }
+    }
+
     pub(super) fn was_primary(&self) -> bool {
         self.was_primary.load(Ordering::Acquire)
     }
@@ -79,6 +102,9 @@ impl State {
     /// Records what the server said. True if that is news.
     pub(super) fn observe(&self, seen: Observation) -> bool {
         self.timeline.store(seen.timeline, Ordering::Release);
+        let millis = u64::try_from(seen.lag.time.as_millis()).unwrap_or(u64::MAX);
+        self.lag_millis.store(millis, Ordering::Relaxed);
+        self.lag_bytes.store(seen.lag.bytes, Ordering::Relaxed);
         if seen.role == Role::Primary {
             self.was_primary.store(true, Ordering::Release);
         }
@@ -144,14 +170,14 @@ mod tests {
         let topology = Arc::new(Topology::default());
         let state = State::new(Arc::clone(&topology));
         assert_eq!(state.role(), Role::Unknown);
-        let primary = Observation { role: Role::Primary, timeline: 1 };
+        let primary = Observation { role: Role::Primary, timeline: 1, lag: Lag::default() };
         assert!(state.observe(primary));
         assert!(!state.observe(primary));
         assert_eq!(topology.counter(), 1);
         assert!(state.lost());
         assert!(!state.lost());
         assert_eq!(topology.counter(), 2);
-        assert!(state.observe(Observation { role: Role::Standby, timeline: 0 }));
+        assert!(state.observe(Observation { role: Role::Standby, timeline: 0, lag: Lag::default() }));
         assert!(state.was_primary());
         assert_eq!(topology.counter(), 3);
     }

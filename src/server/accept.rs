@@ -87,7 +87,9 @@ impl Acceptor {
 
     /// Starts a client's task, or closes the connection if there are too many.
     fn begin(&self, accepted: Accepted, bound: &Bound) {
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        self.cx.metrics.accepts.with_label_values(&[connection::flag(permit.is_err())]).inc();
+        let Ok(permit) = permit else {
             tracing::warn!("connection refused: the limit of client connections is reached");
             return;
         };

@@ -64,6 +64,9 @@ pub(super) async fn run<R, W>(
     }
     // Before the close, so that who sees it can count on the place.
     drop((place, counted));
+    let broken = matches!(ended, Ended::Frame(_) | Ended::Io(_));
+    let lasted = connection.cx.metrics.connection_seconds.with_label_values(&[flag(broken)]);
+    lasted.observe(begin.elapsed().as_secs_f64());
     connection.writer.close().await;
     let seconds = begin.elapsed().as_secs_f64();
     match ended {
@@ -78,6 +81,11 @@ pub(super) async fn run<R, W>(
         Ended::Reply => tracing::info!(connection = id, %peer, seconds, "connection closed after a reply"),
         Ended::Stop => tracing::info!(connection = id, %peer, seconds, "connection closed to stop"),
     }
+}
+
+/// A boolean as FerretDB's metrics write it.
+pub(super) fn flag(truth: bool) -> &'static str {
+    if truth { "1" } else { "0" }
 }
 
 /// One client connection in the counters, as long as it lives, however it ends.

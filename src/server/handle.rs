@@ -87,11 +87,14 @@ fn record(
     arrival: Instant,
 ) {
     let name = spec.map_or("other", |spec| spec.name);
-    if let Some(spec) = spec {
-        cx.services.counters.commands.add(spec, outcome.is_err());
+    let took = arrival.elapsed();
+    match (spec, outcome) {
+        (Some(spec), outcome) => cx.services.counters.commands.add(spec, outcome, took),
+        (None, Err(error)) => cx.services.counters.commands.unknown(error),
+        (None, Ok(_)) => {}
     }
     let connection = session.connection_id;
-    let micros = arrival.elapsed().as_micros();
+    let micros = took.as_micros();
     match outcome {
         Ok(_) => debug!(connection, command = name, micros, "command done"),
         Err(error) if error.owner == Owner::Client => {

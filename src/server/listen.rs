@@ -95,6 +95,25 @@ pub async fn bind(listeners: &[Listener], tls: Option<&Arc<ServerTls>>) -> Resul
     Ok(bound)
 }
 
+/// Opens an address for something else than clients.
+///
+/// # Errors
+/// Why it can't be opened.
+pub async fn open(address: &Address) -> Result<Vec<TcpListener>, ListenError> {
+    let sockets = match address {
+        Address::Tcp { host, port } => bind_tcp(host, *port).await,
+        Address::Unix(_) => Ok(Vec::new()),
+    };
+    let sockets = sockets.map_err(|error| explain(address, &error))?;
+    Ok(sockets
+        .into_iter()
+        .filter_map(|socket| match socket {
+            Socket::Tcp(listener) => Some(listener),
+            Socket::Unix(..) => None,
+        })
+        .collect())
+}
+
 fn explain(address: &Address, error: &io::Error) -> ListenError {
     let reason = match error.kind() {
         io::ErrorKind::AddrInUse => "another process listens there".to_owned(),

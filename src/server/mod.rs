@@ -9,4 +9,4 @@ mod secure;
 pub mod stop;
 
 pub use accept::serve;
-pub use listen::{Bound, ListenError, bind};
+pub use listen::{Bound, ListenError, bind, open};

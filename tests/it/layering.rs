@@ -23,8 +23,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tls",
         ],
     ),
+    ("debug", &["command", "sql", "pool", "error", "config", "obs", "tasks", "tls"]),
     ("ping", &["config", "wire", "tls"]),
-    ("cli", &["server", "ping", "command", "config", "obs", "tasks", "tls"]),
+    ("cli", &["server", "debug", "ping", "command", "config", "obs", "tasks", "tls"]),
     ("main", &[]),
     ("lib", &[]),
 ];

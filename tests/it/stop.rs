@@ -21,6 +21,7 @@ impl Program {
     fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ermine"))
             .env_clear()
+            .env("ERMINE_DEBUG_ADDR", "-")
             .args(["--listen-addr", "127.0.0.1:0", "--log-format", "json", "--no-auth"])
             .args(arguments)
             .stderr(Stdio::piped())
@@ -154,6 +155,7 @@ fn ping_asks_the_running_program() {
     let mut program = Program::start(&["--postgresql-url", "postgres://u@127.0.0.1:1/d"]);
     let address = program.address.to_string();
     let ping = Command::new(env!("CARGO_BIN_EXE_ermine"))
+        .env("ERMINE_DEBUG_ADDR", "-")
         .env_clear()
         .args(["ping", "--listen-addr", &address, "--postgresql-url", "postgres://u@h"])
         .output()

@@ -50,6 +50,8 @@ impl Proxy {
             .env("ERMINE_SECONDARY_LISTEN_ADDR", secondary)
             .env("ERMINE_POSTGRESQL_URL", cluster.primary().url())
             .env("ERMINE_POSTGRESQL_STANDBY_URL", standbys.join(" "))
+            // Several of us may run on one machine.
+            .env("ERMINE_DEBUG_ADDR", std::env::var_os("ERMINE_DEBUG_ADDR").unwrap_or_else(|| "-".into()))
             // By this the watchdog knows the process as ours.
             .env("CLUSTER_OF_THIS_PROXY", data);
         // These are for us; the proxy refuses settings it does not know.

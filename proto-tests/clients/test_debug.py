@@ -1,0 +1,168 @@
+"""Metrics and probes: what dashboards and orchestrators ask over HTTP."""
+
+import os
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+import pymongo
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from conftest import control, eventually, free_port
+
+# A ServiceMonitor with honorLabels would let these replace the target's own.
+RESERVED = {"namespace", "pod", "service", "instance", "job", "endpoint"}
+
+# FerretDB's, with their labels; dashboards chart them.
+FERRETDB = {
+    "ferretdb_up": {"version", "commit", "branch", "dirty", "package", "dev", "postgresql", "documentdb", "telemetry", "update_available"},
+    "ferretdb_client_accepts_total": {"error"},
+    "ferretdb_client_duration_seconds": {"error"},
+    "ferretdb_client_requests_total": {"opcode", "command"},
+    "ferretdb_client_responses_total": {"opcode", "command", "argument", "result"},
+    "ferretdb_pool_acquires_total": set(),
+    "ferretdb_pool_acquires_duration_seconds_total": set(),
+    "ferretdb_pool_acquires_empty_total": set(),
+    "ferretdb_pool_acquires_canceled_total": set(),
+    "ferretdb_pool_opened_total": set(),
+    "ferretdb_pool_acquired": set(),
+    "ferretdb_pool_idle": set(),
+    "ferretdb_pool_max_size": set(),
+    "ferretdb_pool_size": set(),
+    "ferretdb_pool_responses_duration_seconds": set(),
+    "ferretdb_cursors_created_total": {"type"},
+}  # fmt: skip
+
+OURS = {
+    "ermine_command_duration_seconds": {"command"},
+    "ermine_client_connections": set(),
+    "ermine_cursors_open": {"type"},
+    "ermine_node_role": {"node", "role"},
+    "ermine_node_connections": {"node", "state"},
+    "ermine_node_lag_seconds": {"node"},
+    "ermine_node_lag_bytes": {"node"},
+    "process_resident_memory_bytes": set(),
+    "process_open_fds": set(),
+}
+
+
+def get(port, path):
+    """Status and text of a page."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def scrape(port):
+    code, text = get(port, "/debug/metrics")
+    assert code == 200
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
+def value(samples, name, **labels):
+    found = [s.value for s in samples if s.name == name and labels.items() <= s.labels.items()]
+    return sum(found)
+
+
+@pytest.fixture
+def served(proxy, primary_uri):
+    """A proxy with both endpoints and metrics: the port of the metrics and a URI of the primary endpoint."""
+    port, secondary, debug = free_port(), free_port(), free_port()
+    settings = {
+        "ERMINE_LISTEN_ADDR": f"127.0.0.1:{port}",
+        "ERMINE_SECONDARY_LISTEN_ADDR": f"127.0.0.1:{secondary}",
+        "ERMINE_POSTGRESQL_STANDBY_URL": os.environ["CLUSTER_STANDBY_URL"],
+        "ERMINE_DEBUG_ADDR": f":{debug}",
+    }
+    one = proxy(settings, port, debug)
+    uri = urlsplit(primary_uri)
+    yield one, debug, f"mongodb://{uri.username}:{uri.password}@127.0.0.1:{port}/"
+
+
+def test_metrics(served):
+    _, debug, uri = served
+    with pymongo.MongoClient(uri) as client:
+        collection = client.metrics_test.c
+        collection.drop()
+        collection.insert_many([{"_id": i} for i in range(300)])
+        assert len(list(collection.find(batch_size=100))) == 300
+        with pytest.raises(pymongo.errors.DuplicateKeyError):
+            collection.insert_one({"_id": 1})
+        for invented in ("nonsense", "more-nonsense"):
+            with pytest.raises(pymongo.errors.OperationFailure):
+                client.admin.command(invented)
+        samples = scrape(debug)
+        connections = value(samples, "ermine_client_connections")
+        assert 1 <= connections <= 4
+        client.metrics_test.drop_collection("c")
+    names = {**FERRETDB, **OURS}
+    for name, labels in names.items():
+        family = [s for s in samples if s.name in (name, f"{name}_bucket")]
+        if name == "ferretdb_client_duration_seconds":
+            # Counts connections that ended.
+            continue
+        assert family, name
+        assert set(family[0].labels) - {"le"} == labels, name
+    assert not any(RESERVED & set(sample.labels) for sample in samples)
+    assert value(samples, "ferretdb_client_requests_total", command="insert") == 2
+    assert value(samples, "ferretdb_client_responses_total", command="insert", result="ok") == 2
+    assert value(samples, "ferretdb_client_responses_total", command="unknown", result="CommandNotFound") == 2
+    assert not any("nonsense" in text for s in samples for text in s.labels.values()), "labels are bounded"
+    assert value(samples, "ermine_command_duration_seconds_count", command="getMore") >= 2
+    assert value(samples, "ferretdb_cursors_created_total", type="normal") >= 1
+    assert value(samples, "ermine_node_role", node="primary", role="primary") == 1
+    assert value(samples, "ermine_node_role", node="standby-0", role="standby") == 1
+    assert value(samples, "ermine_node_lag_seconds", node="standby-0") >= 0
+    assert value(samples, "ferretdb_pool_responses_duration_seconds_count") >= 4
+    eventually(lambda: value(scrape(debug), "ferretdb_client_duration_seconds_count", error="0") > 0, True)
+
+
+def test_pages(served):
+    _, debug, _ = served
+    assert get(debug, "/debug/livez") == (200, "")
+    eventually(lambda: get(debug, "/debug/readyz"), (200, ""))
+    assert '"name":"ermine"' in get(debug, "/debug/version")[1]
+    assert get(debug, "/debug/pprof")[0] == 404
+    request = urllib.request.Request(f"http://127.0.0.1:{debug}/debug/metrics", method="POST")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 405
+    probes = "ferretdb_debug_probe_response_seconds_count"
+    assert value(scrape(debug), probes, probe="readyz", code="200") >= 1
+
+
+def test_readyz_follows_postgresql(served):
+    _, debug, _ = served
+    eventually(lambda: get(debug, "/debug/readyz")[0], 200)
+    for node in ("standby1", "primary"):
+        control(f"kill {node}")
+        try:
+            eventually(lambda: get(debug, "/debug/readyz")[0], 500)
+            assert get(debug, "/debug/livez")[0] == 200
+        finally:
+            control(f"start {node}")
+        eventually(lambda: get(debug, "/debug/readyz")[0], 200, 60)
+
+
+def test_readyz_wants_the_extension(proxy):
+    """A database without the extension is no storage; the process stays up and says so."""
+    port, debug = free_port(), free_port()
+    url = urlsplit(os.environ["CLUSTER_PRIMARY_URL"])
+    one = proxy(
+        {
+            "ERMINE_LISTEN_ADDR": f"127.0.0.1:{port}",
+            "ERMINE_DEBUG_ADDR": f"127.0.0.1:{debug}",
+            "ERMINE_POSTGRESQL_URL": url._replace(path="/template1").geturl(),
+        },
+        port,
+        debug,
+    )
+    code, why = get(debug, "/debug/readyz")
+    assert code == 500 and "DocumentDB" in why, why
+    with pymongo.MongoClient("127.0.0.1", port, username="ermine", password="x", serverSelectionTimeoutMS=3000) as client:
+        with pytest.raises(pymongo.errors.OperationFailure, match="DocumentDB extension"):
+            client.test.c.find_one()
+    assert one.process.poll() is None
