@@ -175,6 +175,7 @@ impl Proxy {
                 session_timeout: Duration::from_secs(1800),
             },
             auth: options.auth,
+            roles: true,
             log: Log { filter: "off".into(), format: LogFormat::Text },
         };
         let (stop, stopped) = oneshot::channel::<()>();

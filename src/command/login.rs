@@ -1,6 +1,6 @@
 //! saslStart, saslContinue, logout and connectionStatus.
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bson::raw::RawBsonRef;
 use bson::spec::BinarySubtype;
@@ -8,6 +8,7 @@ use bson::{Binary, RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
 
 use super::Call;
 use super::options::{missing, number, wrong_type};
+use super::rights;
 use crate::error::{CommandError, Result, Retry, codes};
 use crate::pool::Lease;
 use crate::reply::Reply;
@@ -53,7 +54,8 @@ pub(super) async fn start(call: &mut Call<'_>, command: &RawDocument, db: &str) 
     let mut lease = any_node(call).await?;
     if plain {
         let name = Login::plain(message, &mut lease, &call.services.fakes).await?;
-        call.session.user = Some(Arc::new(User { name: name.as_str().into(), db: db.into() }));
+        drop(lease);
+        logged_in(call, &name, db.into()).await?;
         return Ok(answer(&Progress { payload: Vec::new(), user: Some(name) }));
     }
     let (login, progress) = Login::start(db, skip, message, &mut lease, &call.services.fakes).await?;
@@ -62,7 +64,7 @@ pub(super) async fn start(call: &mut Call<'_>, command: &RawDocument, db: &str) 
 }
 
 /// saslContinue.
-pub(super) async fn sasl_continue(call: Call<'_>) -> Result<Reply> {
+pub(super) async fn sasl_continue(mut call: Call<'_>) -> Result<Reply> {
     let request = call.request;
     let Some(login) = call.session.login.take() else {
         return Err(CommandError::client(codes::PROTOCOL_ERROR, "No SASL session state found"));
@@ -83,9 +85,17 @@ pub(super) async fn sasl_continue(call: Call<'_>) -> Result<Reply> {
     let (login, progress) = slowed(&call, next).await?;
     call.session.login = login;
     if let Some(name) = &progress.user {
-        call.session.user = Some(Arc::new(User { name: name.as_str().into(), db }));
+        logged_in(&mut call, name, db).await?;
     }
     Ok(answer(&progress).into())
+}
+
+/// Remembers who logged in and what the user may do.
+async fn logged_in(call: &mut Call<'_>, name: &str, db: Box<str>) -> Result<()> {
+    let known = rights::ask(call.services, call.pick, name).await?.ok_or_else(failed)?;
+    call.session.rights = (known, Instant::now());
+    call.session.user = Some(Arc::new(User { name: name.into(), db }));
+    Ok(())
 }
 
 /// Makes a failed login take its time, so that passwords can't be guessed fast on one connection.

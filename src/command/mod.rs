@@ -14,6 +14,7 @@ pub mod options;
 pub mod registry;
 mod render;
 pub mod request;
+pub mod rights;
 mod sessions;
 pub mod spec;
 mod users;

@@ -47,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// False: commands run without login (as the pool's PostgreSQL user).
     pub auth: bool,
+    /// Users may do what their roles allow; false: everything.
+    pub roles: bool,
     /// What the process writes to its log.
     pub log: Log,
 }
@@ -197,12 +199,13 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
         session_timeout: check.get("session_timeout", units::duration).unwrap_or_default(),
     };
     let auth = check.get("auth", units::boolean).unwrap_or(true);
+    let roles = check.get("roles", units::boolean).unwrap_or(true);
     let log = check.log();
     let (primary, standbys) = check.targets(&mut pool);
     let listeners = check.listeners(primary.is_some(), !standbys.is_empty());
     let tls = check.tls_files(&listeners);
     let debug = check.get("debug_addr", units::tcp_address).flatten();
-    let config = Config { listeners, debug, tls, primary, standbys, pool, limits, auth, log };
+    let config = Config { listeners, debug, tls, primary, standbys, pool, limits, auth, roles, log };
     check.raw.finish(config).map(|(config, notes)| Checked { config, notes })
 }
 

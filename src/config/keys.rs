@@ -194,6 +194,12 @@ pub static KEYS: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "roles",
+        default: "true",
+        help: "Whether a user may do only what its roles allow; `false` gives everyone who logs in all rights",
+        ..KEY
+    },
+    Key {
         name: "log_level",
         default: "info",
         ferretdb: true,

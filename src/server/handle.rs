@@ -65,6 +65,7 @@ async fn serve(
     let request = Request::parse(spec, name, frame, arrival)?;
     let services = &cx.services;
     let pick = plan::plan(&request, session.endpoint, services.pools.read_only())?;
+    command::rights::check(services, session, &request, pick).await?;
     let unacknowledged = request.writes() && request.common.unacknowledged();
     let reply = command::run(Call { services, session, request: &request, pick }).await?;
     Ok(if unacknowledged { reply::ok::plain() } else { reply })

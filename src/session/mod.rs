@@ -5,6 +5,7 @@ pub mod scram;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::Endpoint;
 
@@ -21,12 +22,28 @@ pub struct Session {
     pub tls: bool,
     /// Who logged in; None before that.
     pub user: Option<Arc<User>>,
+    /// What the user may do, and when that was asked.
+    pub rights: (Rights, Instant),
     /// A login that has begun.
     pub login: Option<auth::Login>,
     /// `client.application.name` of the handshake, if the client sent metadata.
     pub client: Option<Box<str>>,
     /// The client knows `hello`, so that errors may speak of primaries instead of masters.
     pub hello_ok: bool,
+}
+
+/// What a user may do. Users are roles of PostgreSQL; which of the extension's roles they belong to decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// Change documents, collections, indexes and users.
+    pub write: bool,
+    /// Read documents.
+    pub read: bool,
+}
+
+impl Rights {
+    /// Everything.
+    pub const ALL: Self = Self { write: true, read: true };
 }
 
 /// A user that proved its password.
@@ -47,6 +64,7 @@ impl Session {
             peer,
             tls: false,
             user: None,
+            rights: (Rights::ALL, Instant::now()),
             login: None,
             client: None,
             hello_ok: false,

@@ -128,6 +128,13 @@ calls! {
     /// Salt and iterations of a user.
     SCRAM_SALT = "scram_sha256_get_salt_and_iterations", [TEXT],
         "SELECT documentdb_api_internal.scram_sha256_get_salt_and_iterations($1)::bytea";
+    /// What a user's role may do: write, read. No row: there is no such role. A superuser is a member of every role.
+    RIGHTS = "pg_roles", [TEXT],
+        "SELECT r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false), \
+         r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false) \
+         OR COALESCE(pg_catalog.pg_has_role(r.oid, d.oid, 'member'), false) \
+         FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_roles w ON w.rolname = 'documentdb_admin_role' \
+         LEFT JOIN pg_catalog.pg_roles d ON d.rolname = 'documentdb_readonly_role' WHERE r.rolname = $1";
     /// Checks a client's proof: user, the exchange so far, the proof in base64.
     SCRAM_PROOF = "authenticate_with_scram_sha256", [TEXT, TEXT, TEXT],
         "SELECT documentdb_api_internal.authenticate_with_scram_sha256($1, $2, $3)::bytea";

@@ -1,0 +1,80 @@
+//! May the user of a connection run this request? Roles are PostgreSQL's; the answer is asked at the login, and again from
+//! time to time, so that a dropped user does not stay.
+use std::time::{Duration, Instant};
+
+use super::Services;
+use super::request::Request;
+use super::spec::Kind;
+use crate::error::{CommandError, Result, Retry, codes};
+use crate::pool::Pick;
+use crate::session::{Rights, Session};
+use crate::sql::{Budget, Param, calls, run};
+
+/// How long an answer holds.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// Asks PostgreSQL what the user of this name may do; None if it is gone.
+///
+/// # Errors
+/// Why no node could be asked.
+pub(super) async fn ask(services: &Services, pick: Pick, user: &str) -> Result<Option<Rights>> {
+    let mut last = None;
+    for node in services.pools.readers(pick)? {
+        let mut lease = match node.checkout(None).await {
+            Ok(lease) => lease,
+            Err(error) if error.retry == Retry::BeforeSend => {
+                last = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let params: [Param<'_>; 1] = [&user];
+        let row = run::optional_row(&mut lease, Budget::default(), &calls::RIGHTS, &params).await?;
+        let Some(row) = row else { return Ok(None) };
+        return Ok(Some(Rights { write: run::flag(&row, 0)?, read: run::flag(&row, 1)? }));
+    }
+    Err(last.unwrap_or_else(|| CommandError::unexpected("no node was tried")))
+}
+
+/// Refuses what the user may not do.
+///
+/// # Errors
+/// 13 in MongoDB's words, or why PostgreSQL could not be asked.
+pub async fn check(
+    services: &Services,
+    session: &mut Session,
+    request: &Request<'_>,
+    pick: Pick,
+) -> Result<()> {
+    let Some(user) = session.user.clone() else { return Ok(()) };
+    if !services.config.roles || matches!(request.spec.kind, Kind::Local) {
+        return Ok(());
+    }
+    if session.rights.1.elapsed() > FRESH {
+        match Box::pin(ask(services, pick, &user.name)).await? {
+            Some(rights) => session.rights = (rights, Instant::now()),
+            None => {
+                session.user = None;
+                let message = format!("Command {} requires authentication", request.name);
+                return Err(CommandError::client(codes::UNAUTHORIZED, message));
+            }
+        }
+    }
+    let rights = session.rights.0;
+    let allowed = match request.spec.kind {
+        _ if request.writes() => rights.write,
+        Kind::Read => rights.read,
+        _ => true,
+    };
+    if allowed { Ok(()) } else { Err(refused(request)) }
+}
+
+/// MongoDB quotes the command; of its fields this needs no more than the first and the database.
+fn refused(request: &Request<'_>) -> CommandError {
+    let target = request.target.as_str().map_or_else(|| "1".to_owned(), |name| format!("\"{name}\""));
+    let message = format!(
+        "not authorized on {} to execute command {{ {}: {target}, $db: \"{}\" }}",
+        request.db, request.name, request.db
+    );
+    CommandError::client(codes::UNAUTHORIZED, message)
+}
