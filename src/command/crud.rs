@@ -3,9 +3,9 @@ use bson::RawDocument;
 use bson::raw::RawBsonRef;
 use tokio::time::Instant;
 
-use super::Call;
 use super::options::{missing, wrong_type};
 use super::request::{Request, required_str};
+use super::{Call, explain};
 use crate::error::{CommandError, Result, Retry, codes};
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
@@ -22,6 +22,18 @@ pub(super) fn has_out_or_merge(request: &Request<'_>) -> bool {
             element.is_ok_and(|element| matches!(element.key().as_str(), "$out" | "$merge"))
         })
     })
+}
+
+/// aggregate, or its plan.
+///
+/// # Errors
+/// As [`first_page`] and explain.
+pub(super) async fn aggregate(call: Call<'_>) -> Result<Reply> {
+    match call.request.get("explain")? {
+        None | Some(RawBsonRef::Boolean(false)) => first_page(call, &calls::AGGREGATE).await,
+        Some(RawBsonRef::Boolean(true)) => explain::aggregate(call).await,
+        Some(other) => Err(wrong_type("aggregate.explain", other, "bool")),
+    }
 }
 
 /// Runs a command that opens a cursor.

@@ -6,7 +6,9 @@
 use super::local;
 use super::spec::Harmless::{Empty, False, SimpleCollation, True};
 use super::spec::{Auth, Command, Kind, Opt, Policy, Run, Target, ignored, pass, rejected, unless, used};
-use super::{admin, collections, crud, databases, indexes, login, sessions, users, writes};
+use super::{
+    admin, collections, crud, databases, explain, indexes, login, maintenance, sessions, users, writes,
+};
 use crate::error::codes;
 use crate::sql::calls;
 
@@ -51,16 +53,25 @@ const STATISTICS: &str = "query statistics are not kept";
 /// All commands, sorted by name.
 pub static COMMANDS: &[Command] = &[
     Command {
+        name: "abortTransaction",
+        admin_only: true,
+        api_v1: true,
+        run: Run::Local(maintenance::no_transaction),
+        options: &[&[ignored("recoveryToken", ROUTERS)]],
+        help: "Answers that there is no transaction.",
+        ..DEFAULTS
+    },
+    Command {
         name: "aggregate",
         target: Target::CollectionOrDatabase,
         kind: Kind::Read,
         writes_if: Some(crud::has_out_or_merge),
         api_v1: true,
-        run: Run::Cursor(&calls::AGGREGATE),
+        run: Run::Flow(|call| Box::pin(crud::aggregate(call))),
         options: &[&[
             pass("pipeline"),
             pass("cursor"),
-            unless("explain", False),
+            used("explain"),
             ignored("allowDiskUse", PLANNER),
             pass("bypassDocumentValidation"),
             pass("hint"),
@@ -124,6 +135,31 @@ pub static COMMANDS: &[Command] = &[
             ignored("verbose", "old shells"),
         ]],
         help: "Returns sizes and counts of a collection.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "commitTransaction",
+        admin_only: true,
+        api_v1: true,
+        run: Run::Local(maintenance::no_transaction),
+        options: &[&[ignored("recoveryToken", ROUTERS)]],
+        help: "Answers that there is no transaction.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "compact",
+        target: Target::Collection,
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(maintenance::change(call, &calls::COMPACT))),
+        options: &[&[pass("dryRun"), pass("force"), pass("freeSpaceTargetMB")]],
+        help: "Gives the free space of a collection back.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "connPoolStats",
+        run: Run::Local(maintenance::pool_stats),
+        options: &[ANY],
+        help: "Returns the connections to PostgreSQL.",
         ..DEFAULTS
     },
     Command {
@@ -204,6 +240,14 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "createRole",
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(maintenance::change(call, &calls::CREATE_ROLE))),
+        options: &[&[pass("privileges"), pass("roles"), rejected("authenticationRestrictions")]],
+        help: "Makes a role, where the extension has roles.",
+        ..DEFAULTS
+    },
+    Command {
         name: "createUser",
         kind: Kind::Admin,
         run: Run::Flow(|call| Box::pin(users::create(call))),
@@ -218,6 +262,20 @@ pub static COMMANDS: &[Command] = &[
         run: Run::Flow(|call| Box::pin(admin::current_op(call))),
         options: &[THEIRS],
         help: "Returns the operations in progress on the node.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "dataSize",
+        aliases: &["datasize"],
+        kind: Kind::Read,
+        run: Run::Flow(|call| Box::pin(maintenance::data_size(call))),
+        options: &[&[
+            rejected("keyPattern"),
+            rejected("min"),
+            rejected("max"),
+            ignored("estimate", "what the storage knows is told"),
+        ]],
+        help: "Returns the size of a collection.",
         ..DEFAULTS
     },
     Command {
@@ -269,6 +327,14 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "dropAllUsersFromDatabase",
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(maintenance::drop_all_users(call))),
+        options: &[NONE],
+        help: "Drops all users.",
+        ..DEFAULTS
+    },
+    Command {
         name: "dropDatabase",
         kind: Kind::Admin,
         api_v1: true,
@@ -289,6 +355,14 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "dropRole",
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(maintenance::change(call, &calls::DROP_ROLE))),
+        options: &[NONE],
+        help: "Drops a role, where the extension has roles.",
+        ..DEFAULTS
+    },
+    Command {
         name: "dropUser",
         kind: Kind::Admin,
         run: Run::Flow(|call| Box::pin(users::drop(call))),
@@ -303,6 +377,22 @@ pub static COMMANDS: &[Command] = &[
         run: Run::Local(sessions::end),
         options: &[NONE],
         help: "Ends sessions and kills their cursors.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "explain",
+        kind: Kind::Read,
+        api_v1: true,
+        run: Run::Flow(|call| Box::pin(explain::run(call))),
+        options: &[&[used("verbosity")]],
+        help: "Returns how PostgreSQL runs a command.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "features",
+        run: Run::Local(local::server::features),
+        options: &[ANY],
+        help: "Returns what this build can do.",
         ..DEFAULTS
     },
     Command {
@@ -473,11 +563,27 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "killAllSessionsByPattern",
+        run: Run::Local(maintenance::kill_by_pattern),
+        options: &[NONE],
+        help: "Closes the cursors of sessions.",
+        ..DEFAULTS
+    },
+    Command {
         name: "killCursors",
         api_v1: true,
         run: Run::Local(sessions::kill_cursors),
         options: &[&[used("cursors")]],
         help: "Closes cursors.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "killOp",
+        kind: Kind::Any,
+        admin_only: true,
+        run: Run::Flow(|call| Box::pin(maintenance::kill_op(call))),
+        options: &[&[used("op")]],
+        help: "Cancels an operation, where the extension can.",
         ..DEFAULTS
     },
     Command {
@@ -556,6 +662,37 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "planCacheClear",
+        target: Target::Collection,
+        run: Run::Local(maintenance::plan_cache),
+        options: &[OWN],
+        help: "Does nothing: there is no plan cache.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "planCacheClearFilters",
+        target: Target::Collection,
+        run: Run::Local(maintenance::plan_cache),
+        options: &[OWN],
+        help: "Does nothing: there is no plan cache.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "planCacheListFilters",
+        target: Target::Collection,
+        run: Run::Local(maintenance::plan_cache),
+        options: &[OWN],
+        help: "Returns none: there is no plan cache.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "profile",
+        run: Run::Local(maintenance::profile),
+        options: &[&[used("slowms"), used("sampleRate"), used("filter")]],
+        help: "Returns that profiling is off.",
+        ..DEFAULTS
+    },
+    Command {
         name: "refreshSessions",
         auth: Auth::Open,
         api_v1: true,
@@ -577,6 +714,18 @@ pub static COMMANDS: &[Command] = &[
             unless("rawData", False),
         ]],
         help: "Renames a collection within its database.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "rolesInfo",
+        kind: Kind::Read,
+        run: Run::Flow(|call| Box::pin(maintenance::roles_info(call))),
+        options: &[&[
+            pass("showPrivileges"),
+            pass("showBuiltinRoles"),
+            rejected("showAuthenticationRestrictions"),
+        ]],
+        help: "Returns roles, where the extension has them.",
         ..DEFAULTS
     },
     Command {
@@ -611,6 +760,14 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "setParameter",
+        admin_only: true,
+        run: Run::Local(maintenance::set_parameter),
+        options: &[OWN],
+        help: "Refuses every parameter: none can be changed while the process runs.",
+        ..DEFAULTS
+    },
+    Command {
         name: "startSession",
         auth: Auth::Open,
         run: Run::Local(sessions::start),
@@ -627,6 +784,14 @@ pub static COMMANDS: &[Command] = &[
         run: Run::Flow(|call| Box::pin(writes::run(call, &calls::UPDATE))),
         options: &[&[pass("updates"), pass("ordered"), pass("let"), unless("rawData", False)], WRITE_FIELDS],
         help: "Changes documents.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "updateRole",
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(maintenance::change(call, &calls::UPDATE_ROLE))),
+        options: &[&[pass("privileges"), pass("roles"), rejected("authenticationRestrictions")]],
+        help: "Changes a role, where the extension has roles.",
         ..DEFAULTS
     },
     Command {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tokio::time::{Duration, Instant};
 
 use super::options::{COMMON, Common, missing, number, type_name, unknown_field, wrong_type};
-use super::registry;
 use super::spec::{Command, Harmless, Kind, Policy, TOLERATED, Target};
+use super::{refused as refusals, registry};
 use crate::error::{Code, CommandError, Result, codes};
 use crate::session::cursor::SessionId;
 use crate::sql::Budget;
@@ -57,6 +57,9 @@ pub fn identify(frame: &Frame) -> Result<(&'static Command, &str)> {
     let first = body.iter_elements().next().transpose()?;
     let name = first.map_or("", |element| element.key().as_str());
     let Some(spec) = registry::find(name) else {
+        if let Some(refused) = refusals::find(name) {
+            return Err(refused.error());
+        }
         return Err(CommandError::client(codes::COMMAND_NOT_FOUND, format!("no such command: '{name}'")));
     };
     if matches!(frame.op, Op::Query(_)) && !registry::LEGACY.contains(&spec.name) {

@@ -59,7 +59,7 @@ pub(super) async fn info(call: Call<'_>) -> Result<Reply> {
 }
 
 /// The command without what the proxy has dealt with: the fields of every command, and `mechanisms`.
-fn essential(request: &Request<'_>) -> Result<RawDocumentBuf> {
+pub(super) fn essential(request: &Request<'_>) -> Result<RawDocumentBuf> {
     let mut out = RawDocumentBuf::new();
     for element in request.body.iter_elements() {
         let element = element?;

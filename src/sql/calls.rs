@@ -128,6 +128,48 @@ calls! {
     /// Salt and iterations of a user.
     SCRAM_SALT = "scram_sha256_get_salt_and_iterations", [TEXT],
         "SELECT documentdb_api_internal.scram_sha256_get_salt_and_iterations($1)::bytea";
+    /// The plan of a query, not executed.
+    EXPLAIN_FIND = "bson_aggregation_find", [TEXT, BYTEA],
+        "EXPLAIN (FORMAT JSON) SELECT document FROM documentdb_api_catalog.bson_aggregation_find($1, $2::bytea)";
+    /// The plan of a query, and what its execution took.
+    ANALYZE_FIND = "bson_aggregation_find", [TEXT, BYTEA],
+        "EXPLAIN (FORMAT JSON, ANALYZE) SELECT document FROM documentdb_api_catalog.bson_aggregation_find($1, $2::bytea)";
+    /// The plan of a query, not executed.
+    EXPLAIN_AGGREGATE = "bson_aggregation_pipeline", [TEXT, BYTEA],
+        "EXPLAIN (FORMAT JSON) SELECT document FROM documentdb_api_catalog.bson_aggregation_pipeline($1, $2::bytea)";
+    /// The plan of a query, and what its execution took.
+    ANALYZE_AGGREGATE = "bson_aggregation_pipeline", [TEXT, BYTEA],
+        "EXPLAIN (FORMAT JSON, ANALYZE) SELECT document FROM documentdb_api_catalog.bson_aggregation_pipeline($1, $2::bytea)";
+    /// The plan of a query, not executed.
+    EXPLAIN_COUNT = "bson_aggregation_count", [TEXT, BYTEA],
+        "EXPLAIN (FORMAT JSON) SELECT document FROM documentdb_api_catalog.bson_aggregation_count($1, $2::bytea)";
+    /// The plan of a query, and what its execution took.
+    ANALYZE_COUNT = "bson_aggregation_count", [TEXT, BYTEA],
+        "EXPLAIN (FORMAT JSON, ANALYZE) SELECT document FROM documentdb_api_catalog.bson_aggregation_count($1, $2::bytea)";
+    /// The plan of a query, not executed.
+    EXPLAIN_DISTINCT = "bson_aggregation_distinct", [TEXT, BYTEA],
+        "EXPLAIN (FORMAT JSON) SELECT document FROM documentdb_api_catalog.bson_aggregation_distinct($1, $2::bytea)";
+    /// The plan of a query, and what its execution took.
+    ANALYZE_DISTINCT = "bson_aggregation_distinct", [TEXT, BYTEA],
+        "EXPLAIN (FORMAT JSON, ANALYZE) SELECT document FROM documentdb_api_catalog.bson_aggregation_distinct($1, $2::bytea)";
+    /// Rewrites a collection.
+    COMPACT = "compact", [BYTEA],
+        "SELECT documentdb_api.compact($1::bytea)::bytea";
+    /// Makes a role.
+    CREATE_ROLE = "create_role", [BYTEA],
+        "SELECT documentdb_api.create_role($1::bytea)::bytea";
+    /// Changes a role.
+    UPDATE_ROLE = "update_role", [BYTEA],
+        "SELECT documentdb_api.update_role($1::bytea)::bytea";
+    /// Drops a role.
+    DROP_ROLE = "drop_role", [BYTEA],
+        "SELECT documentdb_api.drop_role($1::bytea)::bytea";
+    /// Tells roles.
+    ROLES_INFO = "roles_info", [BYTEA],
+        "SELECT documentdb_api.roles_info($1::bytea)::bytea";
+    /// Cancels an operation.
+    KILL_OP = "kill_op", [BYTEA],
+        "SELECT documentdb_api.kill_op($1::bytea)::bytea";
     /// What a user's role may do: write, read. No row: there is no such role. A superuser is a member of every role.
     RIGHTS = "pg_roles", [TEXT],
         "SELECT r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false), \

@@ -24,3 +24,13 @@ pub(super) fn host_name() -> String {
     let name = name.trim();
     if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }
+
+/// Who explained a plan.
+pub(super) fn server_info() -> bson::RawDocumentBuf {
+    bson::rawdoc! {
+        "host": host_name(),
+        "port": 27017,
+        "version": VERSION,
+        "gitVersion": option_env!("ERMINE_GIT_VERSION").unwrap_or("unknown"),
+    }
+}

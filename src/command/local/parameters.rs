@@ -23,6 +23,11 @@ fn all() -> Vec<(&'static str, RawBson)> {
     ]
 }
 
+/// True for a parameter that [`get`] tells.
+pub(in super::super) fn is_known(name: &str) -> bool {
+    all().iter().any(|(known, _)| *known == name)
+}
+
 /// getParameter.
 pub(in super::super) fn get(call: Call<'_>) -> Result<Reply> {
     let request = call.request;

@@ -39,6 +39,11 @@ pub(in super::super) fn build_info(_: Call<'_>) -> Result<Reply> {
     .into())
 }
 
+/// features.
+pub(in super::super) fn features(_: Call<'_>) -> Result<Reply> {
+    Ok(rawdoc! { "js": {}, "ok": 1.0 }.into())
+}
+
 /// hostInfo.
 pub(in super::super) fn host_info(_: Call<'_>) -> Result<Reply> {
     let cores = std::thread::available_parallelism()

@@ -1,0 +1,121 @@
+"""Commands of administrators and tools: explain, sizes, pools, plan caches, profiles, parameters."""
+
+import pytest
+from pymongo.errors import OperationFailure
+
+
+def refused(work):
+    with pytest.raises(OperationFailure) as error:
+        work()
+    return error.value
+
+
+@pytest.fixture
+def filled(db):
+    db.c.insert_many([{"_id": i, "a": i % 10, "b": i} for i in range(100)])
+    db.c.create_index("b")
+    return db
+
+
+def stages(plan):
+    """The names of all stages, the outermost first."""
+    below = ([plan["inputStage"]] if "inputStage" in plan else []) + plan.get("inputStages", [])
+    return [plan["stage"]] + [name for stage in below for name in stages(stage)]
+
+
+INNER = {
+    "find": {"find": "c", "filter": {"a": 3}},
+    "aggregate": {"aggregate": "c", "pipeline": [{"$match": {"a": 3}}], "cursor": {}},
+    "count": {"count": "c", "query": {"a": 3}},
+    "distinct": {"distinct": "c", "key": "b", "query": {"a": 3}},
+    "update": {"update": "c", "updates": [{"q": {"a": 3}, "u": {"$set": {"x": 1}}, "multi": True}]},
+    "delete": {"delete": "c", "deletes": [{"q": {"a": 3}, "limit": 0}]},
+    "findAndModify": {"findAndModify": "c", "query": {"a": 3}, "remove": True},
+}
+
+
+@pytest.mark.parametrize("name", INNER)
+@pytest.mark.parametrize("verbosity", ["queryPlanner", "executionStats", "allPlansExecution"])
+def test_explain(filled, name, verbosity):
+    before = list(filled.c.find())
+    plan = filled.command("explain", INNER[name], verbosity=verbosity)
+    planner = plan["queryPlanner"]
+    assert planner["namespace"] == f"{filled.name}.c"
+    assert planner["parsedQuery"] == {"a": 3}
+    assert stages(planner["winningPlan"])
+    assert plan["command"]["$db"] == filled.name
+    assert plan["serverInfo"]["version"] == filled.client.server_info()["version"]
+    assert ("executionStats" in plan) == (verbosity != "queryPlanner")
+    if verbosity != "queryPlanner":
+        stats = plan["executionStats"]
+        assert stats["executionSuccess"] is True
+        assert stages(stats["executionStages"])[-1] == stages(planner["winningPlan"])[-1]
+        assert ("allPlansExecution" in stats) == (verbosity == "allPlansExecution")
+        if name == "find":
+            assert stats["nReturned"] == 10
+        if name == "update":
+            assert stats["executionStages"]["nWouldModify"] == 10
+        if name == "delete":
+            assert stats["executionStages"]["nWouldDelete"] == 10
+        if name == "findAndModify":
+            assert stats["executionStages"]["nWouldDelete"] == 1
+    assert list(filled.c.find()) == before, "nothing is written"
+
+
+def test_explain_of_drivers_and_shells(filled):
+    assert filled.c.find({"a": 3}).explain()["queryPlanner"]["namespace"] == f"{filled.name}.c"
+    plan = filled.command("aggregate", "c", pipeline=[{"$match": {"a": 3}}], explain=True)
+    assert plan["queryPlanner"]["parsedQuery"] == {"a": 3}
+
+
+def test_explain_of_what_can_not_be_explained(filled):
+    error = refused(lambda: filled.command("explain", {"insert": "c", "documents": [{}]}))
+    assert (error.code, error.details["errmsg"]) == (59, "Explain failed due to unknown command: insert")
+    assert refused(lambda: filled.command("explain", {"find": "c"}, verbosity="much")).code == 2
+    assert refused(lambda: filled.command("explain", {"find": "c", "nonsense": 1})).code == 40415
+    assert refused(lambda: filled.command("explain", "c")).code == 14
+    two = {"delete": "c", "deletes": [{"q": {}, "limit": 0}, {"q": {}, "limit": 0}]}
+    assert refused(lambda: filled.command("explain", two)).code == 16
+
+
+def test_data_size(filled):
+    size = filled.command("dataSize", f"{filled.name}.c")
+    assert size["numObjects"] == 100 and size["size"] > 1000
+    assert refused(lambda: filled.command("dataSize", "nodot")).code == 73
+
+
+def test_pools_plan_caches_and_profiles(filled):
+    pools = filled.client.admin.command("connPoolStats")
+    assert pools["totalCreated"] >= 1 and "primary" in pools["hosts"]
+    assert filled.command("planCacheListFilters", "c")["filters"] == []
+    assert filled.command("planCacheClear", "c")["ok"] == 1
+    assert filled.command("profile", -1)["was"] == 0
+    assert refused(lambda: filled.command("profile", 2)).code == 115
+
+
+def test_parameters(primary):
+    admin = primary.admin
+    assert admin.command("getParameter", "*")["featureCompatibilityVersion"]
+    assert refused(lambda: admin.command("setParameter", 1, quiet=True)).code == 20
+    assert refused(lambda: admin.command("setParameter", 1, nonsense=True)).code == 72
+
+
+def test_sessions_by_pattern(filled):
+    cursor = filled.c.find(batch_size=2)
+    next(cursor)
+    lsid = cursor.session.session_id if cursor.session else None
+    filled.client.admin.command("killAllSessionsByPattern", [{"lsid": lsid}] if lsid else [])
+    assert refused(lambda: list(cursor)).code == 43
+
+
+def test_there_are_no_transactions(primary):
+    assert refused(lambda: primary.admin.command("commitTransaction")).code == 125
+    with primary.start_session() as session, pytest.raises(OperationFailure) as error:
+        with session.start_transaction():
+            primary.test.c.insert_one({}, session=session)
+    assert error.value.code == 20
+
+
+def test_kill_op_says_what_the_extension_lacks(primary):
+    error = refused(lambda: primary.admin.command("killOp", op=1))
+    assert error.code == 115, error

@@ -1,0 +1,241 @@
+//! explain: PostgreSQL explains the query function of a command, and its plan is told in MongoDB's words.
+//!
+//! A writing command is explained by the query that finds its documents; nothing is written, whatever the verbosity
+//! (MongoDB manual, explain).
+mod plan;
+
+use bson::raw::{RawBsonRef, cstr};
+use bson::{RawBson, RawDocument, RawDocumentBuf, rawdoc};
+use tokio_postgres::types::Json;
+
+use super::local::server_info;
+use super::options::{missing, wrong_type};
+use super::request::Request;
+use super::{Call, request};
+use crate::error::{CommandError, Result, codes};
+use crate::reply::Reply;
+use crate::sql::{Param, SqlCall, calls};
+use crate::wire::{Frame, Op, OpMsg};
+use plan::{Plan, Writes};
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Verbosity {
+    QueryPlanner,
+    ExecutionStats,
+    AllPlansExecution,
+}
+
+/// explain as a command of its own.
+pub(super) async fn run(call: Call<'_>) -> Result<Reply> {
+    let RawBsonRef::Document(inner) = call.request.target else {
+        return Err(wrong_type("explain.explain", call.request.target, "object"));
+    };
+    let verbosity = match call.request.get("verbosity")? {
+        None => Verbosity::AllPlansExecution,
+        Some(RawBsonRef::String("queryPlanner")) => Verbosity::QueryPlanner,
+        Some(RawBsonRef::String("executionStats")) => Verbosity::ExecutionStats,
+        Some(RawBsonRef::String("allPlansExecution")) => Verbosity::AllPlansExecution,
+        Some(RawBsonRef::String(other)) => {
+            let message =
+                format!("Enumeration value '{other}' for field 'explain.verbosity' is not a valid value.");
+            return Err(CommandError::client(codes::BAD_VALUE, message));
+        }
+        Some(other) => return Err(wrong_type("explain.verbosity", other, "string")),
+    };
+    if let Some(db) = inner.get("$db")? {
+        let same = db.as_str() == Some(call.request.db);
+        if !same {
+            return Err(CommandError::client(
+                codes::INVALID_NAMESPACE,
+                "Mismatched $db in explain command. Expected the database of the explain command itself",
+            ));
+        }
+    }
+    of(&call, inner, verbosity).await
+}
+
+/// aggregate with `explain: true`.
+pub(super) async fn aggregate(call: Call<'_>) -> Result<Reply> {
+    let inner = crate::reply::ok::without(call.request.body, &["explain", "$db", "lsid", "$readPreference"])?;
+    of(&call, &inner, Verbosity::QueryPlanner).await
+}
+
+/// What is asked of PostgreSQL.
+struct Subject {
+    sql: [&'static SqlCall; 2],
+    spec: RawDocumentBuf,
+    filter: RawDocumentBuf,
+    writes: Option<Writes>,
+}
+
+async fn of(call: &Call<'_>, inner: &RawDocument, verbosity: Verbosity) -> Result<Reply> {
+    let db = call.request.db;
+    let mut whole = crate::reply::ok::without(inner, &["$db"])?;
+    whole.append(cstr!("$db"), db);
+    // The inner command is checked as if it had come by itself.
+    let frame = Frame {
+        request_id: 0,
+        op: Op::Msg(OpMsg {
+            more_to_come: false,
+            exhaust_allowed: false,
+            checksum: false,
+            body: whole.clone().into_bytes().into(),
+            sequences: Vec::new(),
+        }),
+    };
+    let (spec, name) = request::identify(&frame)?;
+    let asked = Request::parse(spec, name, &frame, tokio::time::Instant::now())?;
+    let subject = subject(&asked)?;
+    let executes = verbosity >= Verbosity::ExecutionStats;
+    let bytes = subject.spec.as_bytes();
+    let params: [Param<'_>; 2] = [&db, &bytes];
+    let [plain, analyzed] = subject.sql;
+    let (row, _lease) = call.read(if executes { analyzed } else { plain }, &params).await?;
+    let Json(explained): Json<serde_json::Value> =
+        row.try_get(0).map_err(|error| CommandError::unexpected("a plan that is no JSON").because(error))?;
+    let plan = Plan::read(&explained).ok_or_else(|| CommandError::unexpected("a plan of an unknown form"))?;
+    let ns =
+        asked.collection().map_or_else(|_| format!("{db}.$cmd.aggregate"), |name| format!("{db}.{name}"));
+    let mut out = rawdoc! {
+        "explainVersion": "1",
+        "queryPlanner": {
+            "namespace": ns,
+            "parsedQuery": subject.filter,
+            "indexFilterSet": false,
+            "maxIndexedOrSolutionsReached": false,
+            "maxIndexedAndSolutionsReached": false,
+            "maxScansToExplodeReached": false,
+            "winningPlan": plan.winning(subject.writes),
+            "rejectedPlans": [],
+        },
+    };
+    if executes {
+        let mut stats = plan.stats(subject.writes);
+        if verbosity == Verbosity::AllPlansExecution {
+            stats.append(cstr!("allPlansExecution"), bson::RawArrayBuf::new());
+        }
+        out.append(cstr!("executionStats"), stats);
+    }
+    out.append(cstr!("command"), whole);
+    out.append(cstr!("serverInfo"), server_info());
+    out.append(cstr!("ok"), 1.0);
+    Ok(out.into())
+}
+
+fn subject(asked: &Request<'_>) -> Result<Subject> {
+    let document = |value: Option<RawBsonRef<'_>>| match value {
+        Some(RawBsonRef::Document(document)) => document.to_owned(),
+        _ => RawDocumentBuf::new(),
+    };
+    let passed = || asked.forward.clone().into_owned();
+    Ok(match asked.spec.name {
+        "find" => Subject {
+            sql: [&calls::EXPLAIN_FIND, &calls::ANALYZE_FIND],
+            spec: passed(),
+            filter: document(asked.get("filter")?),
+            writes: None,
+        },
+        "aggregate" => Subject {
+            sql: [&calls::EXPLAIN_AGGREGATE, &calls::ANALYZE_AGGREGATE],
+            spec: with_cursor(asked)?,
+            filter: first_match(asked)?,
+            writes: None,
+        },
+        "count" => Subject {
+            sql: [&calls::EXPLAIN_COUNT, &calls::ANALYZE_COUNT],
+            spec: passed(),
+            filter: document(asked.get("query")?),
+            writes: None,
+        },
+        "distinct" => Subject {
+            sql: [&calls::EXPLAIN_DISTINCT, &calls::ANALYZE_DISTINCT],
+            spec: passed(),
+            filter: document(asked.get("query")?),
+            writes: None,
+        },
+        "update" => of_write(asked, only(asked, "updates")?, Writes::Update)?,
+        "delete" => of_write(asked, only(asked, "deletes")?, Writes::Delete)?,
+        "findAndModify" => {
+            let removes = asked.get("remove")?.is_some_and(crate::reply::ok::is_true);
+            let mut spec =
+                rawdoc! { "find": asked.collection()?, "filter": document(asked.get("query")?), "limit": 1 };
+            copy(
+                asked.body,
+                &[("sort", cstr!("sort")), ("hint", cstr!("hint")), ("let", cstr!("let"))],
+                &mut spec,
+            )?;
+            let filter = document(asked.get("query")?);
+            let writes = Some(if removes { Writes::Delete } else { Writes::Update });
+            Subject { sql: [&calls::EXPLAIN_FIND, &calls::ANALYZE_FIND], spec, filter, writes }
+        }
+        other => {
+            let message = format!("Explain failed due to unknown command: {other}");
+            return Err(CommandError::client(codes::COMMAND_NOT_FOUND, message));
+        }
+    })
+}
+
+/// A find of what one statement of update or delete would change.
+fn of_write(asked: &Request<'_>, statement: &RawDocument, writes: Writes) -> Result<Subject> {
+    let filter = match statement.get("q")? {
+        Some(RawBsonRef::Document(filter)) => filter.to_owned(),
+        _ => return Err(missing(&format!("{}s", asked.spec.name), "q")),
+    };
+    let many = match writes {
+        Writes::Update => statement.get("multi")?.is_some_and(crate::reply::ok::is_true),
+        Writes::Delete => statement.get("limit")?.and_then(super::options::number) == Some(0.0),
+    };
+    let mut spec = rawdoc! { "find": asked.collection()?, "filter": filter.clone() };
+    if !many {
+        spec.append(cstr!("limit"), 1);
+    }
+    copy(statement, &[("hint", cstr!("hint")), ("sort", cstr!("sort"))], &mut spec)?;
+    copy(asked.body, &[("let", cstr!("let"))], &mut spec)?;
+    Ok(Subject { sql: [&calls::EXPLAIN_FIND, &calls::ANALYZE_FIND], spec, filter, writes: Some(writes) })
+}
+
+fn copy(from: &RawDocument, names: &[(&str, &bson::raw::CStr)], to: &mut RawDocumentBuf) -> Result<()> {
+    for (name, key) in names {
+        if let Some(value) = from.get(name)? {
+            to.append(*key, RawBson::from(value));
+        }
+    }
+    Ok(())
+}
+
+/// The one statement of a writing command. MongoDB explains no more than one.
+fn only<'a>(asked: &Request<'a>, field: &str) -> Result<&'a RawDocument>
+where
+    Request<'a>: 'a,
+{
+    let list = match asked.get(field)? {
+        Some(RawBsonRef::Array(list)) => list,
+        _ => return Err(missing(asked.spec.name, field)),
+    };
+    let mut statements = list.into_iter();
+    match (statements.next().transpose()?, statements.next()) {
+        (Some(RawBsonRef::Document(statement)), None) => Ok(statement),
+        _ => Err(CommandError::client(codes::INVALID_LENGTH, "explained write batches must be of size 1")),
+    }
+}
+
+/// The extension wants `cursor` also where MongoDB does without.
+fn with_cursor(asked: &Request<'_>) -> Result<RawDocumentBuf> {
+    let mut spec = asked.forward.clone().into_owned();
+    if asked.get("cursor")?.is_none() {
+        spec.append(cstr!("cursor"), RawDocumentBuf::new());
+    }
+    Ok(spec)
+}
+
+/// What MongoDB would push down: the first stage, if it is a `$match`.
+fn first_match(asked: &Request<'_>) -> Result<RawDocumentBuf> {
+    let Some(RawBsonRef::Array(pipeline)) = asked.get("pipeline")? else {
+        return Err(missing("aggregate", "pipeline"));
+    };
+    let first = pipeline.into_iter().next().transpose()?.and_then(|stage| stage.as_document());
+    let filter =
+        first.and_then(|stage| stage.get("$match").ok().flatten()).and_then(|filter| filter.as_document());
+    Ok(filter.map_or_else(RawDocumentBuf::new, RawDocument::to_owned))
+}

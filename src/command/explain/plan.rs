@@ -1,0 +1,260 @@
+//! PostgreSQL's plan (`EXPLAIN (FORMAT JSON)`) as MongoDB's tree of stages.
+use bson::raw::cstr;
+use bson::{RawArrayBuf, RawDocumentBuf, rawdoc};
+use serde_json::Value;
+
+/// What a writing command does with the documents it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writes {
+    Update,
+    Delete,
+}
+
+/// A whole plan.
+#[derive(Debug)]
+pub(super) struct Plan {
+    root: Stage,
+    /// Of the execution; 0 if it was not executed.
+    millis: f64,
+}
+
+/// One stage with those it reads from.
+#[derive(Debug, Default)]
+struct Stage {
+    name: String,
+    index: Option<String>,
+    /// An index is read from its end.
+    backward: bool,
+    inputs: Vec<Stage>,
+    returned: i64,
+    keys: i64,
+    documents: i64,
+    millis: f64,
+}
+
+/// Nodes of PostgreSQL that only pass rows on: MongoDB has no word for them.
+const TRANSPARENT: &[&str] = &[
+    "Custom Scan",
+    "Gather",
+    "Gather Merge",
+    "Materialize",
+    "Memoize",
+    "ProjectSet",
+    "Result",
+    "Subquery Scan",
+];
+
+impl Plan {
+    /// None if it is not of the form that PostgreSQL documents.
+    pub(super) fn read(explained: &Value) -> Option<Self> {
+        let first = explained.as_array()?.first()?;
+        let root = Stage::read(first.get("Plan")?)?;
+        Some(Self { root, millis: first.get("Execution Time").and_then(Value::as_f64).unwrap_or(0.0) })
+    }
+
+    /// `winningPlan`.
+    pub(super) fn winning(&self, writes: Option<Writes>) -> RawDocumentBuf {
+        let plan = self.root.document(false);
+        match writes {
+            None => plan,
+            Some(writes) => rawdoc! { "stage": writes.stage(), "inputStage": plan },
+        }
+    }
+
+    /// `executionStats`.
+    pub(super) fn stats(&self, writes: Option<Writes>) -> RawDocumentBuf {
+        let found = self.root.returned;
+        let stages = self.root.document(true);
+        let stages = match writes {
+            None => stages,
+            Some(Writes::Update) => rawdoc! {
+                "stage": "UPDATE", "nReturned": 0, "nMatched": found, "nWouldModify": found, "nWouldUpsert": 0,
+                "inputStage": stages,
+            },
+            Some(Writes::Delete) => {
+                rawdoc! { "stage": "DELETE", "nReturned": 0, "nWouldDelete": found, "inputStage": stages }
+            }
+        };
+        rawdoc! {
+            "executionSuccess": true,
+            "nReturned": if writes.is_some() { 0 } else { found },
+            "executionTimeMillis": whole(self.millis),
+            "totalKeysExamined": self.root.sum(|stage| stage.keys),
+            "totalDocsExamined": self.root.sum(|stage| stage.documents),
+            "executionStages": stages,
+        }
+    }
+}
+
+impl Writes {
+    fn stage(self) -> &'static str {
+        match self {
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+impl Stage {
+    fn read(node: &Value) -> Option<Self> {
+        let kind = node.get("Node Type")?.as_str()?;
+        // Sub-plans and init-plans compute values beside the rows.
+        let below = node.get("Plans").and_then(Value::as_array).into_iter().flatten();
+        let mut inputs: Vec<Self> = below
+            .filter(|node| {
+                let relation = node.get("Parent Relationship").and_then(Value::as_str);
+                !matches!(relation, Some("InitPlan" | "SubPlan"))
+            })
+            .map(Self::read)
+            .collect::<Option<_>>()?;
+        if TRANSPARENT.contains(&kind) && inputs.len() == 1 {
+            return inputs.pop();
+        }
+        let number = |name: &str| node.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+        let loops = number("Actual Loops").max(1.0);
+        let rows = whole(number("Actual Rows") * loops);
+        let dropped = number("Rows Removed by Filter") + number("Rows Removed by Index Recheck");
+        let seen = rows.saturating_add(whole(dropped * loops));
+        let base = Self {
+            index: node.get("Index Name").and_then(Value::as_str).map(str::to_owned),
+            backward: node.get("Scan Direction").and_then(Value::as_str) == Some("Backward"),
+            returned: rows,
+            millis: number("Actual Total Time") * loops,
+            ..Self::default()
+        };
+        let named = |name: &str| name.to_owned();
+        Some(match kind {
+            "Seq Scan" | "Sample Scan" | "Tid Scan" | "Tid Range Scan" => {
+                Self { name: named("COLLSCAN"), documents: seen, ..base }
+            }
+            "Index Scan" => {
+                let (millis, returned) = (base.millis, base.returned);
+                let keys = Self { name: named("IXSCAN"), keys: seen, returned: seen, ..base };
+                Self {
+                    name: named("FETCH"),
+                    inputs: vec![keys],
+                    documents: seen,
+                    returned,
+                    millis,
+                    ..Self::default()
+                }
+            }
+            "Index Only Scan" | "Bitmap Index Scan" => Self { name: named("IXSCAN"), keys: rows, ..base },
+            "Bitmap Heap Scan" => Self { name: named("FETCH"), documents: seen, inputs, ..base },
+            "BitmapOr" => Self { name: named("OR"), inputs, ..base },
+            "BitmapAnd" => Self { name: named("AND_SORTED"), inputs, ..base },
+            "Append" | "Merge Append" if inputs.len() > 1 => Self { name: named("OR"), inputs, ..base },
+            "Sort" | "Incremental Sort" => Self { name: named("SORT"), inputs, ..base },
+            "Limit" => Self { name: named("LIMIT"), inputs, ..base },
+            "Aggregate" | "Group" => Self { name: named("GROUP"), inputs, ..base },
+            "Result" if inputs.is_empty() => Self { name: named("EOF"), ..base },
+            "Nested Loop" | "Hash Join" | "Merge Join" => Self { name: named("EQ_LOOKUP"), inputs, ..base },
+            other => Self { name: other.to_uppercase().replace(' ', "_"), inputs, ..base },
+        })
+    }
+
+    fn document(&self, executed: bool) -> RawDocumentBuf {
+        let mut out = rawdoc! { "stage": self.name.as_str() };
+        if executed {
+            out.append(cstr!("nReturned"), self.returned);
+            out.append(cstr!("executionTimeMillisEstimate"), whole(self.millis));
+        }
+        if let Some(index) = &self.index {
+            out.append(cstr!("indexName"), index.as_str());
+        }
+        if matches!(self.name.as_str(), "COLLSCAN" | "IXSCAN") {
+            out.append(cstr!("direction"), if self.backward { "backward" } else { "forward" });
+        }
+        if executed && self.name == "IXSCAN" {
+            out.append(cstr!("keysExamined"), self.keys);
+        }
+        if executed && matches!(self.name.as_str(), "COLLSCAN" | "FETCH") {
+            out.append(cstr!("docsExamined"), self.documents);
+        }
+        match self.inputs.as_slice() {
+            [] => {}
+            [input] => out.append(cstr!("inputStage"), input.document(executed)),
+            inputs => {
+                let mut list = RawArrayBuf::new();
+                for input in inputs {
+                    list.push(input.document(executed));
+                }
+                out.append(cstr!("inputStages"), list);
+            }
+        }
+        out
+    }
+
+    fn sum(&self, of: fn(&Self) -> i64) -> i64 {
+        self.inputs.iter().fold(of(self), |sum, input| sum.saturating_add(input.sum(of)))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a count or a time, and as saturates")]
+fn whole(number: f64) -> i64 {
+    number as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn plan(node: &Value) -> Plan {
+        Plan::read(&json!([{ "Plan": node, "Execution Time": 3.7 }])).unwrap()
+    }
+
+    #[test]
+    fn scans() {
+        let scan = plan(
+            &json!({ "Node Type": "Seq Scan", "Actual Rows": 2, "Rows Removed by Filter": 8, "Actual Loops": 1 }),
+        );
+        assert_eq!(scan.winning(None), rawdoc! { "stage": "COLLSCAN", "direction": "forward" });
+        let stats = scan.stats(None);
+        assert_eq!(stats.get_i64("totalDocsExamined").unwrap(), 10);
+        assert_eq!(stats.get_i64("totalKeysExamined").unwrap(), 0);
+        assert_eq!(stats.get_i64("nReturned").unwrap(), 2);
+        assert_eq!(stats.get_i64("executionTimeMillis").unwrap(), 3);
+        let index =
+            plan(&json!({ "Node Type": "Index Scan", "Index Name": "a_1", "Scan Direction": "Backward" }));
+        let want = rawdoc! {
+            "stage": "FETCH",
+            "inputStage": { "stage": "IXSCAN", "indexName": "a_1", "direction": "backward" },
+        };
+        assert_eq!(index.winning(None), want);
+    }
+
+    #[test]
+    fn what_only_passes_rows_on_is_not_told() {
+        let node = json!({ "Node Type": "Limit", "Plans": [
+            { "Node Type": "Sort", "Plans": [{ "Node Type": "Custom Scan", "Plans": [
+                { "Node Type": "Bitmap Heap Scan", "Plans": [{ "Node Type": "BitmapOr", "Plans": [
+                    { "Node Type": "Bitmap Index Scan", "Index Name": "a_1" },
+                    { "Node Type": "Bitmap Index Scan", "Index Name": "b_1" },
+                ] }] },
+            ] }] },
+            { "Node Type": "Seq Scan", "Parent Relationship": "InitPlan" },
+        ] });
+        let ix = |name: &str| rawdoc! { "stage": "IXSCAN", "indexName": name, "direction": "forward" };
+        let want = rawdoc! { "stage": "LIMIT", "inputStage": { "stage": "SORT", "inputStage": {
+        "stage": "FETCH", "inputStage": { "stage": "OR", "inputStages": [ix("a_1"), ix("b_1")] } } } };
+        assert_eq!(plan(&node).winning(None), want);
+    }
+
+    #[test]
+    fn writes_only_would() {
+        let scan = plan(&json!({ "Node Type": "Seq Scan", "Actual Rows": 1, "Actual Loops": 1 }));
+        let winning = scan.winning(Some(Writes::Delete));
+        assert_eq!(winning.get_str("stage").unwrap(), "DELETE");
+        let stats = scan.stats(Some(Writes::Update));
+        let stage = stats.get_document("executionStages").unwrap();
+        assert_eq!((stage.get_i64("nWouldModify").unwrap(), stats.get_i64("nReturned").unwrap()), (1, 0));
+    }
+
+    #[test]
+    fn other_forms_are_none() {
+        for wrong in [json!({}), json!([]), json!([{ "Plan": {} }]), json!([{ "Plan": { "Plans": [1] } }])] {
+            assert!(Plan::read(&wrong).is_none(), "{wrong}");
+        }
+    }
+}
