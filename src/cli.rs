@@ -68,7 +68,10 @@ pub fn main(arguments: impl IntoIterator<Item = String>) -> Result<ExitCode, Sta
         }
         Some(("commands", _)) => print(command::markdown())?,
         Some(("check-config", _)) => {
-            let Checked { config, notes } = load(&matches)?;
+            let Checked { config, notes, faults } = load(&matches)?;
+            if !faults.0.is_empty() {
+                return Err(faults.into());
+            }
             config.tls.clone().map(ServerTls::load).transpose()?;
             print(summary(&config, &notes))?;
         }
@@ -163,11 +166,14 @@ fn load(matches: &ArgMatches) -> Result<Checked, Problems> {
     config::check(raw)
 }
 
-fn run(Checked { config, notes }: Checked) -> Result<ExitCode, StartError> {
+fn run(Checked { config, notes, faults }: Checked) -> Result<ExitCode, StartError> {
     obs::start(&config.log);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     for note in notes {
         tracing::warn!("{note}");
+    }
+    for fault in &faults.0 {
+        tracing::error!(setting = fault.key, "{}; until it is corrected there is no storage", fault.message);
     }
     let runtime = runtime()?;
     let finished = runtime.block_on(async {

@@ -147,8 +147,7 @@ impl Marks {
 impl Proxy {
     /// Starts the proxy in front of these nodes.
     pub fn start(primary: Option<&Node>, standbys: &[&Node], options: &Options) -> Self {
-        let target =
-            |name: String, node: &Node| PgTarget { name, postgres: node.url().parse().expect("a URL") };
+        let target = |name: String, node: &Node| PgTarget::new(name, node.url().parse().expect("a URL"));
         let config = Config {
             listeners: Vec::new(),
             debug: None,

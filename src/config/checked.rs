@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::keys::Key;
 use super::pg_url::{self, Fallback};
 use super::raw::{Problems, Raw};
+use super::target::PgTarget;
 use super::tls::{ClientCertificates, TlsFiles, TlsMode};
 use super::units::{self, Expected};
 
@@ -88,32 +89,6 @@ impl fmt::Display for Address {
     }
 }
 
-/// One PostgreSQL node, or a host list that leads to it.
-#[derive(Debug, Clone)]
-pub struct PgTarget {
-    /// For logs and metrics: `primary`, `standby-0`, …
-    pub name: String,
-    /// How to connect; its Debug form hides the password.
-    pub postgres: tokio_postgres::Config,
-}
-
-impl fmt::Display for PgTarget {
-    /// Name, user, hosts and database; never the password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let postgres = &self.postgres;
-        write!(f, "{} {}@", self.name, postgres.get_user().unwrap_or_default())?;
-        for (n, host) in postgres.get_hosts().iter().enumerate() {
-            let host = match host {
-                tokio_postgres::config::Host::Tcp(host) => host.clone(),
-                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
-            };
-            let port = postgres.get_ports().get(n).copied().unwrap_or_default();
-            write!(f, "{}{host}:{port}", if n == 0 { "" } else { "," })?;
-        }
-        write!(f, "/{}", postgres.get_dbname().unwrap_or_default())
-    }
-}
-
 /// Connection pools; every number is per node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
@@ -171,6 +146,9 @@ pub struct Checked {
     pub config: Config,
     /// One sentence each, without secrets.
     pub notes: Vec<String>,
+    /// What is wrong with the addresses of PostgreSQL. The process starts and tells clients that it can't reach its
+    /// storage: in a pod a restart would not help, and a URL from a file can be corrected (deployment.md 1.9).
+    pub faults: Problems,
 }
 
 /// Checks all settings. Reads the file of `postgresql_url_file` and nothing else.
@@ -206,7 +184,7 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
     let tls = check.tls_files(&listeners);
     let debug = check.get("debug_addr", units::tcp_address).flatten();
     let config = Config { listeners, debug, tls, primary, standbys, pool, limits, auth, roles, log };
-    check.raw.finish(config).map(|(config, notes)| Checked { config, notes })
+    check.raw.finish(config).map(|(config, notes, faults)| Checked { config, notes, faults })
 }
 
 struct Check {
@@ -334,29 +312,34 @@ impl Check {
             password: self.text("pg_password"),
             connect_timeout: pool.connect_timeout,
         };
-        let primary = self
-            .primary_url()
-            .and_then(|url| self.target("postgresql_url", "primary".to_owned(), &url, &fallback, Some(pool)));
+        let (url, file) = self.primary_url();
+        let primary =
+            url.map(|url| self.target("postgresql_url", "primary".to_owned(), &url, &fallback, Some(pool)));
+        let primary = primary
+            .map(|target| PgTarget { file: file.map(|path| (path.into(), fallback.clone())), ..target });
         let standbys = self.text("postgresql_standby_url").unwrap_or_default();
         let standbys = standbys
             .split_whitespace()
             .enumerate()
-            .filter_map(|(n, url)| {
+            .map(|(n, url)| {
                 self.target("postgresql_standby_url", format!("standby-{n}"), url, &fallback, None)
             })
             .collect();
         (primary, standbys)
     }
 
-    fn primary_url(&mut self) -> Option<String> {
+    /// The URL, and the file that it came from.
+    fn primary_url(&mut self) -> (Option<String>, Option<String>) {
         if let Some(path) = self.text("postgresql_url_file") {
             match std::fs::read_to_string(&path) {
-                Ok(content) if !content.trim().is_empty() => return Some(content.trim().to_owned()),
+                Ok(content) if !content.trim().is_empty() => {
+                    return (Some(content.trim().to_owned()), Some(path));
+                }
                 Ok(_) => {}
                 Err(error) => self.bad("postgresql_url_file", format_args!("can't be read: {error}")),
             }
         }
-        self.text("postgresql_url")
+        (self.text("postgresql_url"), None)
     }
 
     fn target(
@@ -366,10 +349,12 @@ impl Check {
         url: &str,
         fallback: &Fallback,
         pool: Option<&mut Pool>,
-    ) -> Option<PgTarget> {
+    ) -> PgTarget {
         let parsed = pg_url::parse(url, fallback);
         for problem in parsed.problems {
-            self.bad(key, problem);
+            if let Some(key) = Key::find(key) {
+                self.raw.fault(key, problem);
+            }
         }
         for note in parsed.notes {
             self.raw.note(format!("{key}: {note}"));
@@ -379,6 +364,7 @@ impl Check {
         {
             pool.max_connections = max;
         }
-        parsed.postgres.map(|postgres| PgTarget { name, postgres })
+        // An address without a host is one that nobody can reach.
+        PgTarget { tls: parsed.tls, ..PgTarget::new(name, parsed.postgres.unwrap_or_default()) }
     }
 }

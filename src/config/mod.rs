@@ -8,12 +8,12 @@ pub mod keys;
 mod pg_url;
 mod raw;
 mod render;
+mod target;
 mod tls;
 mod units;
 
-pub use checked::{
-    Address, Checked, Config, Endpoint, Limits, Listener, Log, LogFormat, PgTarget, Pool, check,
-};
+pub use checked::{Address, Checked, Config, Endpoint, Limits, Listener, Log, LogFormat, Pool, check};
 pub use raw::{Problem, Problems, Raw};
 pub use render::{example_toml, markdown};
+pub use target::{PgTarget, PgTls, PgTlsMode};
 pub use tls::{ClientCertificates, TlsFiles, TlsMode};

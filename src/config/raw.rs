@@ -43,6 +43,7 @@ impl fmt::Debug for Value {
 pub struct Raw {
     values: BTreeMap<&'static str, Value>,
     problems: Vec<Problem>,
+    faults: Vec<Problem>,
     notes: Vec<String>,
 }
 
@@ -175,11 +176,21 @@ impl Raw {
 
     /// Adds a problem with a setting, saying where its value came from.
     pub(super) fn bad(&mut self, key: &Key, message: impl fmt::Display) {
-        let message = match self.values.get(key.name) {
+        let message = self.sourced(key, message);
+        self.problem(key.name, message);
+    }
+
+    /// Adds a problem with a setting without which the process can start all the same.
+    pub(super) fn fault(&mut self, key: &Key, message: impl fmt::Display) {
+        let message = self.sourced(key, message);
+        self.faults.push(Problem { key: key.name.to_owned(), message });
+    }
+
+    fn sourced(&self, key: &Key, message: impl fmt::Display) -> String {
+        match self.values.get(key.name) {
             Some(value) => format!("{message} (given by {})", value.source),
             None => message.to_string(),
-        };
-        self.problem(key.name, message);
+        }
     }
 
     pub(super) fn problem_count(&self) -> usize {
@@ -190,8 +201,12 @@ impl Raw {
         self.notes.push(note);
     }
 
-    pub(super) fn finish<T>(self, value: T) -> Result<(T, Vec<String>), Problems> {
-        if self.problems.is_empty() { Ok((value, self.notes)) } else { Err(Problems(self.problems)) }
+    /// The value with the notes and faults; or the problems, and then the faults among them.
+    pub(super) fn finish<T>(self, value: T) -> Result<(T, Vec<String>, Problems), Problems> {
+        if self.problems.is_empty() {
+            return Ok((value, self.notes, Problems(self.faults)));
+        }
+        Err(Problems(self.problems.into_iter().chain(self.faults).collect()))
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
-use tokio_postgres::NoTls;
 
 use super::state::{Lag, Observation, Role, State};
+use crate::config::PgTarget;
 use crate::obs::metrics::PoolMetrics;
+use crate::tls::PgConnector;
 
 /// What a server is: in recovery or not, the timeline it writes to, and how far it is behind. Column types are built in,
 /// so no look-up. The time of the last replayed change alone would grow on an idle primary (deployment.md 5.3).
@@ -69,14 +70,14 @@ pub(super) async fn ask_role(client: &tokio_postgres::Client) -> Result<Observat
 /// Makes the connections of one node.
 #[derive(Debug)]
 pub(super) struct NodeManager {
-    postgres: deadpool_postgres::Manager,
+    target: PgTarget,
     state: Arc<State>,
     metrics: PoolMetrics,
 }
 
 impl NodeManager {
-    pub(super) fn new(config: tokio_postgres::Config, state: Arc<State>, metrics: PoolMetrics) -> Self {
-        Self { postgres: deadpool_postgres::Manager::new(config, NoTls), state, metrics }
+    pub(super) fn new(target: PgTarget, state: Arc<State>, metrics: PoolMetrics) -> Self {
+        Self { target, state, metrics }
     }
 }
 
@@ -85,7 +86,9 @@ impl Manager for NodeManager {
     type Error = tokio_postgres::Error;
 
     async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
-        let client = self.postgres.create().await?;
+        // Address, password and certificates may have changed since the last connection.
+        let (config, tls) = self.target.now();
+        let client = deadpool_postgres::Manager::new(config, PgConnector::new(tls)).create().await?;
         let seen = ask_role(&client).await?;
         self.state.observe(seen);
         self.metrics.opened();
@@ -101,9 +104,5 @@ impl Manager for NodeManager {
             return Err(RecycleError::message("connection closed"));
         }
         Ok(())
-    }
-
-    fn detach(&self, connection: &mut Connection) {
-        self.postgres.detach(&mut connection.client);
     }
 }

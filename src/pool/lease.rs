@@ -1,22 +1,12 @@
 //! The one owner of a checked-out connection. Its end decides: back to the pool, or discarded.
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use deadpool::managed::Object;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_postgres::{CancelToken, NoTls};
 
 use super::connection::{Connection, NodeManager};
 use super::node::Node;
-
-/// How long the attempt to cancel a statement may take before the connection is dropped anyway.
-const CANCEL_LIMIT: Duration = Duration::from_secs(5);
-
-/// Asks the server to cancel what a connection runs; gives up after a while.
-pub(crate) async fn cancel(token: CancelToken) {
-    // Whether the request came in time shows at the statement's end, not here.
-    let _ = tokio::time::timeout(CANCEL_LIMIT, token.cancel_query(NoTls)).await;
-}
 
 /// A connection in use by one request or one cursor.
 #[derive(Debug)]
@@ -98,8 +88,9 @@ impl Drop for Lease {
         if self.busy.is_some() {
             let connection = Object::take(object);
             let token = connection.client().cancel_token();
+            let node = Arc::clone(&self.node);
             self.node.tasks.spawn(async move {
-                cancel(token).await;
+                node.cancel(token).await;
                 // Cancelled or not: the connection is closed, nobody sees its state again.
                 drop(connection);
                 drop(permit);

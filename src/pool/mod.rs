@@ -17,7 +17,6 @@ use crate::obs::metrics::Metrics;
 use crate::tasks::Tasks;
 
 pub use lease::Lease;
-pub(crate) use lease::cancel;
 pub use node::Node;
 pub use select::Pick;
 pub use state::{Lag, Role, Topology};

@@ -6,6 +6,7 @@ use deadpool::Runtime;
 use deadpool::managed::{Pool, PoolError, TimeoutType, Timeouts};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_postgres::CancelToken;
 use tracing::{info, warn};
 
 use super::connection::NodeManager;
@@ -15,6 +16,10 @@ use crate::config;
 use crate::error::{CommandError, Result, Retry, codes, from_pg};
 use crate::obs::metrics::{Metrics, PoolMetrics};
 use crate::tasks::Tasks;
+use crate::tls::PgConnector;
+
+/// How long the attempt to cancel a statement may take before the connection is dropped anyway.
+const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 
 /// A PostgreSQL server, or an address that leads to one.
 #[derive(Debug)]
@@ -31,7 +36,7 @@ pub struct Node {
     connect: Duration,
     pub(super) state: Arc<State>,
     pub(super) metrics: PoolMetrics,
-    pub(super) target: tokio_postgres::Config,
+    pub(super) target: config::PgTarget,
     pub(super) tasks: Tasks,
 }
 
@@ -47,7 +52,7 @@ impl Node {
         let state = Arc::new(State::new(Arc::clone(topology)));
         let (requests, cursors) = (sizes.max_connections.get(), sizes.max_cursor_connections.get());
         let metrics = metrics.pool(&target.name);
-        let manager = NodeManager::new(target.postgres.clone(), Arc::clone(&state), metrics.clone());
+        let manager = NodeManager::new(target.clone(), Arc::clone(&state), metrics.clone());
         let timeouts = Timeouts { wait: None, create: None, recycle: None };
         let mut options = deadpool::managed::PoolConfig::new(requests + cursors);
         options.timeouts = timeouts;
@@ -66,7 +71,7 @@ impl Node {
             connect: sizes.connect_timeout,
             state,
             metrics,
-            target: target.postgres.clone(),
+            target: target.clone(),
             tasks: tasks.clone(),
         }
     }
@@ -125,6 +130,13 @@ impl Node {
             warn!(node = %self.name, error = %why, "node is away");
         }
         self.state.suspect.notify_one();
+    }
+
+    /// Asks the server to cancel what a connection runs; gives up after a while.
+    pub(crate) async fn cancel(&self, token: CancelToken) {
+        let (_, tls) = self.target.now();
+        // Whether the request came in time shows at the statement's end, not here.
+        let _ = tokio::time::timeout(CANCEL_LIMIT, token.cancel_query(PgConnector::new(tls))).await;
     }
 
     /// Tells the probe that a request found the node changed or away: look at it now.

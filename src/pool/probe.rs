@@ -2,13 +2,13 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use tokio_postgres::NoTls;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::ask_role;
 use super::node::Node;
 use super::state::Role;
 use crate::config;
+use crate::tls::PgConnector;
 
 /// A node that is away is asked at least this often, so that it is back in use soon after it is up.
 const RETRY: Duration = Duration::from_millis(200);
@@ -54,7 +54,8 @@ async fn ask(node: &Node, client: &mut Option<tokio_postgres::Client>) -> Result
     let open = match client.take() {
         Some(open) if !open.is_closed() => open,
         _ => {
-            let (open, connection) = node.target.connect(NoTls).await?;
+            let (config, tls) = node.target.now();
+            let (open, connection) = config.connect(PgConnector::new(tls)).await?;
             node.tasks.spawn(async move {
                 // Its end shows at the next question.
                 let _ = connection.await;

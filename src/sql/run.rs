@@ -1,5 +1,6 @@
 //! Runs a call on a leased connection: prepared once, parameters in binary, the answer's bytes as they come.
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use tokio_postgres::{CancelToken, Row, SimpleQueryMessage};
 
 use super::calls::SqlCall;
 use crate::error::{CommandError, Result, codes, from_pg};
-use crate::pool::{Lease, Role, cancel};
+use crate::pool::{Lease, Node, Role};
 
 /// A parameter of a call.
 pub type Param<'a> = &'a (dyn ToSql + Sync);
@@ -76,13 +77,14 @@ pub async fn optional_row(
     params: &[Param<'_>],
 ) -> Result<Option<Row>> {
     lease.begin();
+    let node = Arc::clone(lease.node());
     let client = lease.connection().client();
     let token = client.cancel_token();
     let work = async {
         let statement = client.prepare_typed_cached(call.text, call.params).await?;
         client.query_opt(&statement, params).await
     };
-    let outcome = within(budget, token, work).await?;
+    let outcome = within(budget, &node, token, work).await?;
     finish(lease, outcome)
 }
 
@@ -92,10 +94,11 @@ pub async fn optional_row(
 /// As [`row`].
 pub async fn text(lease: &mut Lease, budget: Budget, statement: &str) -> Result<Option<String>> {
     lease.begin();
+    let node = Arc::clone(lease.node());
     let client = lease.connection().client();
     let token = client.cancel_token();
     let work = client.simple_query(statement);
-    let outcome = within(budget, token, work).await?;
+    let outcome = within(budget, &node, token, work).await?;
     let messages = finish(lease, outcome)?;
     let rows = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
@@ -106,13 +109,18 @@ pub async fn text(lease: &mut Lease, budget: Budget, statement: &str) -> Result<
 
 /// Lets the statement run as long as the budget says, then cancels it and waits for its true end: a write that was
 /// done by then is told as done, and one that is told as timed out does not happen later.
-async fn within<T>(budget: Budget, token: CancelToken, work: impl Future<Output = T>) -> Result<T> {
+async fn within<T>(
+    budget: Budget,
+    node: &Node,
+    token: CancelToken,
+    work: impl Future<Output = T>,
+) -> Result<T> {
     let Some(deadline) = budget.deadline else { return Ok(work.await) };
     let mut work = pin!(work);
     if let Ok(outcome) = tokio::time::timeout_at(deadline + GRACE, &mut work).await {
         return Ok(outcome);
     }
-    cancel(token).await;
+    node.cancel(token).await;
     tokio::time::timeout(END_LIMIT, work)
         .await
         .map_err(|_| CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit"))

@@ -1,6 +1,7 @@
 //! TLS towards clients: certificate and key from files, loaded again when the files change.
 mod client;
 mod files;
+mod postgres;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,6 +15,7 @@ use crate::config::TlsFiles;
 pub use client::{own_client, wants_certificate};
 use files::Material;
 pub use files::TlsError;
+pub use postgres::PgConnector;
 
 /// How often the files are looked at. Mounted secrets change by an exchanged symlink, which no watch on a file sees.
 const LOOK: Duration = Duration::from_secs(2);

@@ -11,11 +11,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("tls", &["config"]),
     ("reply", &["error"]),
-    ("pool", &["reply", "error", "config", "obs", "tasks", "wire"]),
-    ("sql", &["pool", "reply", "error", "config", "obs", "tasks", "wire"]),
-    ("session", &["sql", "pool", "reply", "error", "config", "obs", "tasks", "wire"]),
-    ("command", &["session", "sql", "pool", "reply", "error", "config", "obs", "tasks", "wire"]),
-    ("route", &["command", "session", "sql", "pool", "reply", "error", "config", "obs", "tasks", "wire"]),
+    ("pool", &["reply", "error", "config", "obs", "tasks", "tls", "wire"]),
+    ("sql", &["pool", "reply", "error", "config", "obs", "tasks", "tls", "wire"]),
+    ("session", &["sql", "pool", "reply", "error", "config", "obs", "tasks", "tls", "wire"]),
+    ("command", &["session", "sql", "pool", "reply", "error", "config", "obs", "tasks", "tls", "wire"]),
+    (
+        "route",
+        &["command", "session", "sql", "pool", "reply", "error", "config", "obs", "tasks", "tls", "wire"],
+    ),
     (
         "server",
         &[

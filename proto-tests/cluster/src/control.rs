@@ -1,6 +1,7 @@
 //! A Unix socket over which a test in another language kills and starts the servers of a cluster.
 //!
-//! One request a connection, one line each way: `kill NODE`, `stop NODE` or `start NODE`, answered by `ok` or by the
+//! One request a connection, one line each way: `kill NODE`, `stop NODE`, `start NODE` or `sql NODE STATEMENTS`
+//! (as superuser), answered by `ok` or by the
 //! sentence of an error.
 
 use std::io::{BufRead, BufReader, Write};
@@ -47,7 +48,8 @@ impl Control {
 }
 
 fn request(cluster: &Cluster, line: &str) -> Result<()> {
-    let (verb, name) = line.split_once(' ').unwrap_or((line, ""));
+    let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let (name, statements) = rest.split_once(' ').unwrap_or((rest, ""));
     let mut nodes = std::iter::once(cluster.primary()).chain(cluster.standbys());
     let node =
         nodes.find(|node| node.name() == name).ok_or_else(|| Error::new(format!("no node {name:?}")))?;
@@ -55,6 +57,9 @@ fn request(cluster: &Cluster, line: &str) -> Result<()> {
         "kill" => node.kill(),
         "stop" => node.stop(Stop::Fast),
         "start" => node.start(),
+        "sql" => {
+            statements.split(';').filter(|one| !one.trim().is_empty()).try_for_each(|one| node.execute(one))
+        }
         _ => Err(Error::new(format!("no request {verb:?}"))),
     }
 }

@@ -5,11 +5,13 @@
 //! No message repeats a part of the URL, except the name of a parameter.
 use std::fmt::Display;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use tokio_postgres::config::{ChannelBinding, Config, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 
+use super::target::{PgTls, PgTlsMode};
 use super::units;
 
 /// What the application calls itself to PostgreSQL unless the URL says otherwise.
@@ -18,7 +20,7 @@ const DEFAULT_PORT: u16 = 5432;
 
 /// What a URL may leave out.
 #[derive(Debug, Clone)]
-pub(super) struct Fallback {
+pub(in crate::config) struct Fallback {
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
     pub(super) connect_timeout: Duration,
@@ -31,6 +33,8 @@ pub(super) struct Parsed {
     pub(super) postgres: Option<Config>,
     /// FerretDB's `pool_max_conns`.
     pub(super) pool_max_connections: Option<NonZeroUsize>,
+    /// `sslmode` and its files.
+    pub(super) tls: PgTls,
     pub(super) problems: Vec<String>,
     pub(super) notes: Vec<String>,
 }
@@ -53,6 +57,8 @@ struct Parser {
     /// Settings that go to the configuration as they are.
     config: Config,
     application_name: Option<String>,
+    tls: PgTls,
+    channel_binding: Option<ChannelBinding>,
     pool_max_connections: Option<NonZeroUsize>,
     problems: Vec<String>,
     notes: Vec<String>,
@@ -161,16 +167,20 @@ impl Parser {
                 let port = value.parse().map_err(|_| "expected a port number")?;
                 self.hosts.iter_mut().for_each(|host| host.1 = port);
             }
-            "sslmode" => match value {
-                "disable" | "allow" | "prefer" => {}
-                "require" | "verify-ca" | "verify-full" => {
-                    return Err("TLS to PostgreSQL is not supported; only disable, allow and prefer work");
-                }
-                _ => return Err("is no mode of libpq"),
-            },
-            "sslcert" | "sslkey" | "sslrootcert" | "sslcrl" | "sslpassword" | "sslnegotiation" => {
-                return Err("TLS to PostgreSQL is not supported");
+            "sslmode" => {
+                self.tls.mode = match value {
+                    "disable" => PgTlsMode::Disable,
+                    "allow" | "prefer" => PgTlsMode::Prefer,
+                    "require" => PgTlsMode::Require,
+                    "verify-ca" => PgTlsMode::VerifyCa,
+                    "verify-full" => PgTlsMode::VerifyFull,
+                    _ => return Err("is no mode of libpq"),
+                };
             }
+            "sslrootcert" => self.tls.root = path(value),
+            "sslcert" => self.tls.cert = path(value),
+            "sslkey" => self.tls.key = path(value),
+            "sslcrl" | "sslpassword" | "sslnegotiation" => return Err("is not supported"),
             "connect_timeout" => self.connect_timeout = Some(seconds(value)?).filter(|time| !time.is_zero()),
             "application_name" => self.application_name = Some(value.to_owned()),
             "options" => self.options.push(value.to_owned()),
@@ -195,11 +205,14 @@ impl Parser {
                     _ => return Err("expected disable or random"),
                 });
             }
-            "channel_binding" => match value {
-                "disable" | "prefer" => {}
-                "require" => return Err("needs TLS to PostgreSQL, which is not supported"),
-                _ => return Err("expected disable or prefer"),
-            },
+            "channel_binding" => {
+                self.channel_binding = Some(match value {
+                    "disable" => ChannelBinding::Disable,
+                    "prefer" => ChannelBinding::Prefer,
+                    "require" => ChannelBinding::Require,
+                    _ => return Err("expected disable, prefer or require"),
+                });
+            }
             "keepalives" => {
                 self.config.keepalives(units::boolean(value)?);
             }
@@ -236,6 +249,9 @@ impl Parser {
     fn finish(mut self, fallback: &Fallback) -> Parsed {
         let user = self.user.take().or_else(|| fallback.user.clone());
         let password = self.password.take().or_else(|| fallback.password.clone());
+        if self.tls.cert.is_some() != self.tls.key.is_some() {
+            self.problem("sslcert and sslkey belong together");
+        }
         if self.problems.is_empty() {
             if user.is_none() {
                 self.problem("names no user, and pg_user is not set");
@@ -245,8 +261,12 @@ impl Parser {
             }
         }
         let mut postgres = self.config;
-        postgres.ssl_mode(SslMode::Disable);
-        postgres.channel_binding(ChannelBinding::Disable);
+        postgres.ssl_mode(match self.tls.mode {
+            PgTlsMode::Disable => SslMode::Disable,
+            PgTlsMode::Prefer => SslMode::Prefer,
+            PgTlsMode::Require | PgTlsMode::VerifyCa | PgTlsMode::VerifyFull => SslMode::Require,
+        });
+        postgres.channel_binding(self.channel_binding.unwrap_or(ChannelBinding::Prefer));
         postgres.application_name(self.application_name.as_deref().unwrap_or(APPLICATION_NAME));
         postgres.connect_timeout(self.connect_timeout.unwrap_or(fallback.connect_timeout));
         for (host, port) in self.hosts {
@@ -268,10 +288,15 @@ impl Parser {
         Parsed {
             postgres: self.problems.is_empty().then_some(postgres),
             pool_max_connections: self.pool_max_connections,
+            tls: self.tls,
             problems: self.problems,
             notes: self.notes,
         }
     }
+}
+
+fn path(value: &str) -> Option<PathBuf> {
+    (!value.is_empty()).then(|| PathBuf::from(value))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ fn the_plain_form() {
     assert_eq!(config.get_dbname(), Some("d"));
     assert_eq!(config.get_application_name(), Some("ermine"));
     assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(7)));
-    assert_eq!(config.get_ssl_mode(), SslMode::Disable);
+    assert_eq!(config.get_ssl_mode(), SslMode::Prefer);
     assert_eq!(good("postgresql://u@h").get_ports(), [5432]);
 }
 
@@ -124,13 +124,30 @@ fn parameters() {
 }
 
 #[test]
+fn tls() {
+    for (mode, ssl, ours) in [
+        ("disable", SslMode::Disable, PgTlsMode::Disable),
+        ("allow", SslMode::Prefer, PgTlsMode::Prefer),
+        ("prefer", SslMode::Prefer, PgTlsMode::Prefer),
+        ("require", SslMode::Require, PgTlsMode::Require),
+        ("verify-ca", SslMode::Require, PgTlsMode::VerifyCa),
+        ("verify-full", SslMode::Require, PgTlsMode::VerifyFull),
+    ] {
+        let parsed = parse(&format!("postgres://u@h/d?sslmode={mode}&sslrootcert=%2Fca"), &fallback());
+        assert_eq!(parsed.postgres.unwrap().get_ssl_mode(), ssl);
+        assert_eq!((parsed.tls.mode, parsed.tls.root), (ours, Some("/ca".into())));
+    }
+    let both = parse("postgres://u@h/d?sslcert=/c&sslkey=/k", &fallback());
+    assert_eq!((both.tls.cert, both.tls.key), (Some("/c".into()), Some("/k".into())));
+    assert_eq!(problems("postgres://u@h/d?sslcert=/c"), ["sslcert and sslkey belong together"]);
+}
+
+#[test]
 fn parameters_that_are_refused() {
     for parameter in [
-        "sslmode=require",
-        "sslmode=verify-full",
         "sslmode=maybe",
-        "sslrootcert=/x",
-        "channel_binding=require",
+        "sslcrl=/x",
+        "channel_binding=maybe",
         "target_session_attrs=prefer-standby",
         "connect_timeout=soon",
         "pool_max_conns=0",
@@ -149,7 +166,7 @@ fn problems_do_not_repeat_the_url() {
     for url in [
         "postgres://user:hunter2@h:port/d",
         "postgres://user:hunter2/x@h",
-        "postgres://user:hunter2%@h/d?sslmode=require",
+        "postgres://user:hunter2%@h/d?sslmode=maybe",
         "user:hunter2@h",
     ] {
         let said = format!("{:?}", problems(url));
