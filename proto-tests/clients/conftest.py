@@ -1,9 +1,11 @@
 """The two endpoints under test. `make test` starts them and names them in the environment."""
 
+import contextlib
 import os
 import re
 import socket
 import subprocess
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -106,6 +108,72 @@ def control(request):
         connection.sendall(request.encode() + b"\n")
         answer = connection.makefile().readline().strip()
     assert answer == "ok", answer
+
+
+def sql(statements, node="primary"):
+    """Runs statements as superuser, each in a transaction of its own; `;;` parts them."""
+    control(f"sql {node} {statements}")
+
+
+class Service:
+    """A TCP forwarder that stands for a Kubernetes service: it leads to one server after another, and existing connections
+    stay where they are."""
+
+    def __init__(self, *targets):
+        self.targets, self.turn = list(targets), 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.pairs = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lead_to(self, *targets):
+        self.targets = list(targets)
+
+    def close(self):
+        self.listener.close()
+        for pair in self.pairs:
+            for end in pair:
+                end.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                if not self.targets:
+                    client.close()
+                    continue
+                self.turn += 1
+                try:
+                    server = socket.create_connection(("127.0.0.1", self.targets[self.turn % len(self.targets)]))
+                except OSError:
+                    client.close()
+                    continue
+                self.pairs.append((client, server))
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _pump(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def service():
+    """Makes forwarders that are gone after the test."""
+    made = []
+
+    def make(*targets):
+        made.append(Service(*targets))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 def listens(port):

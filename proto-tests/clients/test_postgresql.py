@@ -9,12 +9,8 @@ import pymongo
 import pytest
 from pymongo.errors import PyMongoError
 
-from conftest import control, eventually, free_port
+from conftest import eventually, free_port, sql
 from test_tls import Authority
-
-
-def sql(statements):
-    control(f"sql primary {statements}")
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +32,9 @@ def tls(authority):
         # The server itself writes the files, so that they are its own and nobody else reads them.
         text = base64.b64encode(file.read_bytes()).decode()
         sql(f"COPY (SELECT '{text}') TO PROGRAM 'umask 077 && base64 -d > {name}'")
-    sql("ALTER SYSTEM SET ssl_cert_file = 'tls.crt'; ALTER SYSTEM SET ssl_key_file = 'tls.key'; ALTER SYSTEM SET ssl_ca_file = 'tls.ca'; ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf()")
+    sql("ALTER SYSTEM SET ssl_cert_file = 'tls.crt';; ALTER SYSTEM SET ssl_key_file = 'tls.key';; ALTER SYSTEM SET ssl_ca_file = 'tls.ca';; ALTER SYSTEM SET ssl = on;; SELECT pg_reload_conf()")
     yield data
-    sql("ALTER SYSTEM RESET ssl; SELECT pg_reload_conf()")
+    sql("ALTER SYSTEM RESET ssl;; SELECT pg_reload_conf()")
 
 
 def url(host="localhost", **parameters):
@@ -105,7 +101,7 @@ def test_a_rotated_password_in_a_file(works, tmp_path):
     try:
         file.write_text(f"postgres://{role}:first@{address}\n")
         assert works("", ERMINE_POSTGRESQL_URL_FILE=str(file)) is True, works.proxy.words()
-        sql(f"ALTER ROLE {role} PASSWORD 'second'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'")
+        sql(f"ALTER ROLE {role} PASSWORD 'second';; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'")
         eventually(lambda: isinstance(works.write(), PyMongoError), True)
         file.write_text(f"postgres://{role}:second@{address}\n")
         eventually(works.write, True)

@@ -12,6 +12,9 @@ use crate::sql::{Param, SqlCall, run};
 
 /// How often a statement that PostgreSQL rolled back runs in all.
 pub(super) const ATTEMPTS: u32 = 6;
+/// A connection to PostgreSQL that sent more bytes than this in one request is not kept: opening another one costs less
+/// than sending that much does.
+const LARGE: usize = 4 * 1024 * 1024;
 /// The first pause before such a statement runs again; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 
@@ -79,6 +82,17 @@ impl Call<'_> {
     /// # Errors
     /// Why there is none. Nothing was sent.
     pub(super) async fn writer(&self) -> Result<Lease> {
+        let lease = self.current_writer().await;
+        lease.map(|mut lease| {
+            if self.request.length() > LARGE {
+                // The driver's buffer of a connection never shrinks again.
+                lease.taint();
+            }
+            lease
+        })
+    }
+
+    async fn current_writer(&self) -> Result<Lease> {
         let deadline = self.request.budget.deadline;
         let pools = &self.services.pools;
         let first = pools.writer()?;

@@ -267,6 +267,13 @@ impl<'a> Request<'a> {
         Ok(self.body.get(name)?)
     }
 
+    /// The bytes of the command and its sequences.
+    pub fn length(&self) -> usize {
+        self.sequences
+            .iter()
+            .fold(self.body.as_bytes().len(), |sum, one| sum.saturating_add(one.documents.len()))
+    }
+
     /// True if the request changes something, so that only the primary will do.
     pub fn writes(&self) -> bool {
         matches!(self.spec.kind, Kind::Write | Kind::Admin)

@@ -1,7 +1,7 @@
 //! A Unix socket over which a test in another language kills and starts the servers of a cluster.
 //!
 //! One request a connection, one line each way: `kill NODE`, `stop NODE`, `start NODE` or `sql NODE STATEMENTS`
-//! (as superuser), answered by `ok` or by the
+//! (as superuser, with `;;` between them) or `promote NODE`, answered by `ok` or by the
 //! sentence of an error.
 
 use std::io::{BufRead, BufReader, Write};
@@ -57,8 +57,9 @@ fn request(cluster: &Cluster, line: &str) -> Result<()> {
         "kill" => node.kill(),
         "stop" => node.stop(Stop::Fast),
         "start" => node.start(),
+        "promote" => node.promote(),
         "sql" => {
-            statements.split(';').filter(|one| !one.trim().is_empty()).try_for_each(|one| node.execute(one))
+            statements.split(";;").filter(|one| !one.trim().is_empty()).try_for_each(|one| node.execute(one))
         }
         _ => Err(Error::new(format!("no request {verb:?}"))),
     }
