@@ -1,7 +1,10 @@
 """Commands of administrators and tools: explain, sizes, pools, plan caches, profiles, parameters."""
 
 import pytest
-from pymongo.errors import OperationFailure
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import ClientBulkWriteException, OperationFailure
+
+from conftest import connect, free_port
 
 
 def refused(work):
@@ -119,3 +122,33 @@ def test_there_are_no_transactions(primary):
 def test_kill_op_says_what_the_extension_lacks(primary):
     error = refused(lambda: primary.admin.command("killOp", op=1))
     assert error.code == 115, error
+
+
+def test_client_bulk_write(db, primary):
+    namespace = f"{db.name}.c"
+    models = [
+        InsertOne({"_id": 1, "n": 1}, namespace=namespace),
+        UpdateOne({"_id": 1}, {"$inc": {"n": 1}}, namespace=namespace),
+        ReplaceOne({"_id": 2}, {"n": 7}, upsert=True, namespace=f"{db.name}.other"),
+        DeleteOne({"_id": 1}, namespace=namespace),
+    ]
+    result = primary.bulk_write(models, verbose_results=True)
+    assert (result.inserted_count, result.modified_count, result.upserted_count, result.deleted_count) == (1, 1, 1, 1)
+    assert result.update_results[2].upserted_id == 2
+    assert list(db.other.find()) == [{"_id": 2, "n": 7}]
+    with pytest.raises(ClientBulkWriteException) as error:
+        primary.bulk_write([InsertOne({"_id": 3}, namespace=namespace)] * 2 + models[:1])
+    assert [failed["code"] for failed in error.value.write_errors] == [11000]
+    assert error.value.partial_result.inserted_count == 1
+
+
+def test_the_version_that_clients_are_told(proxy, primary):
+    assert primary.server_info()["versionArray"][:2] == [8, 0]
+    assert primary.admin.command("hello")["maxWireVersion"] == 25
+    port = free_port()
+    proxy({"ERMINE_LISTEN_ADDR": f"127.0.0.1:{port}", "ERMINE_AUTH": "false", "ERMINE_SERVER_VERSION": "7.0"}, port)
+    with connect(f"mongodb://127.0.0.1:{port}/") as client:
+        assert client.server_info()["versionArray"][:2] == [7, 0]
+        assert client.admin.command("hello")["maxWireVersion"] == 21
+        fcv = client.admin.command("getParameter", featureCompatibilityVersion=1)
+        assert fcv["featureCompatibilityVersion"]["version"] == "7.0"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ermine::config::{Config, Endpoint, Limits, Log, LogFormat, PgTarget, Pool};
+use ermine::config::{Config, Endpoint, Limits, Log, LogFormat, PgTarget, Pool, ServerVersion};
 use ermine::server::handle::Context;
 use ermine::server::{Bound, serve};
 use ermine::tasks::Tasks;
@@ -174,6 +174,7 @@ impl Proxy {
                 session_timeout: Duration::from_secs(1800),
             },
             auth: options.auth,
+            server_version: ServerVersion::V8,
             roles: true,
             log: Log { filter: "off".into(), format: LogFormat::Text },
         };

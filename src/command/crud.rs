@@ -1,6 +1,6 @@
 //! Cursors: the first page of find, aggregate and the lists, and the pages after it.
-use bson::RawDocument;
 use bson::raw::RawBsonRef;
+use bson::{RawDocument, rawdoc};
 use tokio::time::Instant;
 
 use super::options::{missing, wrong_type};
@@ -10,6 +10,7 @@ use crate::error::{CommandError, Result, Retry, codes};
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
 use crate::session::cursor::{Cursor, Taken};
+use crate::session::held;
 use crate::sql::{FirstPage, Page, Param, SqlCall, calls, run};
 
 /// True if the pipeline ends in a stage that writes.
@@ -65,6 +66,7 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
             ns: namespace(&first.page)?.into(),
             node,
             continuation,
+            held: None,
             lease,
             user: call.session.user.clone(),
             session: request.session,
@@ -107,6 +109,9 @@ pub(super) async fn get_more(call: Call<'_>) -> Result<Reply> {
         taken.put_back();
         return Err(error);
     }
+    if taken.cursor().held.is_some() {
+        return held_page(&call, taken, &ns);
+    }
     let killed = taken.killed.clone();
     let page = tokio::select! {
         page = next_page(request, &mut taken) => page,
@@ -132,6 +137,28 @@ pub(super) async fn get_more(call: Call<'_>) -> Result<Reply> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// The next page of results that the proxy holds.
+fn held_page(call: &Call<'_>, mut taken: Taken, ns: &str) -> Result<Reply> {
+    let limit = match call.request.get("batchSize")? {
+        None | Some(RawBsonRef::Null) => None,
+        // As everywhere, 0 asks for the server's own size.
+        Some(size) => Some(held::batch_size("getMore.batchSize", size)?).filter(|size| *size > 0),
+    };
+    let Some(held) = &mut taken.cursor().held else {
+        return Err(CommandError::unexpected("nothing is held"));
+    };
+    let page = held.page(limit);
+    let done = held.is_empty();
+    let id = if done { 0 } else { taken.cursor().id };
+    if done {
+        taken.finish(&call.services.tasks);
+    } else {
+        taken.put_back();
+    }
+    let cursor = rawdoc! { "id": id, "nextBatch": page, "ns": ns };
+    Ok(rawdoc! { "cursor": cursor, "ok": 1.0 }.into())
 }
 
 async fn next_page(request: &Request<'_>, taken: &mut Taken) -> Result<Page> {

@@ -3,6 +3,7 @@
 //! A command gets a [`Call`] and gives a [`Reply`] or an error. It never touches a socket, and asks PostgreSQL only
 //! through the nodes that the route allows.
 mod admin;
+mod bulk_write;
 mod collections;
 mod crud;
 mod databases;

@@ -7,7 +7,8 @@ use super::local;
 use super::spec::Harmless::{Empty, False, SimpleCollation, True};
 use super::spec::{Auth, Command, Kind, Opt, Policy, Run, Target, ignored, pass, rejected, unless, used};
 use super::{
-    admin, collections, crud, databases, explain, indexes, login, maintenance, sessions, users, writes,
+    admin, bulk_write, collections, crud, databases, explain, indexes, login, maintenance, sessions, users,
+    writes,
 };
 use crate::error::codes;
 use crate::sql::calls;
@@ -40,7 +41,7 @@ const DEFAULTS: Command = Command {
     target: Target::Any,
     admin_only: false,
     api_v1: false,
-    batch: None,
+    sequences: &[],
     run: Run::Sql(&calls::FIND),
     options: &[],
     help: "",
@@ -96,6 +97,28 @@ pub static COMMANDS: &[Command] = &[
         run: Run::Local(local::server::build_info),
         options: &[ANY],
         help: "Returns the version and the build.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "bulkWrite",
+        admin_only: true,
+        kind: Kind::Write,
+        api_v1: true,
+        sequences: &["ops", "nsInfo"],
+        run: Run::Flow(|call| Box::pin(bulk_write::run(call))),
+        options: &[
+            &[
+                pass("ops"),
+                pass("nsInfo"),
+                pass("ordered"),
+                pass("errorsOnly"),
+                pass("cursor"),
+                pass("let"),
+                unless("rawData", False),
+            ],
+            WRITE_FIELDS,
+        ],
+        help: "Writes to several collections.",
         ..DEFAULTS
     },
     Command {
@@ -292,7 +315,7 @@ pub static COMMANDS: &[Command] = &[
         target: Target::Collection,
         kind: Kind::Write,
         api_v1: true,
-        batch: Some("deletes"),
+        sequences: &["deletes"],
         run: Run::Flow(|call| Box::pin(writes::run(call, &calls::DELETE))),
         options: &[&[pass("deletes"), pass("ordered"), pass("let"), unless("rawData", False)], WRITE_FIELDS],
         help: "Deletes documents.",
@@ -539,7 +562,7 @@ pub static COMMANDS: &[Command] = &[
         target: Target::Collection,
         kind: Kind::Write,
         api_v1: true,
-        batch: Some("documents"),
+        sequences: &["documents"],
         run: Run::Flow(|call| Box::pin(writes::run(call, &calls::INSERT))),
         options: &[&[pass("documents"), pass("ordered"), unless("rawData", False)], WRITE_FIELDS],
         help: "Inserts documents.",
@@ -780,7 +803,7 @@ pub static COMMANDS: &[Command] = &[
         target: Target::Collection,
         kind: Kind::Write,
         api_v1: true,
-        batch: Some("updates"),
+        sequences: &["updates"],
         run: Run::Flow(|call| Box::pin(writes::run(call, &calls::UPDATE))),
         options: &[&[pass("updates"), pass("ordered"), pass("let"), unless("rawData", False)], WRITE_FIELDS],
         help: "Changes documents.",
@@ -916,8 +939,8 @@ mod tests {
             let local = matches!(command.run, Run::Local(_));
             assert_eq!(local, command.kind == Kind::Local, "{}: Local iff Run::Local", command.name);
             assert!(command.writes_if.is_none() || command.kind == Kind::Read, "{}", command.name);
-            if let Some(batch) = command.batch {
-                let is_option = |option: &Opt| option.name == batch;
+            for sequence in command.sequences {
+                let is_option = |option: &Opt| option.name == *sequence;
                 assert!(command.options.iter().any(|list| list.iter().any(is_option)), "{}", command.name);
             }
             if command.auth == Auth::Open {

@@ -180,7 +180,7 @@ impl<'a> Request<'a> {
 
     fn apply(&mut self, name: &'a str, policy: Policy, element: bson::raw::RawElement<'a>) -> Result<()> {
         match policy {
-            Policy::Pass if self.spec.batch == Some(name) => self.batch = Some(element.value()?),
+            Policy::Pass if self.spec.batch() == Some(name) => self.batch = Some(element.value()?),
             Policy::Used => self.common.set(name, element.value()?),
             Policy::Pass | Policy::Ignored(_) => {}
             Policy::Rejected => return Err(refused(self.spec.name, name, None)),
@@ -201,10 +201,10 @@ impl<'a> Request<'a> {
     fn read_sequences(&self) -> Result<()> {
         for sequence in self.sequences {
             let identifier = String::from_utf8_lossy(&sequence.identifier);
-            if self.spec.batch != Some(identifier.as_ref()) {
+            if !self.spec.sequences.contains(&identifier.as_ref()) {
                 return Err(unknown_field(self.spec.name, &identifier));
             }
-            if self.batch.is_some() {
+            if self.body.get(identifier.as_ref())?.is_some() {
                 return Err(repeated(self.spec.name, &identifier));
             }
         }

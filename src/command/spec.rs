@@ -30,14 +30,21 @@ pub struct Command {
     pub admin_only: bool,
     /// It belongs to version 1 of the stable API.
     pub api_v1: bool,
-    /// The array field that can also come as a document sequence.
-    pub batch: Option<&'static str>,
+    /// The array fields that can also come as document sequences; the first is the long one.
+    pub sequences: &'static [&'static str],
     /// What runs it.
     pub run: Run,
     /// What it makes of each of its fields. A field in none of the lists is unknown.
     pub options: &'static [&'static [Opt]],
     /// One sentence for `listCommands` and the README.
     pub help: &'static str,
+}
+
+impl Command {
+    /// The array field that may be long.
+    pub fn batch(&self) -> Option<&'static str> {
+        self.sequences.first().copied()
+    }
 }
 
 /// Where a command may run.

@@ -19,7 +19,7 @@ use crate::sql::{Budget, Param, SqlCall, calls, run};
 /// What MongoDB takes in one command, and hello reports.
 pub(super) const MAX_BATCH: usize = 100_000;
 /// What the extension takes in one call, at its default setting.
-const MAX_CALL: usize = 25_000;
+pub(super) const MAX_CALL: usize = 25_000;
 /// Dotted paths deeper than this are not followed for a message.
 const MAX_DEPTH: usize = 100;
 
@@ -33,7 +33,7 @@ enum Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn of(request: &Request<'a>) -> Result<Self> {
-        let field = request.spec.batch.unwrap_or_default();
+        let field = request.spec.batch().unwrap_or_default();
         match (request.batch, request.sequences) {
             (Some(RawBsonRef::Array(array)), _) => Ok(Self::Array(array)),
             (Some(other), _) => Err(wrong_type(&format!("{}.{field}", request.spec.name), other, "array")),
@@ -98,7 +98,7 @@ impl<'a> Batch<'a> {
 }
 
 /// The first of several documents and what follows it.
-fn split_document(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_document(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = usize::try_from(i32::from_le_bytes(*bytes.first_chunk()?)).ok()?;
     (length >= 5).then(|| bytes.split_at_checked(length)).flatten()
 }
@@ -116,25 +116,68 @@ pub(super) async fn run(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> 
         return Err(CommandError::client(codes::INVALID_LENGTH, message));
     }
     let mut lease = call.writer().await?;
+    let place = Place::of(request)?;
     if count > MAX_CALL {
-        let outcome = in_parts(&call, &mut lease, sql, &batch).await?;
-        return finish(request, &mut lease, &batch, outcome).await;
+        let mut outcome = in_parts(&call, &mut lease, sql, &batch).await?;
+        place.describe(&mut lease, || batch.documents(), &mut outcome).await?;
+        return Ok(outcome.write().into());
     }
     let (db, body, sequence) = (request.db, request.forward.as_bytes(), batch.sequence());
     let params: [Param<'_>; 3] = [&db, &body, &sequence];
+    match run_once(&call, &mut lease, sql, &params, count).await? {
+        Written::All(reply) => Ok(Reply::ready(reply)),
+        Written::Some(mut outcome) => {
+            place.describe(&mut lease, || batch.documents(), &mut outcome).await?;
+            Ok(outcome.write().into())
+        }
+    }
+}
+
+/// What one call did.
+pub(super) enum Written {
+    /// Everything it was asked to; the reply says so.
+    All(Bytes),
+    /// Not everything.
+    Some(WriteOutcome),
+}
+
+impl Written {
+    /// The outcome, whichever it is.
+    ///
+    /// # Errors
+    /// A reply that cannot be read.
+    pub(super) fn outcome(self) -> Result<WriteOutcome> {
+        match self {
+            Self::All(reply) => WriteOutcome::read(RawDocument::from_bytes(&reply)?),
+            Self::Some(outcome) => Ok(outcome),
+        }
+    }
+}
+
+/// One call with `count` writes, at most [`MAX_CALL`].
+///
+/// # Errors
+/// Whatever ends the whole command. Nothing was written then.
+pub(super) async fn run_once(
+    call: &Call<'_>,
+    lease: &mut Lease,
+    sql: &'static SqlCall,
+    params: &[Param<'_>],
+    count: usize,
+) -> Result<Written> {
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let row = call.write_on(&mut lease, sql, &params).await?;
+        let row = call.write_on(lease, sql, params).await?;
         let reply = run::document(&row, 0)?;
         if run::flag(&row, 1)? {
-            return Ok(Reply::ready(reply));
+            return Ok(Written::All(reply));
         }
         match WriteOutcome::read(RawDocument::from_bytes(&reply)?) {
-            Ok(outcome) => return finish(request, &mut lease, &batch, outcome).await,
+            Ok(outcome) => return Ok(Written::Some(outcome)),
             // A lost race in the only write of the batch: nothing was written, so it may run again.
             Err(error) if count == 1 && error.retry == Retry::RolledBack && attempt < ATTEMPTS => {
-                pause(attempt, request.budget.deadline).await?;
+                pause(attempt, call.request.budget.deadline).await?;
             }
             Err(error) => return Err(error),
         }
@@ -150,7 +193,7 @@ async fn in_parts(
     let request = call.request;
     let db = request.db;
     let ordered = !matches!(request.get("ordered")?, Some(RawBsonRef::Boolean(false)));
-    let body = ok::without(&request.forward, request.spec.batch.as_slice())?;
+    let body = ok::without(&request.forward, request.spec.sequences)?;
     let body = body.as_bytes();
     let documents = batch.documents()?;
     let mut whole = WriteOutcome::default();
@@ -175,25 +218,49 @@ async fn in_parts(
     Ok(whole)
 }
 
-/// Words the duplicate keys as MongoDB does and writes the reply.
-async fn finish(
-    request: &Request<'_>,
-    lease: &mut Lease,
-    batch: &Batch<'_>,
-    mut outcome: WriteOutcome,
-) -> Result<Reply> {
-    if outcome.errors.iter().any(|error| error.duplicate_index().is_some()) {
-        let documents = batch.documents()?;
+/// Where a batch of writes goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The database.
+    pub db: &'a str,
+    /// The collection.
+    pub collection: &'a str,
+    /// Its writes are documents to insert, not operations with `q` and `u`.
+    pub inserts: bool,
+}
+
+impl<'a> Place<'a> {
+    fn of(request: &Request<'a>) -> Result<Self> {
+        let inserts = request.spec.batch() == Some("documents");
+        Ok(Self { db: request.db, collection: request.collection()?, inserts })
+    }
+
+    /// Words the duplicate keys of an outcome as MongoDB does.
+    ///
+    /// # Errors
+    /// A batch that cannot be read.
+    pub(super) async fn describe<'d>(
+        self,
+        lease: &mut Lease,
+        documents: impl FnOnce() -> Result<Vec<&'d RawDocument>>,
+        outcome: &mut WriteOutcome,
+    ) -> Result<()> {
+        if outcome.errors.iter().all(|error| error.duplicate_index().is_none()) {
+            return Ok(());
+        }
+        let documents = documents()?;
         let mut patterns = Patterns::default();
         for error in &mut outcome.errors {
             let Some(index) = error.duplicate_index().map(str::to_owned) else { continue };
             let document = usize::try_from(error.index).ok().and_then(|at| documents.get(at)).copied();
-            let value_of =
-                |pattern: &RawDocument| document.and_then(|document| key_value(request, pattern, document));
-            error.describe_duplicate(patterns.describe(request, lease, &index, value_of).await);
+            let value_of = |pattern: &RawDocument| match self.inserts {
+                true => document.and_then(|document| key_of(pattern, document)),
+                false => document.and_then(|document| updated_key(pattern, document)),
+            };
+            error.describe_duplicate(patterns.describe(self, lease, &index, value_of).await);
         }
+        Ok(())
     }
-    Ok(outcome.write().into())
 }
 
 /// findAndModify.
@@ -214,7 +281,8 @@ pub(super) async fn find_and_modify(call: Call<'_>) -> Result<Reply> {
                 "u": field(request, "update"),
             };
             let value_of = |pattern: &RawDocument| updated_key(pattern, &operation);
-            let duplicate = Patterns::default().describe(request, &mut lease, &index, value_of).await;
+            let place = Place::of(request)?;
+            let duplicate = Patterns::default().describe(place, &mut lease, &index, value_of).await;
             Err(CommandError { message: duplicate.message.into(), ..error }.extra(duplicate.fields))
         }
         Err(error) => Err(error),
@@ -232,14 +300,14 @@ struct Patterns(Vec<(String, Option<RawDocumentBuf>)>);
 impl Patterns {
     async fn describe(
         &mut self,
-        request: &Request<'_>,
+        place: Place<'_>,
         lease: &mut Lease,
         index: &str,
         value_of: impl Fn(&RawDocument) -> Option<RawDocumentBuf>,
     ) -> Duplicate {
-        let ns = format!("{}.{}", request.db, request.collection().unwrap_or_default());
+        let ns = format!("{}.{}", place.db, place.collection);
         if !self.0.iter().any(|(name, _)| name == index) {
-            let pattern = pattern(request, lease, index).await;
+            let pattern = pattern(place, lease, index).await;
             self.0.push((index.to_owned(), pattern));
         }
         let pattern =
@@ -255,27 +323,14 @@ impl Patterns {
     }
 }
 
-async fn pattern(request: &Request<'_>, lease: &mut Lease, index: &str) -> Option<RawDocumentBuf> {
+async fn pattern(place: Place<'_>, lease: &mut Lease, index: &str) -> Option<RawDocumentBuf> {
     if index == "_id_" {
         return Some(rawdoc! { "_id": 1 });
     }
-    let (db, collection) = (request.db, request.collection().ok()?);
-    let params: [Param<'_>; 3] = [&db, &collection, &index];
+    let params: [Param<'_>; 3] = [&place.db, &place.collection, &index];
     let row = run::optional_row(lease, Budget::default(), &calls::INDEX_KEY, &params).await.ok()??;
     let key = run::document(&row, 0).ok()?;
     RawDocumentBuf::from_bytes(key.to_vec()).ok()
-}
-
-/// The key that was there already, as far as the command tells it.
-fn key_value(
-    request: &Request<'_>,
-    pattern: &RawDocument,
-    operation: &RawDocument,
-) -> Option<RawDocumentBuf> {
-    match request.spec.batch {
-        Some("documents") => key_of(pattern, operation),
-        _ => updated_key(pattern, operation),
-    }
 }
 
 /// The key of a document under an index.

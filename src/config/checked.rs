@@ -10,6 +10,7 @@ use super::raw::{Problems, Raw};
 use super::target::PgTarget;
 use super::tls::{ClientCertificates, TlsFiles, TlsMode};
 use super::units::{self, Expected};
+use super::version::{self, ServerVersion};
 
 /// What a listener stands for. Decides which node reads go to and whether writes are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +49,8 @@ pub struct Config {
     pub limits: Limits,
     /// False: commands run without login (as the pool's PostgreSQL user).
     pub auth: bool,
+    /// The version of MongoDB that clients are told.
+    pub server_version: ServerVersion,
     /// Users may do what their roles allow; false: everything.
     pub roles: bool,
     /// What the process writes to its log.
@@ -178,12 +181,14 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
     };
     let auth = check.get("auth", units::boolean).unwrap_or(true);
     let roles = check.get("roles", units::boolean).unwrap_or(true);
+    let server_version = check.get("server_version", version::server_version).unwrap_or(ServerVersion::V8);
     let log = check.log();
     let (primary, standbys) = check.targets(&mut pool);
     let listeners = check.listeners(primary.is_some(), !standbys.is_empty());
     let tls = check.tls_files(&listeners);
     let debug = check.get("debug_addr", units::tcp_address).flatten();
-    let config = Config { listeners, debug, tls, primary, standbys, pool, limits, auth, roles, log };
+    let config =
+        Config { listeners, debug, tls, primary, standbys, pool, limits, auth, server_version, roles, log };
     check.raw.finish(config).map(|(config, notes, faults)| Checked { config, notes, faults })
 }
 

@@ -200,6 +200,12 @@ pub static KEYS: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "server_version",
+        default: "8.0",
+        help: "The version of MongoDB that clients are told: `8.0`, or `7.0` for those that must not use bulkWrite",
+        ..KEY
+    },
+    Key {
         name: "log_level",
         default: "info",
         ferretdb: true,

@@ -11,9 +11,11 @@ mod render;
 mod target;
 mod tls;
 mod units;
+mod version;
 
 pub use checked::{Address, Checked, Config, Endpoint, Limits, Listener, Log, LogFormat, Pool, check};
 pub use raw::{Problem, Problems, Raw};
 pub use render::{example_toml, markdown};
 pub use target::{PgTarget, PgTls, PgTlsMode};
 pub use tls::{ClientCertificates, TlsFiles, TlsMode};
+pub use version::ServerVersion;

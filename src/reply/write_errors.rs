@@ -76,6 +76,26 @@ impl WriteOutcome {
         self.errors.extend(moved);
     }
 
+    /// Nothing but a write that failed.
+    pub fn failed(error: WriteError) -> Self {
+        Self { errors: vec![error], ..Self::default() }
+    }
+
+    /// How many documents were written, or matched.
+    pub fn n(&self) -> i32 {
+        self.n
+    }
+
+    /// How many documents updates changed.
+    pub fn n_modified(&self) -> i32 {
+        self.n_modified.unwrap_or(0)
+    }
+
+    /// Positions and new `_id`s of upserts.
+    pub fn upserted(&self) -> &[(i32, RawBson)] {
+        &self.upserted
+    }
+
     /// The reply in MongoDB's order of fields.
     pub fn write(self) -> RawDocumentBuf {
         let mut out = rawdoc! { "n": self.n };
@@ -125,6 +145,20 @@ impl WriteError {
         self.extra = Some(duplicate.fields);
     }
 
+    /// The error as bulkWrite tells it, at its position in the whole.
+    pub fn result(self, position: i32, updates: bool) -> RawDocumentBuf {
+        let mut out = rawdoc! { "ok": 0.0, "idx": position, "code": self.code.0 };
+        for (key, value) in self.extra.iter().flat_map(|extra| extra.iter().flatten()) {
+            out.append(key, value);
+        }
+        out.append(cstr!("errmsg"), self.message.as_str());
+        out.append(cstr!("n"), 0);
+        if updates {
+            out.append(cstr!("nModified"), 0);
+        }
+        out
+    }
+
     fn write(self) -> RawDocumentBuf {
         let mut out = rawdoc! { "index": self.index, "code": self.code.0 };
         for (key, value) in self.extra.iter().flat_map(|extra| extra.iter().flatten()) {
@@ -132,6 +166,14 @@ impl WriteError {
         }
         out.append(cstr!("errmsg"), self.message.as_str());
         out
+    }
+}
+
+impl From<CommandError> for WriteError {
+    /// A command with one write, which failed as a whole.
+    fn from(error: CommandError) -> Self {
+        let extra = error.extra.map(|extra| *extra);
+        Self { index: 0, code: error.code, message: error.message.into_owned(), extra }
     }
 }
 
@@ -178,7 +220,7 @@ pub fn mapped(packed: i32, message: &str) -> Option<CommandError> {
 }
 
 /// Failures that MongoDB never lists among the writes: it ends the command with them.
-fn concerns_the_command(code: Code) -> bool {
+pub fn concerns_the_command(code: Code) -> bool {
     const WHOLE: [Code; 7] = [
         codes::WRITE_CONFLICT,
         codes::MAX_TIME_MS_EXPIRED,

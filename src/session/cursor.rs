@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::User;
+use super::held::Held;
 use crate::config::Limits;
 use crate::error::{CommandError, Result, codes, from_pg};
 use crate::pool::{Lease, Node};
@@ -41,6 +42,8 @@ pub struct Cursor {
     pub node: Arc<Node>,
     /// What its next page needs.
     pub continuation: Bytes,
+    /// Its results, where the proxy itself holds them.
+    pub held: Option<Held>,
     /// The connection that holds the rest of the result; None if any connection of the node will do.
     pub lease: Option<Lease>,
     /// Who opened it.
@@ -51,6 +54,30 @@ pub struct Cursor {
     pub no_timeout: bool,
     /// When it was last used.
     pub last_use: Instant,
+}
+
+impl Cursor {
+    /// A cursor over results that the proxy holds. Its number is like those of the extension: positive, and hard to guess.
+    pub fn of_results(
+        ns: &str,
+        held: Held,
+        node: &Arc<Node>,
+        user: Option<Arc<User>>,
+        session: Option<SessionId>,
+    ) -> Self {
+        Self {
+            id: rand::random_range(1..=i64::MAX),
+            ns: ns.into(),
+            node: Arc::clone(node),
+            continuation: Bytes::new(),
+            held: Some(held),
+            lease: None,
+            user,
+            session,
+            no_timeout: false,
+            last_use: Instant::now(),
+        }
+    }
 }
 
 #[derive(Debug)]

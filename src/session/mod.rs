@@ -1,6 +1,7 @@
 //! What a client connection is to us: who logged in, what it said at the handshake; and the cursors of all.
 pub mod auth;
 pub mod cursor;
+pub mod held;
 pub mod scram;
 
 use std::net::SocketAddr;

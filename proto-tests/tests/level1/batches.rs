@@ -112,3 +112,60 @@ fn writes_without_an_answer_are_done_and_not_answered() {
             == Some(1)
     });
 }
+
+fn bulk_write(ops: Vec<Document>, namespaces: &[&str], options: Document) -> Message {
+    let namespaces = namespaces.iter().map(|ns| doc! { "ns": ns }).collect();
+    let mut body = doc! { "bulkWrite": 1, "$db": "admin" };
+    body.extend(options);
+    Message { body, sequences: vec![("ops".into(), ops), ("nsInfo".into(), namespaces)], flags: 0 }
+}
+
+#[test]
+fn bulk_write_in_sequences_and_pages() {
+    let mut client = stage().primary();
+    for collection in ["one", "two"] {
+        client.ok(doc! { "drop": collection, "$db": "batches" });
+    }
+    // Long runs of one kind, longer than one call takes, and operations that take turns.
+    let mut ops: Vec<_> = (0..30_000).map(|n| doc! { "insert": 0, "document": { "_id": n } }).collect();
+    for n in 0..50 {
+        ops.push(doc! { "insert": 1, "document": { "_id": n, "n": 0 } });
+        ops.push(doc! { "update": 1, "filter": { "_id": n }, "updateMods": { "$inc": { "n": 1 } } });
+    }
+    client.send(&bulk_write(
+        ops,
+        &["batches.one", "batches.two"],
+        doc! { "cursor": { "batchSize": 20_000 } },
+    ));
+    let reply = client.receive().unwrap().0;
+    assert_eq!(reply.get_i32("nInserted").ok(), Some(30_050), "{reply}");
+    assert_eq!(reply.get_i32("nModified").ok(), Some(50), "{reply}");
+    let mut results = reply.get_document("cursor").unwrap().get_array("firstBatch").unwrap().clone();
+    assert_eq!(results.len(), 20_000);
+    let id = reply.get_document("cursor").unwrap().get_i64("id").unwrap();
+    let more = doc! { "getMore": id, "collection": "$cmd.bulkWrite", "batchSize": 10_000, "$db": "admin" };
+    for left in [100, 0] {
+        let reply = client.ok(more.clone());
+        let cursor = reply.get_document("cursor").unwrap();
+        results.extend(cursor.get_array("nextBatch").unwrap().iter().cloned());
+        assert_eq!((cursor.get_i64("id").unwrap() != 0, results.len()), (left > 0, 30_100 - left));
+    }
+    for (position, result) in results.iter().enumerate() {
+        let result = result.as_document().unwrap();
+        assert_eq!(result.get_i32("idx").ok(), i32::try_from(position).ok());
+        assert_eq!((result.get_f64("ok").ok(), result.get_i32("n").ok()), (Some(1.0), Some(1)));
+    }
+    assert_eq!(client.code(more), 43);
+    // A cursor of results is killed like any other.
+    let ops = (0..3).map(|n| doc! { "delete": 1, "filter": { "_id": n } }).collect();
+    client.send(&bulk_write(ops, &["batches.two"], doc! { "cursor": { "batchSize": 1 } }));
+    let reply = client.receive().unwrap().0;
+    assert_eq!(reply.get_i32("code").ok(), Some(2), "a namespace that is not there: {reply}");
+    let ops = (0..3).map(|n| doc! { "delete": 0, "filter": { "_id": n } }).collect();
+    client.send(&bulk_write(ops, &["batches.two"], doc! { "cursor": { "batchSize": 1 } }));
+    let reply = client.receive().unwrap().0;
+    let id = reply.get_document("cursor").unwrap().get_i64("id").unwrap();
+    let killed = client.ok(doc! { "killCursors": "$cmd.bulkWrite", "cursors": [id], "$db": "admin" });
+    assert_eq!(killed.get_array("cursorsKilled").unwrap().len(), 1);
+    assert_eq!(client.code(doc! { "getMore": id, "collection": "$cmd.bulkWrite", "$db": "admin" }), 43);
+}

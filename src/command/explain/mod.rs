@@ -118,7 +118,7 @@ async fn of(call: &Call<'_>, inner: &RawDocument, verbosity: Verbosity) -> Resul
         out.append(cstr!("executionStats"), stats);
     }
     out.append(cstr!("command"), whole);
-    out.append(cstr!("serverInfo"), server_info());
+    out.append(cstr!("serverInfo"), server_info(call.services.config.server_version));
     out.append(cstr!("ok"), 1.0);
     Ok(out.into())
 }

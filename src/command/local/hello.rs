@@ -12,7 +12,7 @@ use super::super::options::{number, wrong_type};
 use super::super::request::Request;
 use super::super::sessions::TIMEOUT_MINUTES;
 use super::super::{login, writes};
-use super::{MAX_WIRE_VERSION, now};
+use super::now;
 use crate::config::Endpoint;
 use crate::error::{Code, CommandError, Result, codes};
 use crate::reply::Reply;
@@ -58,7 +58,7 @@ pub(in super::super) async fn run(mut call: Call<'_>) -> Result<Reply> {
     out.append(cstr!("logicalSessionTimeoutMinutes"), TIMEOUT_MINUTES);
     out.append(cstr!("connectionId"), call.session.connection_id);
     out.append(cstr!("minWireVersion"), 0);
-    out.append(cstr!("maxWireVersion"), MAX_WIRE_VERSION);
+    out.append(cstr!("maxWireVersion"), call.services.config.server_version.max_wire());
     let read_only = call.session.endpoint == Endpoint::Secondary || call.services.pools.read_only();
     out.append(cstr!("readOnly"), read_only);
     if let Some(common) = compressors(request)? {

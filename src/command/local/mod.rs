@@ -4,14 +4,7 @@ pub(super) mod parameters;
 pub(super) mod server;
 pub(super) mod status;
 
-/// The version of MongoDB whose behaviour is offered, as clients compare it.
-pub(super) const VERSION: &str = "7.0.28";
-/// The same in numbers.
-pub(super) const VERSION_ARRAY: [i32; 4] = [7, 0, 28, 0];
-/// `featureCompatibilityVersion`.
-pub(super) const FEATURE_VERSION: &str = "7.0";
-/// The wire version of MongoDB 7.0.
-pub(super) const MAX_WIRE_VERSION: i32 = 21;
+use crate::config::ServerVersion;
 
 /// Now, as a BSON date.
 pub(super) fn now() -> bson::DateTime {
@@ -26,11 +19,11 @@ pub(super) fn host_name() -> String {
 }
 
 /// Who explained a plan.
-pub(super) fn server_info() -> bson::RawDocumentBuf {
+pub(super) fn server_info(version: ServerVersion) -> bson::RawDocumentBuf {
     bson::rawdoc! {
         "host": host_name(),
         "port": 27017,
-        "version": VERSION,
+        "version": version.text(),
         "gitVersion": option_env!("ERMINE_GIT_VERSION").unwrap_or("unknown"),
     }
 }

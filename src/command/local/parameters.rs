@@ -4,20 +4,23 @@ use bson::{RawBson, RawDocumentBuf, rawdoc};
 
 use super::super::Call;
 use super::super::options::COMMON;
-use super::FEATURE_VERSION;
+use crate::config::ServerVersion;
 use crate::error::{CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
 use crate::session::auth::MECHANISM;
 
 /// Name, value, and whether it may change at run time. Sorted by name.
-fn all() -> Vec<(&'static str, RawBson)> {
+fn all(version: ServerVersion) -> Vec<(&'static str, RawBson)> {
     vec![
         ("acceptApiVersion2", RawBson::Boolean(false)),
         ("authSchemaVersion", RawBson::Int32(5)),
         ("authenticationMechanisms", RawBson::Array(bson::RawArrayBuf::from_iter([MECHANISM]))),
         ("enableTestCommands", RawBson::Boolean(false)),
-        ("featureCompatibilityVersion", RawBson::Document(rawdoc! { "version": FEATURE_VERSION })),
+        (
+            "featureCompatibilityVersion",
+            RawBson::Document(rawdoc! { "version": version.feature_compatibility() }),
+        ),
         ("quiet", RawBson::Boolean(false)),
         ("requireApiVersion", RawBson::Boolean(false)),
     ]
@@ -25,7 +28,7 @@ fn all() -> Vec<(&'static str, RawBson)> {
 
 /// True for a parameter that [`get`] tells.
 pub(in super::super) fn is_known(name: &str) -> bool {
-    all().iter().any(|(known, _)| *known == name)
+    all(ServerVersion::V8).iter().any(|(known, _)| *known == name)
 }
 
 /// getParameter.
@@ -48,7 +51,7 @@ pub(in super::super) fn get(call: Call<'_>) -> Result<Reply> {
         }
     }
     let mut out = RawDocumentBuf::new();
-    for (name, value) in all() {
+    for (name, value) in all(call.services.config.server_version) {
         if !everything && !asked.contains(&name) {
             continue;
         }

@@ -6,7 +6,7 @@ use super::super::Call;
 use super::super::options::wrong_type;
 use super::super::registry::COMMANDS;
 use super::super::spec::{Auth, Kind};
-use super::{VERSION, VERSION_ARRAY, host_name, now};
+use super::{host_name, now};
 use crate::error::{CommandError, Result, codes};
 use crate::reply::{Reply, ok};
 
@@ -16,19 +16,20 @@ pub(in super::super) fn ping(_: Call<'_>) -> Result<Reply> {
 }
 
 /// buildInfo.
-pub(in super::super) fn build_info(_: Call<'_>) -> Result<Reply> {
+pub(in super::super) fn build_info(call: Call<'_>) -> Result<Reply> {
+    let version = call.services.config.server_version;
     let environment = rawdoc! {
         "target_arch": std::env::consts::ARCH,
         "target_os": std::env::consts::OS,
     };
     Ok(rawdoc! {
-        "version": VERSION,
+        "version": version.text(),
         "gitVersion": option_env!("ERMINE_GIT_VERSION").unwrap_or("unknown"),
         "modules": [],
         "allocator": "system",
         "javascriptEngine": "none",
         "sysInfo": "deprecated",
-        "versionArray": RawArrayBuf::from_iter(VERSION_ARRAY),
+        "versionArray": RawArrayBuf::from_iter(version.numbers()),
         "buildEnvironment": environment,
         "bits": i32::try_from(usize::BITS).unwrap_or(64),
         "debug": cfg!(debug_assertions),

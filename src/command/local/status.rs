@@ -6,7 +6,7 @@ use bson::{RawDocumentBuf, rawdoc};
 
 use super::super::Call;
 use super::server::proc_kilobytes;
-use super::{VERSION, host_name, now};
+use super::{host_name, now};
 use crate::error::Result;
 use crate::reply::Reply;
 
@@ -44,7 +44,7 @@ pub(in super::super) fn run(call: Call<'_>) -> Result<Reply> {
     let virtual_size = proc_kilobytes("/proc/self/status", "VmSize:").unwrap_or(0) / 1024;
     Ok(rawdoc! {
         "host": host_name(),
-        "version": VERSION,
+        "version": services.config.server_version.text(),
         "process": "ermine",
         "pid": i64::from(std::process::id()),
         "uptime": up.as_secs_f64(),
