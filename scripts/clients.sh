@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the MongoDB shell and PyMongo for the tests with real clients, pinned, below proto-tests/clients.
+# Installs the MongoDB shell and the drivers for the tests with real clients, pinned, below proto-tests/clients.
 set -eu
 cd "$(dirname "$0")/../proto-tests/clients"
 
@@ -9,6 +9,11 @@ if ! cmp -s package-lock.json node_modules/.installed 2>/dev/null; then
   # Optional packages are native add-ons that no test uses.
   npm ci --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error
   cp package-lock.json node_modules/.installed
+fi
+if ! cmp -s drivers/package-lock.json drivers/node_modules/.installed 2>/dev/null; then
+  echo "Installing Node drivers …"
+  (cd drivers && npm ci --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error)
+  cp drivers/package-lock.json drivers/node_modules/.installed
 fi
 # The shell needs Node 20; Debian 12 has 18.
 if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ] && [ ! -x node_modules/.node/bin/node ]; then
@@ -21,4 +26,11 @@ if ! cmp -s requirements.txt .venv/.installed 2>/dev/null; then
   python3 -m venv .venv
   .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
   cp requirements.txt .venv/.installed
+fi
+if ! cmp -s drivers/pymongo.txt .venv/.versions 2>/dev/null; then
+  echo "Installing more versions of PyMongo …"
+  for one in $(cat drivers/pymongo.txt); do
+    .venv/bin/pip install --quiet --disable-pip-version-check --upgrade --target ".venv/pymongo-${one#*==}" "$one"
+  done
+  cp drivers/pymongo.txt .venv/.versions
 fi

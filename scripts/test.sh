@@ -26,7 +26,7 @@ fi
 
 step "build"
 (cd extension && cargo build --locked --quiet -p ermine-pg)
-cargo build --locked --quiet -p ermine -p ermine-cluster
+cargo build --locked --quiet -p ermine -p ermine-cluster -p ermine-driver-scenario
 
 step "the extension: engine, and the recorded contract on a primary and a standby"
 (cd extension && cargo test --workspace --locked --quiet)
