@@ -30,6 +30,11 @@ impl Tasks {
         tokio::spawn(self.tracker.track_future(task))
     }
 
+    /// How many are running.
+    pub fn running(&self) -> usize {
+        self.tracker.len()
+    }
+
     /// Cancelled once the process has been told to stop. Nothing new may begin after that; a request that
     /// only waits (an awaitable hello) answers at once.
     pub fn stopping(&self) -> &CancellationToken {

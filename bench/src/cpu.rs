@@ -35,6 +35,31 @@ fn stat(pid: u32) -> Option<(u32, f64)> {
 }
 
 impl Watched {
+    /// Its files, in number.
+    pub(crate) fn files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid)).map_or(0, Iterator::count)
+    }
+
+    /// Its threads, in number.
+    pub(crate) fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.pid)).map_or(0, Iterator::count)
+    }
+
+    /// Its direct children, in number: for a PostgreSQL server, its backends and helpers.
+    pub(crate) fn children(&self) -> usize {
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let parents = processes.filter_map(|entry| Some(stat(entry.file_name().to_str()?.parse().ok()?)?.0));
+        parents.filter(|parent| *parent == self.pid).count()
+    }
+
+    /// Its resident memory in bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kilobytes.unwrap_or(0) * 1024
+    }
+
     /// This process.
     pub(crate) fn from_own() -> Self {
         Self { name: "client".to_owned(), pid: std::process::id() }

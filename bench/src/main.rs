@@ -3,6 +3,7 @@
 //! Targets take turns (A B A B …), so that ratios come from one run on one machine. The client speaks raw frames with
 //! commands encoded beforehand: what it costs itself is little, and the same for every target.
 
+mod connections;
 mod cpu;
 mod error;
 mod floor;
@@ -50,6 +51,12 @@ struct Args {
     /// Database and collection to use.
     #[arg(long, default_value = "bench")]
     database: String,
+    /// Instead of workloads: opens so many connections, authenticated and idle, and tells what each of them costs.
+    #[arg(long, value_name = "CONNECTIONS")]
+    idle: Option<usize>,
+    /// Instead of workloads: for `--seconds`, opens so many connections a second, each of which logs in, pings and closes.
+    #[arg(long, value_name = "PER_SECOND")]
+    churn: Option<u32>,
     /// Print one JSON document instead of tables.
     #[arg(long)]
     json: bool,
@@ -67,6 +74,23 @@ async fn main() -> std::process::ExitCode {
 }
 
 async fn measure(args: Args) -> Result<(), Error> {
+    if args.idle.is_some() || args.churn.is_some() {
+        for target in &args.targets {
+            if let Some(count) = args.idle {
+                report::connections(
+                    &target.name,
+                    "before, with all open, after",
+                    &connections::idle(target, count, &args.pids).await?,
+                );
+            }
+            if let Some(rate) = args.churn {
+                let (opened, states) = connections::churn(target, rate, args.seconds, &args.pids).await?;
+                let what = format!("before, and after {opened} connections in {} s", args.seconds);
+                report::connections(&target.name, &what, &states);
+            }
+        }
+        return Ok(());
+    }
     let shape = workload::Shape { database: args.database, documents: args.documents, size: args.size };
     run::fill(&args.targets, &shape).await?;
     let plan = run::Plan {

@@ -1,7 +1,7 @@
 //! A MongoDB connection that sends frames made beforehand and looks at as little of the answer as it must.
 
 use crate::error::Error;
-use crate::scram::Exchange;
+use crate::scram::{Exchange, Login};
 use crate::workload::Operation;
 use bson::spec::BinarySubtype;
 use bson::{Binary, RawDocument, RawDocumentBuf, rawdoc};
@@ -23,21 +23,21 @@ pub(crate) struct Mongo {
 
 impl Mongo {
     /// Connects and, with a login, authenticates.
-    pub(crate) async fn connect(endpoint: &str, login: Option<(&str, &str)>) -> Result<Self, Error> {
+    pub(crate) async fn connect(endpoint: &str, login: Option<&Login>) -> Result<Self, Error> {
         let io = |e| Error::Io(endpoint.to_owned(), e);
         let socket = TcpStream::connect(endpoint).await.map_err(io)?;
         socket.set_nodelay(true).map_err(io)?;
         let mut connection = Self { socket, out: Vec::new(), answer: Vec::new(), request_id: 0 };
         connection.command("admin", &rawdoc! { "hello": 1_i32 }).await?;
-        if let Some((user, password)) = login {
-            connection.authenticate(user, password).await?;
+        if let Some(login) = login {
+            connection.authenticate(login).await?;
         }
         Ok(connection)
     }
 
-    async fn authenticate(&mut self, user: &str, password: &str) -> Result<(), Error> {
+    async fn authenticate(&mut self, login: &Login) -> Result<(), Error> {
         let payload = |text: String| Binary { subtype: BinarySubtype::Generic, bytes: text.into_bytes() };
-        let (exchange, first) = Exchange::start(user, password);
+        let (exchange, first) = Exchange::start(login);
         let start = rawdoc! {
             "saslStart": 1_i32, "mechanism": "SCRAM-SHA-256", "payload": payload(first),
             "options": { "skipEmptyExchange": true },

@@ -1,6 +1,7 @@
 //! Tables and JSON. This is the one place that prints.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the report is this program's output")]
 
+use crate::connections::State;
 use crate::error::Error;
 use crate::run::{Plan, Table, Turn};
 use serde_json::{Value, json};
@@ -8,6 +9,19 @@ use serde_json::{Value, json};
 /// Says why nothing was measured.
 pub(crate) fn complain(e: &Error) {
     eprintln!("ermine-bench: {e}");
+}
+
+/// Prints what the watched processes held at several moments.
+pub(crate) fn connections(target: &str, moments: &str, states: &[Vec<State>]) {
+    println!("\n{target}: {moments}");
+    println!("{:<14}{:>12}{:>10}{:>10}{:>10}", "process", "memory KiB", "files", "threads", "children");
+    for state in states.iter().flatten() {
+        let kilobytes = state.resident / 1024;
+        println!(
+            "{:<14}{kilobytes:>12}{:>10}{:>10}{:>10}",
+            state.name, state.files, state.threads, state.children
+        );
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::floor::Floor;
 use crate::mongo::Mongo;
+use crate::scram::Login;
 use crate::workload::Operation;
 use percent_encoding::percent_decode_str;
 
@@ -19,7 +20,7 @@ pub(crate) struct Target {
 #[derive(Clone, Debug)]
 pub(crate) enum Address {
     /// MongoDB's protocol at `host:port`, with SCRAM-SHA-256 when a user is given.
-    Mongo { endpoint: String, login: Option<(String, String)> },
+    Mongo { endpoint: String, login: Option<Login> },
     /// PostgreSQL, whose calls are the floor.
     Postgres(Box<tokio_postgres::Config>),
 }
@@ -38,7 +39,7 @@ impl std::str::FromStr for Target {
                     let (user, password) = login.split_once(':').ok_or_else(usage)?;
                     Address::Mongo {
                         endpoint: endpoint.to_owned(),
-                        login: Some((decoded(user), decoded(password))),
+                        login: Some(Login::new(decoded(user), decoded(password))),
                     }
                 }
                 None => Address::Mongo { endpoint: rest.to_owned(), login: None },
@@ -63,7 +64,7 @@ impl Target {
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {
         Ok(match &self.address {
             Address::Mongo { endpoint, login } => {
-                Connection::Mongo(Mongo::connect(endpoint, login.as_ref().map(|(u, p)| (&**u, &**p))).await?)
+                Connection::Mongo(Mongo::connect(endpoint, login.as_ref()).await?)
             }
             Address::Postgres(config) => Connection::Floor(Floor::connect(config).await?),
         })

@@ -1,6 +1,7 @@
 """Metrics and probes: what dashboards and orchestrators ask over HTTP."""
 
 import os
+import socket
 import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ import pymongo
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from conftest import control, eventually, free_port
+from conftest import connect, control, eventually, free_port
 
 # A ServiceMonitor with honorLabels would let these replace the target's own.
 RESERVED = {"namespace", "pod", "service", "instance", "job", "endpoint"}
@@ -37,6 +38,7 @@ FERRETDB = {
 OURS = {
     "ermine_command_duration_seconds": {"command"},
     "ermine_client_connections": set(),
+    "ermine_tasks": set(),
     "ermine_cursors_open": {"type"},
     "ermine_node_role": {"node", "role"},
     "ermine_node_connections": {"node", "state"},
@@ -166,3 +168,28 @@ def test_readyz_wants_the_extension(proxy):
         with pytest.raises(pymongo.errors.OperationFailure, match="DocumentDB extension"):
             client.test.c.find_one()
     assert one.process.poll() is None
+
+
+def test_closed_connections_leave_nothing(proxy, primary_uri):
+    port, debug = free_port(), free_port()
+    proxy({"ERMINE_LISTEN_ADDR": f"127.0.0.1:{port}", "ERMINE_DEBUG_ADDR": f"127.0.0.1:{debug}"}, port, debug)
+    uri = primary_uri.replace(urlsplit(primary_uri).netloc.rsplit("@", 1)[1], f"127.0.0.1:{port}")
+
+    def held():
+        samples = scrape(debug)
+        return tuple(value(samples, name) for name in ("ermine_client_connections", "ermine_tasks", "process_open_fds"))
+
+    def use_and_close():
+        with connect(uri) as client:
+            client.admin.command("ping")
+            list(client.t.c.find())
+
+    for _ in range(5):
+        use_and_close()
+    eventually(lambda: held()[0], 0)
+    before = held()
+    for _ in range(100):
+        use_and_close()
+    for _ in range(200):
+        socket.create_connection(("127.0.0.1", port)).close()
+    eventually(held, before)

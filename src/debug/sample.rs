@@ -21,6 +21,7 @@ pub(super) fn text(services: &Services, tls: Option<&ServerTls>) -> prometheus::
     let none: [&str; 0] = [];
     gauges.up.with_label_values(&up()).set(1);
     gauges.connections.with_label_values(&none).set(services.counters.connections.load(Ordering::Relaxed));
+    gauges.tasks.with_label_values(&none).set(int(services.tasks.running()));
     let (open, pinned) = (services.cursors.open(), services.cursors.pinned());
     gauges.cursors.with_label_values(&["persistent"]).set(int(pinned));
     gauges.cursors.with_label_values(&["normal"]).set(int(open.saturating_sub(pinned)));

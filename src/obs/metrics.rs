@@ -58,6 +58,8 @@ pub struct Gauges {
     pub up: IntGaugeVec,
     /// Client connections now.
     pub connections: IntGaugeVec,
+    /// Tasks of the process now: connections, probes, listeners.
+    pub tasks: IntGaugeVec,
     /// Open cursors by `type`.
     pub cursors: IntGaugeVec,
     /// FerretDB's pool gauges, over all nodes, by their name.
@@ -158,6 +160,7 @@ impl Default for Metrics {
         let gauges = Gauges {
             up: r.gauges("ferretdb_up", "1, with what runs as labels", &UP_LABELS),
             connections: r.gauges("ermine_client_connections", "Client connections now", &[]),
+            tasks: r.gauges("ermine_tasks", "Tasks of the process now: connections, probes, listeners", &[]),
             cursors: r.gauges("ermine_cursors_open", "Open cursors", &["type"]),
             pool: [
                 pool("acquired", "PostgreSQL connections in use"),
