@@ -308,6 +308,19 @@ fn a_stream_of_hellos_chains_its_numbers() {
 }
 
 #[test]
+fn a_client_that_leaves_its_stream_of_hellos_is_let_go() {
+    let proxy = Proxy::start(&[("max_client_connections", "1")]);
+    let mut raw = Raw::connect(proxy.address);
+    let version = raw.command(&hello()).document().get_document("topologyVersion").unwrap().to_owned();
+    let body =
+        rawdoc! { "hello": 1, "topologyVersion": version, "maxAwaitTimeMS": 3_600_000i64, "$db": "admin" };
+    raw.send(&op_msg(77, 1 << 16, &body));
+    raw.half_close();
+    assert!(raw.until_closed().is_empty());
+    assert_eq!(Raw::connect(proxy.address).command(&hello()).ok(), 1.0);
+}
+
+#[test]
 fn the_connection_limit() {
     let proxy = Proxy::start(&[("max_client_connections", "2")]);
     let (mut first, mut second) = (Raw::connect(proxy.address), Raw::connect(proxy.address));

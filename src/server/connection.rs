@@ -201,6 +201,10 @@ where
             if self.cx.tasks.stopping().is_cancelled() {
                 return Err(Ended::Stop);
             }
+            if self.reader.ended() {
+                // Nobody is left to read a stream that goes on by itself.
+                return Err(Ended::HungUp);
+            }
             msg.body = body;
             msg.sequences.clear();
         }
@@ -230,8 +234,8 @@ fn is_read(frame: &Frame) -> bool {
         Kind::Read => {
             Request::parse(spec, name, frame, Instant::now()).is_ok_and(|request| !request.writes())
         }
-        // A getMore reads, the others change a session.
-        Kind::Any => spec.name == "getMore",
+        // A getMore reads and a hello waits for news; the others change a session.
+        Kind::Any => matches!(spec.name, "getMore" | "hello" | "isMaster"),
         Kind::Local => true,
         Kind::Write | Kind::Admin => false,
     }
