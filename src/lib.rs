@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! socket ─ server/codec ─► Frame ─ command/request ─► Request
-//!    Request ─ route/plan ─► Target
-//!    Target  ─ command/local ─► Reply     or     ─ pool checkout ─► sql/run ─► rows ─► Reply
+//!    Request ─ route/plan ─► Pick
+//!    Pick    ─ command ─► Reply     or     ─ pool checkout ─► sql/run ─► rows ─► Reply
 //!    Reply ─ server/codec ─► socket
 //! ```
 //!

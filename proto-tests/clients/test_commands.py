@@ -124,6 +124,16 @@ def test_kill_op_says_what_the_extension_lacks(primary):
     assert error.code == 115, error
 
 
+@pytest.mark.parametrize("stage", [{"$out": "c"}, {"$merge": "c"}])
+def test_explain_never_writes(filled, stage):
+    before = list(filled.c.find())
+    inner = {"aggregate": "c", "pipeline": [{"$match": {"a": 3}}, {"$project": {"a": "gone"}}, stage], "cursor": {}}
+    for options in ({}, {"verbosity": "executionStats"}, {"verbosity": "allPlansExecution"}):
+        assert refused(lambda: filled.command("explain", inner, **options)).code == 51029
+    assert filled.command("explain", inner, verbosity="queryPlanner")["queryPlanner"]["winningPlan"]
+    assert list(filled.c.find()) == before
+
+
 def test_client_bulk_write(db, primary):
     namespace = f"{db.name}.c"
     models = [

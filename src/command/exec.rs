@@ -39,7 +39,7 @@ impl Call<'_> {
             loop {
                 attempt += 1;
                 let mut lease = match node.checkout(budget.deadline).await {
-                    Ok(lease) => lease,
+                    Ok(lease) => self.unless_large(lease),
                     Err(error) if error.retry == Retry::BeforeSend => {
                         last = Some(error);
                         break;
@@ -82,14 +82,15 @@ impl Call<'_> {
     /// # Errors
     /// Why there is none. Nothing was sent.
     pub(super) async fn writer(&self) -> Result<Lease> {
-        let lease = self.current_writer().await;
-        lease.map(|mut lease| {
-            if self.request.length() > LARGE {
-                // The driver's buffer of a connection never shrinks again.
-                lease.taint();
-            }
-            lease
-        })
+        Ok(self.unless_large(self.current_writer().await?))
+    }
+
+    /// Marks a connection that is about to send much: the driver's buffer of it never shrinks again.
+    fn unless_large(&self, mut lease: Lease) -> Lease {
+        if self.request.length() > LARGE {
+            lease.taint();
+        }
+        lease
     }
 
     async fn current_writer(&self) -> Result<Lease> {

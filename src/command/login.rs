@@ -92,7 +92,7 @@ pub(super) async fn sasl_continue(mut call: Call<'_>) -> Result<Reply> {
 
 /// Remembers who logged in and what the user may do.
 async fn logged_in(call: &mut Call<'_>, name: &str, db: Box<str>) -> Result<()> {
-    let known = rights::ask(call.services, call.pick, name).await?.ok_or_else(failed)?;
+    let known = rights::ask(call.services, call.pick, name, call.request.budget).await?.ok_or_else(failed)?;
     call.session.rights = (known, Instant::now());
     call.session.user = Some(Arc::new(User { name: name.into(), db }));
     Ok(())

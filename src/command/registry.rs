@@ -580,6 +580,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "killAllSessions",
+        auth: Auth::Writer,
         run: Run::Local(sessions::kill_all),
         options: &[NONE],
         help: "Kills the cursors of all sessions, or of the sessions of some users.",
@@ -587,6 +588,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "killAllSessionsByPattern",
+        auth: Auth::Writer,
         run: Run::Local(maintenance::kill_by_pattern),
         options: &[NONE],
         help: "Closes the cursors of sessions.",
@@ -602,6 +604,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "killOp",
+        auth: Auth::Writer,
         kind: Kind::Any,
         admin_only: true,
         run: Run::Flow(|call| Box::pin(maintenance::kill_op(call))),

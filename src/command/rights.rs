@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Services;
 use super::request::Request;
-use super::spec::Kind;
+use super::spec::{Auth, Kind};
 use crate::error::{CommandError, Result, Retry, codes};
 use crate::pool::Pick;
 use crate::session::{Rights, Session};
@@ -17,21 +17,34 @@ const FRESH: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// Why no node could be asked.
-pub(super) async fn ask(services: &Services, pick: Pick, user: &str) -> Result<Option<Rights>> {
+pub(super) async fn ask(
+    services: &Services,
+    pick: Pick,
+    user: &str,
+    budget: Budget,
+) -> Result<Option<Rights>> {
     let mut last = None;
+    let params: [Param<'_>; 1] = [&user];
     for node in services.pools.readers(pick)? {
-        let mut lease = match node.checkout(None).await {
-            Ok(lease) => lease,
-            Err(error) if error.retry == Retry::BeforeSend => {
-                last = Some(error);
-                continue;
+        // A pooled connection may have died unnoticed; the question may be asked again.
+        for _ in 0..2 {
+            let mut lease = match node.checkout(budget.deadline).await {
+                Ok(lease) => lease,
+                Err(error) if error.retry == Retry::BeforeSend => {
+                    last = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            match run::optional_row(&mut lease, budget, &calls::RIGHTS, &params).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(row)) => {
+                    return Ok(Some(Rights { write: run::flag(&row, 0)?, read: run::flag(&row, 1)? }));
+                }
+                Err(error) if error.retry == Retry::Never => return Err(error),
+                Err(error) => last = Some(error),
             }
-            Err(error) => return Err(error),
-        };
-        let params: [Param<'_>; 1] = [&user];
-        let row = run::optional_row(&mut lease, Budget::default(), &calls::RIGHTS, &params).await?;
-        let Some(row) = row else { return Ok(None) };
-        return Ok(Some(Rights { write: run::flag(&row, 0)?, read: run::flag(&row, 1)? }));
+        }
     }
     Err(last.unwrap_or_else(|| CommandError::unexpected("no node was tried")))
 }
@@ -47,11 +60,12 @@ pub async fn check(
     pick: Pick,
 ) -> Result<()> {
     let Some(user) = session.user.clone() else { return Ok(()) };
-    if !services.config.roles || matches!(request.spec.kind, Kind::Local) {
+    let others = request.spec.auth == Auth::Writer;
+    if !services.config.roles || (request.spec.kind == Kind::Local && !others) {
         return Ok(());
     }
     if session.rights.1.elapsed() > FRESH {
-        match Box::pin(ask(services, pick, &user.name)).await? {
+        match Box::pin(ask(services, pick, &user.name, request.budget)).await? {
             Some(rights) => session.rights = (rights, Instant::now()),
             None => {
                 session.user = None;
@@ -62,7 +76,7 @@ pub async fn check(
     }
     let rights = session.rights.0;
     let allowed = match request.spec.kind {
-        _ if request.writes() => rights.write,
+        _ if others || request.writes() => rights.write,
         Kind::Read => rights.read,
         _ => true,
     };

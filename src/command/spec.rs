@@ -91,8 +91,10 @@ pub enum Target {
 pub enum Auth {
     /// Everybody, also before the login.
     Open,
-    /// Who has logged in.
+    /// Who has logged in, as far as the kind of the command goes with its roles.
     Required,
+    /// Who may write, although nothing is written: it concerns what others do.
+    Writer,
 }
 
 /// The future of a command's run.

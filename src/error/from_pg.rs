@@ -1,4 +1,4 @@
-//! The only map from PostgreSQL's SQLSTATEs to MongoDB's errors.
+//! The map from PostgreSQL's SQLSTATEs to MongoDB's errors.
 //!
 //! States of class `M` are raised by the extension with messages written for MongoDB clients, so those pass.
 //! Every other message is PostgreSQL's own and is replaced by MongoDB's words (sql-api.md 4, clients.md 4.4).

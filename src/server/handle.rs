@@ -1,4 +1,4 @@
-//! The path of one request: identify → parse → authorize → plan → run → reply → record.
+//! The path of one request: identify → authorize → parse → plan → rights → run → reply → record.
 //!
 //! It cannot fail: an error is a reply. Only broken frames and sockets end a connection.
 use std::ops::Deref;

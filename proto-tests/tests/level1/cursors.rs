@@ -147,6 +147,22 @@ fn killing_gives_the_connection_back() {
 }
 
 #[test]
+fn killing_removes_what_the_server_kept() {
+    let mut client = stage().primary();
+    fill(&mut client, "kept", 20);
+    let cursor = id(&client.ok(sorted("kept", 2)));
+    let marks = stage().marks();
+    client.ok(doc! { "killCursors": "kept", "cursors": [cursor], "$db": "cursors" });
+    wait_until("the result is deleted", || marks.primary_ran("delete_cursors"));
+    // A cursor that only remembers its place has nothing to delete.
+    let cursor = id(&client.ok(doc! { "find": "kept", "batchSize": 2, "$db": "cursors" }));
+    let marks = stage().marks();
+    client.ok(doc! { "killCursors": "kept", "cursors": [cursor], "$db": "cursors" });
+    client.ok(doc! { "count": "kept", "$db": "cursors" });
+    assert!(!marks.primary_ran("delete_cursors"));
+}
+
+#[test]
 fn too_many_held_cursors_are_refused_and_idle_ones_time_out() {
     let stage = Stage::new(&held(2, Duration::from_secs(2)));
     let mut client = stage.primary();

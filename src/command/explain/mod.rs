@@ -8,11 +8,12 @@ use bson::raw::{RawBsonRef, cstr};
 use bson::{RawBson, RawDocument, RawDocumentBuf, rawdoc};
 use tokio_postgres::types::Json;
 
+use super::crud::has_out_or_merge;
 use super::local::server_info;
 use super::options::{missing, wrong_type};
 use super::request::Request;
 use super::{Call, request};
-use crate::error::{CommandError, Result, codes};
+use crate::error::{Code, CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::sql::{Param, SqlCall, calls};
 use crate::wire::{Frame, Op, OpMsg};
@@ -88,6 +89,11 @@ async fn of(call: &Call<'_>, inner: &RawDocument, verbosity: Verbosity) -> Resul
     let asked = Request::parse(spec, name, &frame, tokio::time::Instant::now())?;
     let subject = subject(&asked)?;
     let executes = verbosity >= Verbosity::ExecutionStats;
+    if executes && asked.spec.name == "aggregate" && has_out_or_merge(&asked) {
+        // Executing it would write.
+        let message = "A pipeline with $out or $merge can be explained with verbosity 'queryPlanner' alone";
+        return Err(CommandError::client(Code(51029), message));
+    }
     let bytes = subject.spec.as_bytes();
     let params: [Param<'_>; 2] = [&db, &bytes];
     let [plain, analyzed] = subject.sql;

@@ -122,7 +122,7 @@ pub(in super::super) fn list_commands(_: Call<'_>) -> Result<Reply> {
         let entry = rawdoc! {
             "help": command.help,
             "aliases": aliases,
-            "requiresAuth": command.auth == Auth::Required,
+            "requiresAuth": command.auth != Auth::Open,
             "secondaryOk": reads,
             "adminOnly": command.admin_only,
             "apiVersions": if command.api_v1 { RawArrayBuf::from_iter(["1"]) } else { RawArrayBuf::new() },

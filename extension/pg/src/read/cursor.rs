@@ -1,6 +1,6 @@
 //! What a cursor's next call needs: the continuation document that the proxy keeps for us.
 //!
-//! `{qi: id, qp: held by this backend, qk: kind of command, qc: the command, …}` as the official one begins; then either
+//! `{qi: id, qp: its result is kept, qk: kind of command, qc: the command, …}` as the official one begins; then either
 //! `at` (where a stream goes on: `{c: collection id, w: way, p: position, n: documents left}`) or `qf` and `qo` (file and
 //! offset of a result that was computed as a whole).
 
@@ -62,7 +62,7 @@ impl Continuation<'_> {
     pub fn encode(&self) -> Vec<u8> {
         let mut w = DocWriter::with_capacity(self.command.bytes().len() + 128);
         w.put("qi", &Value::Int64(self.id));
-        w.put("qp", &Value::Bool(matches!(self.next, Next::Held)));
+        w.put("qp", &Value::Bool(!matches!(self.next, Next::Stream(_))));
         w.put("qk", &Value::Int32(self.kind as i32));
         w.put_doc("qc", self.command);
         match &self.next {
