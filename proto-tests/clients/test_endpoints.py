@@ -1,9 +1,12 @@
 """Who may do what where: login on both endpoints, and the read-only one."""
 
+import os
+from urllib.parse import urlsplit
+
 import pytest
 from pymongo.errors import OperationFailure, PyMongoError
 
-from conftest import connect, eventually, with_credentials, without_credentials
+from conftest import connect, eventually, free_port, size, with_credentials, without_credentials
 
 
 @pytest.fixture(params=["primary", "secondary"])
@@ -72,3 +75,24 @@ def test_writes_are_refused_on_the_secondary(db, replica, command):
     assert list(db.c.find()) == [{"_id": 1}]
     assert replica.c.find_one() == {"_id": 1}
 
+
+
+@pytest.mark.parametrize("stage", [{"$out": "d"}, {"$merge": "d"}])
+def test_a_pipeline_writes_through_the_secondary_where_there_is_a_primary(db, replica, proxy, primary_uri, stage):
+    db.c.insert_many([{"_id": 1}, {"_id": 2}])
+    assert list(replica.c.aggregate([{"$match": {"_id": 2}}, stage])) == []
+    assert list(db.d.find()) == [{"_id": 2}]
+    # A process that knows standbys alone has nobody who would write.
+    port = free_port()
+    settings = {
+        "ERMINE_SECONDARY_LISTEN_ADDR": f"127.0.0.1:{port}",
+        "ERMINE_POSTGRESQL_URL": "",
+        "ERMINE_POSTGRESQL_STANDBY_URL": os.environ["CLUSTER_STANDBY_URL"],
+    }
+    proxy(settings, port)
+    netloc = urlsplit(primary_uri).netloc.rsplit("@", 1)[0]
+    with connect(f"mongodb://{netloc}@127.0.0.1:{port}/?directConnection=true") as alone:
+        eventually(lambda: size(alone[db.name].c), 2)
+        with pytest.raises(OperationFailure) as refused:
+            list(alone[db.name].c.aggregate([stage]))
+        assert refused.value.code == 20

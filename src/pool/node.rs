@@ -18,6 +18,9 @@ use crate::obs::metrics::{Metrics, PoolMetrics};
 use crate::tasks::Tasks;
 use crate::tls::PgConnector;
 
+/// Pauses between attempts at a server that has no place left; each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 /// How long the attempt to cancel a statement may take before the connection is dropped anyway.
 const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 
@@ -167,13 +170,21 @@ impl Node {
             Err(_) => return Err(overloaded()),
         };
         let timeouts = Timeouts { wait: Some(self.wait), create: Some(self.connect), recycle: None };
-        match self.pool.timeout_get(&timeouts).await {
-            Ok(object) => Ok(Lease::new(Arc::clone(self), object, permit)),
-            Err(PoolError::Backend(error)) => Err(self.refused(error)),
-            Err(PoolError::Timeout(TimeoutType::Wait)) => Err(overloaded()),
-            Err(error) => {
-                self.lost(&error);
-                Err(self.unreachable(error))
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.pool.timeout_get(&timeouts).await {
+                Ok(object) => return Ok(Lease::new(Arc::clone(self), object, permit)),
+                // The server has no place left. One of the connections that are in use will do as well.
+                Err(PoolError::Backend(error)) if is_full(&error) && Instant::now() + pause < limit => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(PoolError::Backend(error)) => return Err(self.refused(error)),
+                Err(PoolError::Timeout(TimeoutType::Wait)) => return Err(overloaded()),
+                Err(error) => {
+                    self.lost(&error);
+                    return Err(self.unreachable(error));
+                }
             }
         }
     }
@@ -209,8 +220,7 @@ impl Node {
 
     /// PostgreSQL refused the connection, or nobody listened.
     fn refused(&self, error: tokio_postgres::Error) -> CommandError {
-        let full = error.code().is_some_and(|state| state.code() == "53300");
-        if full {
+        if is_full(&error) {
             return overloaded().because(error);
         }
         self.lost(&error);
@@ -233,6 +243,11 @@ impl Node {
         };
         error.retry(Retry::BeforeSend).because(why)
     }
+}
+
+/// The server, or the role, has as many connections as it may.
+fn is_full(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|state| state.code() == "53300")
 }
 
 /// Every connection is in use and stayed so.

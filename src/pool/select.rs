@@ -51,15 +51,13 @@ impl Pools {
         }
     }
 
-    /// True if the configured primary is a standby and has been nothing else since the start, and no other node
-    /// takes writes: refusing writes is then what this deployment is, not a failover in progress.
+    /// True if no primary is configured, or the configured one is a standby and has been nothing else since the start, and no
+    /// other node takes writes: refusing writes is then what this deployment is, not a failover in progress.
     pub fn read_only(&self) -> bool {
         let standing_by = |node: &Arc<Node>| {
             node.configured() == Role::Standby || (node.role() == Role::Standby && !node.was_primary())
         };
-        self.nodes.iter().all(|node| node.role() != Role::Primary)
-            && self.nodes.iter().any(|node| node.configured() == Role::Primary)
-            && self.nodes.iter().all(standing_by)
+        self.nodes.iter().all(|node| node.role() != Role::Primary) && self.nodes.iter().all(standing_by)
     }
 
     /// The nodes that may serve a read, best first, never empty.

@@ -1,7 +1,7 @@
 //! The one place that decides which node a request goes to.
 //!
 //! Standalone rules (clients.md 2.3): the secondary endpoint runs reads without looking at the read preference and
-//! refuses writes; on the primary endpoint the read preference decides where reads go.
+//! refuses writes other than those of a pipeline; on the primary endpoint the read preference decides where reads go.
 use super::read_pref;
 use crate::command::Request;
 use crate::command::spec::Kind;
@@ -28,11 +28,10 @@ fn decide(
     preferred: Option<Pick>,
 ) -> Result<Pick> {
     if writes {
-        return if endpoint == Endpoint::Secondary || read_only {
-            Err(read_only_mode())
-        } else {
-            Ok(Pick::Primary)
-        };
+        // A pipeline that ends in $out or $merge may be sent to a secondary; MongoDB's carries the writes to the
+        // primary (clients.md, D11).
+        let taken = endpoint == Endpoint::Primary || kind == Kind::Read;
+        return if taken && !read_only { Ok(Pick::Primary) } else { Err(read_only_mode()) };
     }
     Ok(match (kind, endpoint) {
         // What any node can tell: better the other kind of node than no answer.
@@ -69,7 +68,8 @@ mod tests {
             (Kind::Read,  false, Secondary, false, None,                   Some(Standby)),
             (Kind::Read,  false, Secondary, false, Some(PrimaryPreferred), Some(Standby)),
             (Kind::Read,  true,  Primary,   false, Some(Standby),          Some(Pick::Primary)),
-            (Kind::Read,  true,  Secondary, false, None,                   refused),
+            (Kind::Read,  true,  Secondary, false, None,                   Some(Pick::Primary)),
+            (Kind::Read,  true,  Secondary, true,  None,                   refused),
             (Kind::Write, true,  Primary,   false, Some(Nearest),          Some(Pick::Primary)),
             (Kind::Write, true,  Primary,   true,  None,                   refused),
             (Kind::Write, true,  Secondary, false, None,                   refused),

@@ -162,3 +162,29 @@ fn a_deployment_of_standbys_alone_is_read_only() {
     assert_eq!(client.code(doc! { "insert": "c", "documents": [{}], "$db": "limits" }), 20);
     assert!(!marks.standby_ran("documentdb_api.insert"));
 }
+
+#[test]
+fn a_server_without_a_place_left_is_asked_again() {
+    // Far fewer places than the pool may have connections, and more clients than places.
+    let settings =
+        vec![("max_connections", "8"), ("superuser_reserved_connections", "0"), ("max_wal_senders", "0")];
+    let options = Options {
+        settings,
+        standbys: 0,
+        connections: 20,
+        wait: Duration::from_secs(30),
+        ..Options::default()
+    };
+    let stage = Stage::new(&options);
+    stage.primary().ok(doc! { "insert": "c", "documents": [{ "_id": 1 }], "$db": "limits" });
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            let mut client = stage.primary();
+            scope.spawn(move || {
+                for _ in 0..30 {
+                    client.ok(find());
+                }
+            });
+        }
+    });
+}
