@@ -177,14 +177,15 @@ fn a_server_without_a_place_left_is_asked_again() {
     };
     let stage = Stage::new(&options);
     stage.primary().ok(doc! { "insert": "c", "documents": [{ "_id": 1 }], "$db": "limits" });
+    let clients: Vec<_> = (0..16).map(|_| stage.primary()).collect();
+    let locked = Locked::new(&stage, "limits", "c");
     std::thread::scope(|scope| {
-        for _ in 0..16 {
-            let mut client = stage.primary();
-            scope.spawn(move || {
-                for _ in 0..30 {
-                    client.ok(find());
-                }
-            });
+        for mut client in clients {
+            scope.spawn(move || client.ok(find()));
         }
+        // Some requests hold every place and wait for the lock; the others find no place.
+        wait_until("requests wait for the lock", || locked.waiting() >= 4);
+        std::thread::sleep(Duration::from_millis(300));
+        locked.release();
     });
 }
