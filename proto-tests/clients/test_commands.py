@@ -124,6 +124,27 @@ def test_kill_op_says_what_the_extension_lacks(primary):
     assert error.code == 115, error
 
 
+def test_server_status_counts(db, primary):
+    """What mongostat and Compass chart moves with what clients do."""
+
+    def status():
+        return primary.admin.command("serverStatus")
+
+    before = status()
+    db.c.insert_many([{"text": "x" * 1000} for _ in range(100)])
+    list(db.c.find(batch_size=50))
+    with pytest.raises(OperationFailure):
+        db.command("find", "c", filter=1)
+    after = status()
+    moved = lambda section, field: after[section][field] - before[section][field]  # noqa: E731
+    assert (moved("opcounters", "insert"), moved("opcounters", "query"), moved("opcounters", "getmore")) == (1, 2, 1)
+    assert 100_000 < moved("network", "bytesIn") < 200_000 and 100_000 < moved("network", "bytesOut") < 200_000
+    assert 6 <= moved("network", "numRequests") < 20
+    assert moved("asserts", "user") >= 1
+    assert after["globalLock"]["activeClients"]["total"] >= 0 and after["extra_info"]["page_faults"] >= 0
+    assert after["mem"]["resident"] > 0
+
+
 @pytest.mark.parametrize("stage", [{"$out": "c"}, {"$merge": "c"}])
 def test_explain_never_writes(filled, stage):
     before = list(filled.c.find())

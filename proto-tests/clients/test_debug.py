@@ -193,3 +193,21 @@ def test_closed_connections_leave_nothing(proxy, primary_uri):
     for _ in range(200):
         socket.create_connection(("127.0.0.1", port)).close()
     eventually(held, before)
+
+
+@pytest.mark.parametrize("threshold, told", [("1ms", True), ("1h", False), ("-", False)])
+def test_slow_commands_are_logged_without_their_values(proxy, primary_uri, threshold, told):
+    port = free_port()
+    one = proxy({"ERMINE_LISTEN_ADDR": f"127.0.0.1:{port}", "ERMINE_SLOW_COMMAND_THRESHOLD": threshold}, port)
+    uri = primary_uri.replace(urlsplit(primary_uri).netloc.rsplit("@", 1)[1], f"127.0.0.1:{port}")
+    with connect(uri, appname="patient") as client:
+        client.slow.c.insert_many([{"value": "a secret"} for _ in range(10_000)])
+        list(client.slow.c.find({"value": {"$regex": "secret$"}}))
+        client.drop_database("slow")
+    lines = [line for line in one.words().splitlines() if "slow command" in line]
+    for command in ("insert", "find"):
+        found = any(f"command=\"{command}\"" in line and 'db="slow" collection="c"' in line for line in lines)
+        assert found == told, one.words()
+    assert bool(lines) == told and "secret" not in one.words()
+    assert not any("hello" in line or "sasl" in line for line in lines)
+    assert not told or any('application="patient"' in line and 'user="' in line for line in lines), lines

@@ -175,6 +175,7 @@ impl Proxy {
             },
             auth: options.auth,
             server_version: ServerVersion::V8,
+            slow_command_threshold: None,
             roles: true,
             log: Log { filter: "off".into(), format: LogFormat::Text },
         };

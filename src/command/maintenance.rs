@@ -118,7 +118,9 @@ pub(super) fn profile(call: Call<'_>) -> Result<Reply> {
             return Err(CommandError::client(codes::COMMAND_NOT_SUPPORTED, message));
         }
     }
-    Ok(rawdoc! { "was": 0, "slowms": 100, "sampleRate": 1.0, "ok": 1.0 }.into())
+    let threshold = call.services.config.slow_command_threshold;
+    let slow = threshold.map_or(-1, |slow| i32::try_from(slow.as_millis()).unwrap_or(i32::MAX));
+    Ok(rawdoc! { "was": 0, "slowms": slow, "sampleRate": 1.0, "ok": 1.0 }.into())
 }
 
 /// setParameter: none can be changed while the process runs.

@@ -75,6 +75,12 @@ pub struct Counters {
     pub connections: AtomicI64,
     /// Client connections since the start.
     pub connections_total: AtomicU64,
+    /// Bytes read from clients.
+    pub bytes_in: AtomicU64,
+    /// Bytes of replies.
+    pub bytes_out: AtomicU64,
+    /// Messages from clients.
+    pub requests: AtomicU64,
     /// Commands by place in the table: how often each one ran.
     pub commands: CommandCounts,
 }
@@ -84,11 +90,23 @@ impl Counters {
         Self {
             connections: AtomicI64::new(0),
             connections_total: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
             commands: CommandCounts {
                 counts: registry::COMMANDS.iter().map(|_| Count::default()).collect(),
                 metrics: metrics.clone(),
             },
         }
+    }
+}
+
+impl Counters {
+    /// Counts a message that was answered, and the bytes that went to and fro since the one before.
+    pub fn add_traffic(&self, read: u64, written: u64) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.bytes_in.fetch_add(read, Ordering::Relaxed);
+        self.bytes_out.fetch_add(written, Ordering::Relaxed);
     }
 }
 

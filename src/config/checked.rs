@@ -51,6 +51,8 @@ pub struct Config {
     pub auth: bool,
     /// The version of MongoDB that clients are told.
     pub server_version: ServerVersion,
+    /// Commands that take longer are logged; none: no command is.
+    pub slow_command_threshold: Option<Duration>,
     /// Users may do what their roles allow; false: everything.
     pub roles: bool,
     /// What the process writes to its log.
@@ -182,13 +184,26 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
     let auth = check.get("auth", units::boolean).unwrap_or(true);
     let roles = check.get("roles", units::boolean).unwrap_or(true);
     let server_version = check.get("server_version", version::server_version).unwrap_or(ServerVersion::V8);
+    let slow_command_threshold = check.get("slow_command_threshold", units::duration_or_off).flatten();
     let log = check.log();
     let (primary, standbys) = check.targets(&mut pool);
     let listeners = check.listeners(primary.is_some(), !standbys.is_empty());
     let tls = check.tls_files(&listeners);
     let debug = check.get("debug_addr", units::tcp_address).flatten();
-    let config =
-        Config { listeners, debug, tls, primary, standbys, pool, limits, auth, server_version, roles, log };
+    let config = Config {
+        listeners,
+        debug,
+        tls,
+        primary,
+        standbys,
+        pool,
+        limits,
+        auth,
+        server_version,
+        slow_command_threshold,
+        roles,
+        log,
+    };
     check.raw.finish(config).map(|(config, notes, faults)| Checked { config, notes, faults })
 }
 

@@ -206,6 +206,12 @@ pub static KEYS: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "slow_command_threshold",
+        default: "100ms",
+        help: "Commands that take longer are logged, with their collection and without their values; `-`: none",
+        ..KEY
+    },
+    Key {
         name: "log_level",
         default: "info",
         ferretdb: true,

@@ -30,6 +30,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, Expected> {
     }
 }
 
+/// As [`duration`]; None for `-`.
+pub(super) fn duration_or_off(text: &str) -> Result<Option<Duration>, Expected> {
+    if text == "-" { Ok(None) } else { duration(text).map(Some) }
+}
+
 /// A whole number from 1 to a million.
 pub(super) fn count(text: &str) -> Result<NonZeroUsize, Expected> {
     match text.parse() {

@@ -110,6 +110,11 @@ impl Node {
         (status.size.saturating_sub(status.available), status.available.min(status.size), status.max_size)
     }
 
+    /// Requests that wait for a connection.
+    pub fn waiting(&self) -> usize {
+        self.pool.status().waiting
+    }
+
     /// Counts a statement that runs again.
     pub fn count_retry(&self) {
         self.metrics.retried();

@@ -2,7 +2,7 @@
 use std::future::pending;
 use std::io;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::wire::{self, FrameError, Inbound, ReplyShape};
@@ -21,6 +21,8 @@ pub(super) struct Reader<R> {
     buffer: BytesMut,
     /// The client will send no more.
     ended: bool,
+    /// Bytes read since somebody asked.
+    bytes: u64,
 }
 
 /// Why no further message comes from a connection.
@@ -38,7 +40,7 @@ pub(super) enum End {
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     pub(super) fn new(socket: R) -> Self {
-        Self { socket, buffer: BytesMut::new(), ended: false }
+        Self { socket, buffer: BytesMut::new(), ended: false, bytes: 0 }
     }
 
     /// The next message, if it is not longer than `limit`. Can be dropped and called again without losing anything.
@@ -73,9 +75,16 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         self.ended
     }
 
+    /// How many bytes were read since this was asked before.
+    pub(super) fn take_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.bytes)
+    }
+
     async fn read(&mut self) -> io::Result<usize> {
         self.buffer.reserve(READ_ROOM);
-        self.socket.read_buf(&mut self.buffer).await
+        let read = self.socket.read_buf(&mut self.buffer).await?;
+        self.bytes += read as u64;
+        Ok(read)
     }
 }
 
@@ -85,11 +94,13 @@ pub(super) struct Writer<W> {
     socket: W,
     /// The server's own numbers for its messages.
     last_id: i32,
+    /// Bytes written since somebody asked.
+    bytes: u64,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(super) fn new(socket: W) -> Self {
-        Self { socket, last_id: 0 }
+        Self { socket, last_id: 0, bytes: 0 }
     }
 
     /// Writes `body` as a reply and returns the number it was given.
@@ -104,10 +115,18 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.last_id = self.last_id.wrapping_add(1);
         let encoded = wire::encode_reply(shape, self.last_id, response_to, body, more_to_come, failed)
             .ok_or_else(|| io::Error::other("a reply is longer than a message may be"))?;
-        self.socket.write_all_buf(&mut encoded.into_buf()).await?;
+        let mut encoded = encoded.into_buf();
+        let length = encoded.remaining() as u64;
+        self.socket.write_all_buf(&mut encoded).await?;
+        self.bytes += length;
         // TLS keeps what the socket did not take at once.
         self.socket.flush().await?;
         Ok(self.last_id)
+    }
+
+    /// How many bytes of replies were written since this was asked before.
+    pub(super) fn take_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.bytes)
     }
 
     /// Writes bytes that are no reply.

@@ -147,6 +147,8 @@ where
                 Err(End::Io(error)) => return Ended::Io(error),
                 Err(End::Frame(error)) => return Ended::Frame(error),
             };
+            let (read, written) = (self.reader.take_bytes(), self.writer.take_bytes());
+            self.cx.counters.add_traffic(read, written);
             if let Err(ended) = step {
                 return ended;
             }

@@ -4,8 +4,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use bson::RawDocument;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::command::spec::{Auth, Command};
 use crate::command::{self, Call, Request, Services};
@@ -46,6 +47,7 @@ pub async fn handle(cx: &Context, session: &mut Session, frame: &Frame) -> Optio
         Err(error) => (None, Err(error)),
     };
     record(cx, session, spec, &outcome, arrival);
+    tell_slow(cx, session, spec, frame, &outcome, arrival);
     if frame.wants_no_reply() {
         return None;
     }
@@ -103,4 +105,37 @@ fn record(
         }
         Err(error) => warn!(connection, command = name, micros, %error, "command failed"),
     }
+}
+
+/// One line for a command that took long: what it was and where, never its values. Logins are slow on purpose, and a hello
+/// waits for news.
+fn tell_slow(
+    cx: &Context,
+    session: &Session,
+    spec: Option<&'static Command>,
+    frame: &Frame,
+    outcome: &Result<Reply>,
+    arrival: Instant,
+) {
+    let (Some(spec), Some(threshold)) = (spec, cx.services.config.slow_command_threshold) else { return };
+    let took = arrival.elapsed();
+    if took < threshold || spec.auth == Auth::Open {
+        return;
+    }
+    let Ok(body) = RawDocument::from_bytes(frame.body()) else { return };
+    let target = body.iter_elements().next().and_then(|first| first.ok()?.value().ok()?.as_str());
+    let collection = target.or_else(|| body.get_str("collection").ok()).unwrap_or_default();
+    info!(
+        connection = session.connection_id,
+        command = spec.name,
+        db = body.get_str("$db").unwrap_or_default(),
+        collection,
+        user = session.user.as_ref().map(|user| &*user.name),
+        application = session.client.as_deref(),
+        milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        request_bytes = frame.body().len(),
+        reply_bytes = outcome.as_ref().map_or(0, |reply| reply.body.len()),
+        error = outcome.as_ref().err().map(|error| error.code.0),
+        "slow command"
+    );
 }

@@ -23,9 +23,10 @@ pub(in super::super) fn run(call: Call<'_>) -> Result<Reply> {
         "available": int32(limit.saturating_sub(current)),
         "totalCreated": int32(created),
     };
-    let (mut operations, mut commands) = (Operations::default(), RawDocumentBuf::new());
+    let (mut operations, mut commands, mut errors) = (Operations::default(), RawDocumentBuf::new(), 0i64);
     for (name, total, failed) in counters.commands.iter() {
         let (total, failed) = (int64(total), int64(failed));
+        errors = errors.saturating_add(failed);
         operations.add(name, total);
         commands.append(CString::try_from(name)?, rawdoc! { "failed": failed, "total": total });
     }
@@ -36,7 +37,10 @@ pub(in super::super) fn run(call: Call<'_>) -> Result<Reply> {
         },
     };
     let mut nodes = RawDocumentBuf::new();
+    let (mut active, mut queued) = (0i64, 0i64);
     for node in services.pools.nodes() {
+        active = active.saturating_add(int64(node.connections().0 as u64));
+        queued = queued.saturating_add(int64(node.waiting() as u64));
         let state = rawdoc! { "role": format!("{:?}", node.role()).to_lowercase() };
         nodes.append(CString::try_from(node.name())?, state);
     }
@@ -51,7 +55,19 @@ pub(in super::super) fn run(call: Call<'_>) -> Result<Reply> {
         "uptimeMillis": int64(u64::try_from(up.as_millis()).unwrap_or(u64::MAX)),
         "uptimeEstimate": int64(up.as_secs()),
         "localTime": now(),
+        "asserts": { "regular": 0, "warning": 0, "msg": 0, "user": errors, "tripwire": 0, "rollovers": 0 },
         "connections": connections,
+        "extra_info": { "note": "fields vary by platform", "page_faults": page_faults() },
+        "globalLock": {
+            "totalTime": int64(u64::try_from(up.as_micros()).unwrap_or(u64::MAX)),
+            "currentQueue": { "total": queued },
+            "activeClients": { "total": active },
+        },
+        "network": {
+            "bytesIn": int64(counters.bytes_in.load(Ordering::Relaxed)),
+            "bytesOut": int64(counters.bytes_out.load(Ordering::Relaxed)),
+            "numRequests": int64(counters.requests.load(Ordering::Relaxed)),
+        },
         "opcounters": operations.document(),
         "storageEngine": {
             "name": "documentdb",
@@ -64,6 +80,14 @@ pub(in super::super) fn run(call: Call<'_>) -> Result<Reply> {
         "ok": 1.0,
     }
     .into())
+}
+
+/// Pages that this process had to wait for (proc(5), `majflt`).
+fn page_faults() -> i64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in parentheses may hold anything, so fields count from behind it.
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    after.split_whitespace().nth(9).and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 
 /// `opcounters`.
