@@ -316,7 +316,8 @@ fn a_client_that_leaves_its_stream_of_hellos_is_let_go() {
         rawdoc! { "hello": 1, "topologyVersion": version, "maxAwaitTimeMS": 3_600_000i64, "$db": "admin" };
     raw.send(&op_msg(77, 1 << 16, &body));
     raw.half_close();
-    assert!(raw.until_closed().is_empty());
+    // News may have come before it left.
+    raw.until_closed();
     assert_eq!(Raw::connect(proxy.address).command(&hello()).ok(), 1.0);
 }
 
