@@ -434,6 +434,8 @@ CREATE FUNCTION documentdb_api_internal.explain_plan(database text, commandSpec 
     LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'command_explain_plan';
 CREATE FUNCTION documentdb_api_internal.delete_cursors(cursorids int8[]) RETURNS documentdb_core.bson
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'delete_cursors';
+CREATE PROCEDURE documentdb_api_internal.delete_expired_rows(IN p_batch_size int DEFAULT -1)
+    LANGUAGE C AS 'MODULE_PATHNAME', 'command_delete_expired_rows';
 CREATE FUNCTION documentdb_api_internal.cursor_directory_cleanup(expiry_time_seconds int8 DEFAULT NULL) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cursor_directory_cleanup';
 CREATE FUNCTION documentdb_api.count_query(database text, countSpec documentdb_core.bson, OUT document documentdb_core.bson)

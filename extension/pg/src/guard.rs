@@ -5,6 +5,7 @@ use pgrx::pg_sys;
 
 use crate::error::{Error, Result};
 use crate::guc;
+use crate::upkeep;
 
 /// What a standby says to a write.
 const RECOVERY: &str = "Can't execute write operation, the database is in recovery and waiting for the standby node to be promoted.";
@@ -29,6 +30,7 @@ pub fn standby() -> Result<()> {
 /// one was made so.
 pub fn write() -> Result<()> {
     standby()?;
+    upkeep::start()?;
     // SAFETY: reads variables of the backend.
     let (read_only, by_default) = unsafe { (pg_sys::XactReadOnly, pg_sys::DefaultXactReadOnly) };
     if !read_only {

@@ -49,6 +49,13 @@ static SETTINGS: &[Setting] = &[
         c"ermine.official_cursors",
         c"Hold sorted, grouped and joined results in the backend, as the official extension does.",
     ),
+    int(
+        c"ermine.ttl_interval",
+        60,
+        0,
+        MAX,
+        c"Seconds between two looks for expired documents; 0: nobody looks. Takes effect from the server's configuration.",
+    ),
     on(c"documentdb.enableStatementTimeout", c"Obey maxTimeMS inside commands."),
     int(
         c"documentdb.maxCustomCommandTimeoutLimit",

@@ -2,6 +2,7 @@
 //!
 //! | folder | holds | may use |
 //! |---|---|---|
+//! | `ttl` | documents that expire, and the background worker that deletes them | `write` and below |
 //! | `admin` | users, sizes, running operations | `spi`, `sys`, `error` |
 //! | `write` | insert, update, delete, findAndModify | everything below |
 //! | `ddl` | collections, views, databases | everything below |
@@ -10,7 +11,8 @@
 //! | `access` | choosing a way to the documents, walking it | `am`, `storage` and below |
 //! | `am` | the index access method `bson_btree` | `sys`, `error` |
 //! | `storage` | rows of data tables, without parser, planner and executor | `catalog` and below |
-//! | `catalog` | which collection is which table; name rules | `spi` and below |
+//! | `catalog` | which collection is which table; name rules | `upkeep` and below |
+//! | `upkeep` | has the background worker run where it is needed | `spi` and below |
 //! | `types` | bson, bsonsequence, bsonquery: input, output, order | `sys`, `error` |
 //! | `guard`, `guc`, `spi`, `sys`, `error` | the seam to PostgreSQL | nothing of the above |
 //!
@@ -34,7 +36,9 @@ mod read;
 mod spec;
 mod spi;
 mod storage;
+mod ttl;
 mod types;
+mod upkeep;
 mod write;
 mod xact;
 

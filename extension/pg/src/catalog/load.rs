@@ -8,6 +8,7 @@ use pgrx::pg_sys::{self, Oid};
 use super::{Collection, Index, Level, Validator};
 use crate::error::{Result, internal};
 use crate::spi::{self, Cell, Param};
+use crate::upkeep;
 use crate::xact::Snapshot;
 
 /// Oid of a relation by schema and name; invalid if there is none.
@@ -53,6 +54,9 @@ pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
             return Err(internal(format!("the data table of {db}.{name} is missing")));
         }
         indexes = self::indexes(id)?;
+        if indexes.iter().any(|i| i.expire_after.is_some()) {
+            upkeep::want()?;
+        }
     }
     let validator = validator.bytes().map(|filter| Validator {
         filter: filter.to_vec(),

@@ -69,13 +69,20 @@ impl Search<'_> {
     }
 
     /// Changes every document that matches; gives the numbers of documents that matched and that were changed.
-    pub fn all(&self, mut step: impl FnMut(Doc<'_>) -> Result<Step>) -> Result<(usize, usize)> {
+    pub fn all(&self, step: impl FnMut(Doc<'_>) -> Result<Step>) -> Result<(usize, usize)> {
+        self.some(usize::MAX, step)
+    }
+
+    /// As [`Search::all`], until `most` of them were changed.
+    pub fn some(&self, most: usize, mut step: impl FnMut(Doc<'_>) -> Result<Step>) -> Result<(usize, usize)> {
         let (mut matched, mut changed) = (0, 0);
         let mut writer = Writer::open(self.table);
         let _snapshot = Snapshot::fresh();
         let plan = self.plan_all()?;
         let mut reader = self.reader(&plan)?;
-        while let Some(hit) = reader.next()? {
+        while changed < most
+            && let Some(hit) = reader.next()?
+        {
             let found = match step(Doc::trusted(hit.document))? {
                 Step::Keep => {
                     matched += 1;

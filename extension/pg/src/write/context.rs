@@ -38,6 +38,11 @@ impl Context {
         }
     }
 
+    /// The time of the command, in milliseconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
     /// Parses an operation's filter.
     pub fn query(&self, filter: Doc<'_>, collation: Option<Doc<'_>>) -> Result<Query> {
         Ok(Query::parse(filter, &self.parse(collation))?)

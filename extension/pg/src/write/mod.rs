@@ -12,6 +12,8 @@ mod retry;
 mod update;
 mod validate;
 
+pub use change::{Search, Step};
+pub use context::Context;
 pub use id::object_id;
 
 use engine::{ArrayWriter, Code, DocWriter, Value, codes};
