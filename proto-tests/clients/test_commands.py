@@ -124,6 +124,27 @@ def test_kill_op_says_what_the_extension_lacks(primary):
     assert error.code == 115, error
 
 
+def test_explain_tells_the_way(filled):
+    """Which index, in which direction, how many documents were looked at: as it is, not as it might be."""
+
+    def way(command):
+        plan = filled.command("explain", command, verbosity="executionStats")
+        stats = plan["executionStats"]
+        return stages(plan["queryPlanner"]["winningPlan"]), stats["totalKeysExamined"], stats["totalDocsExamined"], stats["nReturned"]
+
+    assert way({"find": "c", "filter": {"a": 3}}) == (["COLLSCAN"], 0, 100, 10)
+    assert way({"find": "c", "filter": {"b": {"$lt": 7}}}) == (["FETCH", "IXSCAN"], 7, 7, 7)
+    assert way({"find": "c", "filter": {"_id": 7}}) == (["FETCH", "IXSCAN"], 1, 1, 1)
+    assert way({"find": "c", "sort": {"a": 1}}) == (["SORT", "COLLSCAN"], 0, 100, 100)
+    assert way({"find": "c", "sort": {"b": -1}, "limit": 3}) == (["LIMIT", "FETCH", "IXSCAN"], 3, 3, 3)
+    assert way({"find": "c", "filter": {"b": 5}, "hint": {"$natural": 1}}) == (["COLLSCAN"], 0, 100, 1)
+    assert way({"find": "absent"}) == (["EOF"], 0, 0, 0)
+    group = {"aggregate": "c", "pipeline": [{"$match": {"b": {"$gte": 90}}}, {"$group": {"_id": "$a"}}], "cursor": {}}
+    assert way(group) == (["GROUP", "FETCH", "IXSCAN"], 10, 10, 10)
+    scan = filled.c.find({"b": 5}).explain()["queryPlanner"]["winningPlan"]["inputStage"]
+    assert (scan["indexName"], scan["direction"]) == ("b_1", "forward")
+
+
 def test_server_status_counts(db, primary):
     """What mongostat and Compass chart moves with what clients do."""
 

@@ -5,6 +5,7 @@
 //! | `ttl` | documents that expire, and the background worker that deletes them | `write` and below |
 //! | `admin` | users, sizes, running operations | `spi`, `sys`, `error` |
 //! | `write` | insert, update, delete, findAndModify | everything below |
+//! | `explain` | EXPLAIN of the query functions | `read` and below |
 //! | `ddl` | collections, views, databases | everything below |
 //! | `index` | create, drop indexes | everything below |
 //! | `read` | find, aggregate, cursors, count, distinct, lists | everything below |
@@ -29,6 +30,7 @@ mod am;
 mod catalog;
 mod ddl;
 mod error;
+mod explain;
 mod guard;
 mod guc;
 mod index;
@@ -52,6 +54,7 @@ pub unsafe extern "C-unwind" fn _PG_init() {
     unsafe {
         error::boundary(|| {
             guc::define();
+            explain::install();
             Ok(pgrx::pg_sys::Datum::null())
         });
     }

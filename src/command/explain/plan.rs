@@ -26,7 +26,8 @@ struct Stage {
     /// An index is read from its end.
     backward: bool,
     inputs: Vec<Stage>,
-    returned: i64,
+    /// Not told for what lies between the scan and the end of some plans.
+    returned: Option<i64>,
     keys: i64,
     documents: i64,
     millis: f64,
@@ -63,7 +64,7 @@ impl Plan {
 
     /// `executionStats`.
     pub(super) fn stats(&self, writes: Option<Writes>) -> RawDocumentBuf {
-        let found = self.root.returned;
+        let found = self.root.returned.unwrap_or(0);
         let stages = self.root.document(true);
         let stages = match writes {
             None => stages,
@@ -112,13 +113,14 @@ impl Stage {
         }
         let number = |name: &str| node.get(name).and_then(Value::as_f64).unwrap_or(0.0);
         let loops = number("Actual Loops").max(1.0);
-        let rows = whole(number("Actual Rows") * loops);
+        let told = node.get("Actual Rows").and_then(Value::as_f64).map(|rows| whole(rows * loops));
+        let rows = told.unwrap_or(0);
         let dropped = number("Rows Removed by Filter") + number("Rows Removed by Index Recheck");
         let seen = rows.saturating_add(whole(dropped * loops));
         let base = Self {
             index: node.get("Index Name").and_then(Value::as_str).map(str::to_owned),
             backward: node.get("Scan Direction").and_then(Value::as_str) == Some("Backward"),
-            returned: rows,
+            returned: told,
             millis: number("Actual Total Time") * loops,
             ..Self::default()
         };
@@ -129,7 +131,7 @@ impl Stage {
             }
             "Index Scan" => {
                 let (millis, returned) = (base.millis, base.returned);
-                let keys = Self { name: named("IXSCAN"), keys: seen, returned: seen, ..base };
+                let keys = Self { name: named("IXSCAN"), keys: seen, returned: told.map(|_| seen), ..base };
                 Self {
                     name: named("FETCH"),
                     inputs: vec![keys],
@@ -156,7 +158,9 @@ impl Stage {
     fn document(&self, executed: bool) -> RawDocumentBuf {
         let mut out = rawdoc! { "stage": self.name.as_str() };
         if executed {
-            out.append(cstr!("nReturned"), self.returned);
+            if let Some(returned) = self.returned {
+                out.append(cstr!("nReturned"), returned);
+            }
             out.append(cstr!("executionTimeMillisEstimate"), whole(self.millis));
         }
         if let Some(index) = &self.index {

@@ -124,6 +124,12 @@ impl Pipeline {
         })
     }
 
+    /// How many stages it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.stages.len()
+    }
+
     /// Has no stage.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -3,6 +3,7 @@
 //! A reader yields the documents that match, in the order its plan promises, each once, and can tell at any of them
 //! from where another reader (in another backend, later) goes on ([`Position`]).
 
+pub mod examined;
 mod hint;
 mod pk;
 mod plan;
@@ -10,6 +11,7 @@ mod position;
 mod reader;
 
 pub use hint::{Hint, is_id_pattern, same_pattern};
+pub use pk::Ids;
 pub use plan::{Plan, Want, Way, plan};
 pub use position::Position;
 pub use reader::Reader;

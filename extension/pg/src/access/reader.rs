@@ -4,6 +4,7 @@ use engine::Doc;
 use engine::query::Query;
 use pgrx::pg_sys;
 
+use super::examined;
 use super::plan::{Plan, Way};
 use super::position::Position;
 use crate::error::Result;
@@ -34,6 +35,14 @@ pub struct Reader<'t> {
     plan: &'t Plan,
     source: Source<'t>,
     at: Place,
+    /// Documents that were looked at, and those that matched.
+    counts: (u64, u64),
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        examined::add(self.counts.0, self.counts.1);
+    }
 }
 
 /// The place of the last document, in buffers that are used again.
@@ -68,7 +77,7 @@ impl<'t> Reader<'t> {
             }
             _ => return Ok(None),
         };
-        Ok(Some(Reader { table, query, plan, source, at }))
+        Ok(Some(Reader { table, query, plan, source, at, counts: (0, 0) }))
     }
 
     /// The next match.
@@ -115,7 +124,9 @@ impl<'t> Reader<'t> {
                 }
             };
             let row = extend(row);
+            self.counts.0 += 1;
             if self.query.matches(Doc::trusted(row.document))? {
+                self.counts.1 += 1;
                 return Ok(Some(Hit { version: row.version, document: row.document }));
             }
         }

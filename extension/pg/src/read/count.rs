@@ -13,7 +13,7 @@ use crate::sys::varlena;
 use crate::xact::limit_time;
 
 /// Reads the command as the find whose documents it counts.
-fn parse(command: Doc<'_>) -> Result<Find<'_>> {
+pub fn parse(command: Doc<'_>) -> Result<Find<'_>> {
     let mut f = Find::EMPTY;
     for e in command {
         let v = e.val;

@@ -24,8 +24,22 @@ pgfn! {
     }
 }
 
-/// The command's reply.
-pub fn reply(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
+/// The fields of a command.
+struct Fields<'a> {
+    collection: &'a str,
+    key: &'a str,
+    filter: Doc<'a>,
+}
+
+/// Collection and filter of a command.
+///
+/// # Errors
+/// Those of its fields.
+pub fn parts(command: Doc<'_>) -> Result<(&str, Doc<'_>)> {
+    fields(command).map(|f| (f.collection, f.filter))
+}
+
+fn fields(command: Doc<'_>) -> Result<Fields<'_>> {
     let (mut collection, mut key, mut filter) = (None, "", Doc::EMPTY);
     for e in command {
         let v = e.val;
@@ -47,6 +61,12 @@ pub fn reply(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
     if key.contains('\0') {
         return Err(Error::new(codes::LOCATION31032, "Distinct key cannot have embedded nulls").into());
     }
+    Ok(Fields { collection, key, filter })
+}
+
+/// The command's reply.
+pub fn reply(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
+    let Fields { collection, key, filter } = fields(command)?;
     let mut values = Distinct::new(key);
     let parsed = Parsed::of_query(query(filter)?)?;
     match catalog::find(db, collection)? {

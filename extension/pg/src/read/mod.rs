@@ -29,4 +29,11 @@ mod srf;
 mod statistics;
 mod walk;
 
+pub use aggregate::{run_of, run_of_find};
+pub use count::{parse as parse_count, reply as count_reply};
+pub use distinct::{parts as distinct_parts, reply as distinct_reply};
 pub use lists::index_entry;
+pub use pipeline::Run;
+pub use spec::{Aggregate, Find};
+pub use srf::{collected, found};
+pub use walk::{Opened, Parsed};

@@ -29,6 +29,8 @@ pub struct Run {
     context: ParseContext,
     hint: Option<Vec<u8>>,
     hint_type: u8,
+    /// Names of the stages.
+    names: Vec<String>,
 }
 
 /// Where a run's source is, for cursors that go on from there.
@@ -75,9 +77,11 @@ impl Run {
         }
         let all = all.finish();
         let pipeline = Pipeline::parse(Doc::trusted(&all), &cx)?;
+        let name = |stage: &Vec<u8>| Doc::trusted(stage).first().map_or("", |e| e.name()).to_owned();
+        let names = list.iter().map(name).collect();
         Hint::check(hint)?;
         let (hint, hint_type) = hint.map_or((None, 0), |v| (Some(v.bytes.to_vec()), v.ty));
-        Ok(Run { collection: found, pipeline, context: cx, hint, hint_type })
+        Ok(Run { collection: found, pipeline, context: cx, hint, hint_type, names })
     }
 
     /// Runs from the beginning, or goes on with a stream. The second value tells the place, when a collection is read.
@@ -89,6 +93,25 @@ impl Run {
         let Some(c) = self.collection.as_ref().filter(|_| !self.pipeline.is_source()) else {
             return Ok((self.pipeline.run(Box::new(std::iter::empty()), host), None));
         };
+        let position = from.map_or(Position::Start, |s| s.position.clone());
+        let (opened, parsed, rest) = self.open(c, from)?;
+        let owned = Rc::new(RefCell::new(Owned::new(opened, parsed, &position)?));
+        let source = Source { owned: owned.clone(), host };
+        Ok((rest.run(Box::new(source), host), Some(owned)))
+    }
+
+    /// The way to the documents, and the names of the stages that are left to do behind it; `None` when no collection is read.
+    pub fn opened(&self) -> Result<Option<(Opened, Vec<&str>)>> {
+        let Some(c) = self.collection.as_ref().filter(|_| !self.pipeline.is_source()) else {
+            return Ok(None);
+        };
+        let (opened, _, rest) = self.open(c, None)?;
+        let done = self.names.len().saturating_sub(rest.len());
+        Ok(Some((opened, self.names.iter().skip(done).map(String::as_str).collect())))
+    }
+
+    /// Opens the collection; what of the pipeline is left to do behind it.
+    fn open(&self, c: &Rc<Collection>, from: Option<&Stream>) -> Result<(Opened, Parsed, Pipeline)> {
         let (filter, rest) = self.pipeline.split_match();
         let filter = filter.unwrap_or_else(|| Doc::EMPTY.bytes().to_vec());
         let variables = Some(&self.context.variables);
@@ -113,9 +136,7 @@ impl Run {
             parsed.sort = SortSpec::parse(Doc::EMPTY)?;
             opened = Opened::with_hint(c.clone(), &parsed, hint, false)?;
         }
-        let owned = Rc::new(RefCell::new(Owned::new(opened, parsed, &position)?));
-        let source = Source { owned: owned.clone(), host };
-        Ok((rest.run(Box::new(source), host), Some(owned)))
+        Ok((opened, parsed, rest))
     }
 }
 

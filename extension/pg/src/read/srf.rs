@@ -38,24 +38,40 @@ pgfn! {
     /// `bson_aggregation_pipeline(databaseName, aggregationPipeline)`
     fn bson_aggregation_pipeline(call) {
         let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
-        let a = Aggregate::parse(command, false)?;
-        let run = run_of(db, &a)?;
-        let host = Server::new(db, a.collection);
-        let (docs, _) = run.start(&host, None)?;
-        let all: Vec<Vec<u8>> = docs.collect::<engine::Result<_>>().map_err(|e| host.land(e))?;
-        set(call, all.into_iter())
+        set(call, collected(db, command)?.into_iter())
     }
+}
+
+/// The results of a pipeline.
+///
+/// # Errors
+/// Those of the pipeline; IllegalOperation 20 for one that would write, which a query must not.
+pub fn collected(db: &str, command: Doc<'_>) -> Result<Vec<Vec<u8>>> {
+    let a = Aggregate::parse(command, false)?;
+    let run = run_of(db, &a)?;
+    if run.pipeline.output().is_some() {
+        let message = "a pipeline with $out or $merge is no query";
+        return Err(engine::Error::new(engine::codes::ILLEGAL_OPERATION, message).into());
+    }
+    let host = Server::new(db, a.collection);
+    let (docs, _) = run.start(&host, None)?;
+    docs.collect::<engine::Result<_>>().map_err(|e| host.land(e))
 }
 
 pgfn! {
     /// `bson_aggregation_find(databaseName, findSpec)`
     fn bson_aggregation_find(call) {
         let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
-        set(call, found(db, &Find::parse(command)?)?.into_iter())
+        set(call, found(db, command)?.into_iter())
     }
 }
 
-fn found(db: &str, f: &Find<'_>) -> Result<Vec<Vec<u8>>> {
+/// The documents of a find.
+///
+/// # Errors
+/// Those of the command.
+pub fn found(db: &str, command: Doc<'_>) -> Result<Vec<Vec<u8>>> {
+    let f = &Find::parse(command)?;
     let parsed = Parsed::new(f)?;
     let mut all = Vec::new();
     let Some(c) = catalog::find(db, f.collection)? else { return Ok(all) };

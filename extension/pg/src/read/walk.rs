@@ -157,6 +157,11 @@ impl Opened {
         }
     }
 
+    /// The way to the documents.
+    pub fn taken(&self) -> &Way {
+        &self.plan.way
+    }
+
     /// The plan in words.
     pub fn describe(&self) -> String {
         self.plan.describe()

@@ -1,0 +1,120 @@
+//! What EXPLAIN says of a command: the way to the documents in PostgreSQL's own words.
+
+use engine::Doc;
+
+use crate::access::{Ids, Way};
+use crate::catalog;
+use crate::error::Result;
+use crate::read::{Aggregate, Find, Opened, Parsed, distinct_parts, parse_count, run_of, run_of_find};
+
+/// A step, with the one that it reads from.
+pub struct Node {
+    /// PostgreSQL's name of such a node.
+    pub kind: &'static str,
+    /// Index, as MongoDB knows it.
+    pub index: Option<String>,
+    /// From the end.
+    pub backward: bool,
+    /// What it reads from.
+    pub below: Option<Box<Node>>,
+}
+
+impl Node {
+    fn new(kind: &'static str, below: Option<Node>) -> Node {
+        Node { kind, index: None, backward: false, below: below.map(Box::new) }
+    }
+
+    /// It finds documents itself.
+    pub fn is_scan(&self) -> bool {
+        self.below.is_none()
+    }
+
+    fn over(self, kind: &'static str) -> Node {
+        Node::new(kind, Some(self))
+    }
+}
+
+/// The query functions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    Find,
+    Pipeline,
+    Count,
+    Distinct,
+}
+
+impl Command {
+    /// By the name of its function.
+    pub fn of(function: &str) -> Option<Command> {
+        Some(match function {
+            "bson_aggregation_find" => Command::Find,
+            "bson_aggregation_pipeline" => Command::Pipeline,
+            "bson_aggregation_count" => Command::Count,
+            "bson_aggregation_distinct" => Command::Distinct,
+            _ => return None,
+        })
+    }
+
+    /// Plans the command.
+    ///
+    /// # Errors
+    /// Those of the command.
+    pub fn plan(self, db: &str, spec: Doc<'_>) -> Result<Node> {
+        match self {
+            Command::Find => find(db, &Find::parse(spec)?),
+            Command::Count => Ok(find(db, &parse_count(spec)?)?.over("Aggregate")),
+            Command::Distinct => {
+                let (collection, filter) = distinct_parts(spec)?;
+                Ok(find(db, &Find { collection, filter, ..Find::EMPTY })?.over("Aggregate"))
+            }
+            Command::Pipeline => pipeline(&run_of(db, &Aggregate::parse(spec, false)?)?),
+        }
+    }
+}
+
+fn find(db: &str, f: &Find<'_>) -> Result<Node> {
+    let parsed = Parsed::new(f)?;
+    let Some(c) = catalog::find(db, f.collection)? else { return Ok(Node::new("Result", None)) };
+    if c.view.is_some() {
+        return pipeline(&run_of_find(db, f)?);
+    }
+    let opened = Opened::new(c, f, &parsed)?;
+    let mut node = scan(&opened);
+    if opened.blocks(&parsed) {
+        node = node.over("Sort");
+    }
+    if f.limit > 0 || f.skip > 0 {
+        node = node.over("Limit");
+    }
+    Ok(node)
+}
+
+fn pipeline(run: &crate::read::Run) -> Result<Node> {
+    let Some((opened, rest)) = run.opened()? else { return Ok(Node::new("Result", None)) };
+    let mut node = scan(&opened);
+    for stage in rest {
+        let kind = match stage {
+            "$sort" => "Sort",
+            "$limit" | "$skip" => "Limit",
+            "$group" | "$count" | "$bucket" | "$bucketAuto" | "$sortByCount" => "Aggregate",
+            "$lookup" | "$graphLookup" => "Nested Loop",
+            "$unionWith" => "Append",
+            // What passes documents on, one by one.
+            _ => "Subquery Scan",
+        };
+        node = node.over(kind);
+    }
+    Ok(node)
+}
+
+fn scan(opened: &Opened) -> Node {
+    let (kind, index, backward) = match opened.taken() {
+        Way::Heap => ("Seq Scan", None, false),
+        // All of the primary key, in its order.
+        Way::Id { ids: Ids::All | Ids::Range(_) | Ids::Points(_), backward } => {
+            ("Index Scan", Some("_id_".to_owned()), *backward)
+        }
+        Way::Index { name, backward, .. } => ("Index Scan", Some(name.clone()), *backward),
+    };
+    Node { kind, index, backward, below: None }
+}
