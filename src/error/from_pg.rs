@@ -129,7 +129,8 @@ const NATIVE: &[Native] = &[
         Retry::Never,
         "The installed storage extension does not offer this command",
     ),
-    native("42P01", codes::NAMESPACE_NOT_FOUND, Owner::Client, Retry::Never, "ns not found"),
+    // A collection that was dropped while the statement waited for it: the next look finds none, as MongoDB's would.
+    native("42P01", codes::NAMESPACE_NOT_FOUND, Owner::Client, Retry::RolledBack, "ns not found"),
     native(
         "53100",
         codes::OUT_OF_DISK_SPACE,
@@ -315,5 +316,6 @@ mod tests {
         assert_eq!(sqlstate("25006", "").retry, Retry::Never);
         assert_eq!(sqlstate("57P01", "").retry, Retry::IfReused);
         assert_eq!(sqlstate("40P01", "").retry, Retry::RolledBack);
+        assert_eq!(sqlstate("42P01", "").retry, Retry::RolledBack);
     }
 }

@@ -37,6 +37,14 @@ impl Locked {
         self.runtime.block_on(self.client.batch_execute("ROLLBACK")).unwrap();
     }
 
+    fn drop_collection(self, db: &str, collection: &str) {
+        self.runtime.block_on(async {
+            let call = "SELECT documentdb_api.drop_collection($1, $2)";
+            self.client.query_one(call, &[&db, &collection]).await.unwrap();
+            self.client.batch_execute("COMMIT").await.unwrap();
+        });
+    }
+
     /// Statements of the proxy that wait for the lock.
     fn waiting(&self) -> i64 {
         let query =
@@ -188,4 +196,22 @@ fn a_server_without_a_place_left_is_asked_again() {
         std::thread::sleep(Duration::from_millis(300));
         locked.release();
     });
+}
+
+#[test]
+fn a_collection_that_is_dropped_under_a_waiting_command_is_empty() {
+    let stage = stage_with(2, Duration::from_secs(10));
+    for (command, field) in [(find(), "cursor"), (doc! { "count": "c", "$db": "limits" }, "n")] {
+        stage.primary().ok(doc! { "update": "c", "updates": [{ "q": {}, "u": { "a": 1 }, "upsert": true }], "$db": "limits" });
+        let mut client = stage.primary();
+        let lock = Locked::new(&stage, "limits", "c");
+        send(&mut client, command);
+        wait_until("the command waits", || lock.waiting() == 1);
+        lock.drop_collection("limits", "c");
+        let (reply, _) = client.receive().unwrap();
+        match reply.get_document(field) {
+            Ok(cursor) => assert!(cursor.get_array("firstBatch").unwrap().is_empty(), "{reply}"),
+            Err(_) => assert_eq!(reply.get_i32(field).ok(), Some(0), "{reply}"),
+        }
+    }
 }

@@ -68,7 +68,11 @@ impl Table {
     pub fn lock(c: &Collection, access: Access) -> Option<Table> {
         // SAFETY: the oid of the catalog entry; try_table_open gives null for a table that is gone.
         let rel = unsafe { pg_sys::try_table_open(c.heap, access.lock()) };
-        (!rel.is_null()).then_some(Table { rel, shard: c.id, pk: c.pk })
+        if rel.is_null() {
+            return None;
+        }
+        // Not a moment earlier: a `Table` closes its relation when it is dropped.
+        Some(Table { rel, shard: c.id, pk: c.pk })
     }
 
     /// Asks for the privilege.
