@@ -1,6 +1,6 @@
 //! Help for tests of the extension over SQL: a cluster with the extension of this tree, documents in and out.
 
-use contract::client::{Address, Answer, Client};
+pub use contract::client::{Address, Answer, Client, Lost};
 use engine::raw::View;
 use engine::{Doc, DocWriter, Val, Value};
 use ermine_cluster::{Cluster, Extension, Node, build_extension};
@@ -16,6 +16,18 @@ pub fn cluster() -> Cluster {
     Cluster::builder().extension(extension).without_login().start().expect("a cluster")
 }
 
+/// How a member of the administrators' role reaches a node.
+#[must_use]
+pub fn address(node: &Node) -> Address {
+    Address {
+        host: node.socket_dir().display().to_string(),
+        port: node.port(),
+        user: "ermine_service".into(),
+        password: String::new(),
+        database: "ermine".into(),
+    }
+}
+
 /// One connection, with the calls that tests make.
 pub struct Session {
     client: Client,
@@ -28,14 +40,7 @@ impl Session {
     /// When the server can't be reached.
     #[must_use]
     pub fn open(node: &Node) -> Session {
-        let address = Address {
-            host: node.socket_dir().display().to_string(),
-            port: node.port(),
-            user: "ermine_service".into(),
-            password: String::new(),
-            database: "ermine".into(),
-        };
-        Session { client: Client::connect(&address).expect("a connection") }
+        Session { client: Client::connect(&address(node)).expect("a connection") }
     }
 
     /// Runs a statement; its rows as text.

@@ -204,6 +204,33 @@ impl Node {
         self.end(Signal::SIGKILL)
     }
 
+    /// Kills the server with every process of it, as a machine that loses its power does: not one of them can write
+    /// anything more.
+    ///
+    /// # Errors
+    /// When a process cannot be signalled.
+    pub fn kill_all(&self) -> Result<()> {
+        let Some(server) = self.pid() else { return Ok(()) };
+        // A stopped server starts no process that the list lacks.
+        signal_one(server, Signal::SIGSTOP)?;
+        for child in children(server) {
+            signal_one(child, Signal::SIGKILL)?;
+        }
+        self.end(Signal::SIGKILL)
+    }
+
+    /// Kills one process of the server (`pg_stat_activity` knows their ids). The server then ends all others and
+    /// recovers by itself.
+    ///
+    /// # Errors
+    /// When the server has no such process.
+    pub fn kill_process(&self, pid: u32) -> Result<()> {
+        if !self.pid().is_some_and(|server| children(server).contains(&pid)) {
+            return Err(Error::new(format!("{pid} is no process of {}", self.name)));
+        }
+        signal_one(pid, Signal::SIGKILL)
+    }
+
     /// Stops and starts the server.
     ///
     /// # Errors
@@ -306,5 +333,27 @@ impl Drop for Node {
     fn drop(&mut self) {
         // The watchdog has a second try at a server that does not stop.
         let _ = self.stop(Stop::Fast);
+    }
+}
+
+/// The processes whose parent is `pid`.
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|&child: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        // Behind the name, which may hold anything, come the state and the parent.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        parent == Some(pid.to_string().as_str())
+    })
+    .collect()
+}
+
+/// Signals a process; one that is gone already needs none.
+fn signal_one(pid: u32, signal: Signal) -> Result<()> {
+    let raw = i32::try_from(pid).map_err(|_| Error::new("a process id is not a number"))?;
+    match kill(Pid::from_raw(raw), signal) {
+        Ok(()) | Err(nix::errno::Errno::ESRCH) => Ok(()),
+        Err(e) => Err(Error::new(format!("cannot signal process {pid}: {e}"))),
     }
 }
