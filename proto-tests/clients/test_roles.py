@@ -1,9 +1,12 @@
 """What users may do: roles of createUser mean something, on both endpoints."""
 
+import os
+from pathlib import Path
+
 import pytest
 from pymongo.errors import OperationFailure
 
-from conftest import connect, eventually, free_port, with_credentials
+from conftest import connect, eventually, free_port, sql, with_credentials
 
 READER = [{"role": "readAnyDatabase", "db": "admin"}]
 ADMIN = [{"role": "clusterAdmin", "db": "admin"}, {"role": "readWriteAnyDatabase", "db": "admin"}]
@@ -89,6 +92,24 @@ def test_a_reader_reads_from_the_secondary_endpoint(primary_uri, secondary_uri, 
                 return error
 
         eventually(read, [{"_id": 1}])
+
+
+def test_postgresql_knows_the_user_and_refuses_it(primary_uri, db, user):
+    password = user("chief", ADMIN)
+    sql("GRANT chief TO ermine_service")
+    log = Path(os.environ["CLUSTER_PRIMARY_LOG"])
+    before = log.stat().st_size
+    with connect(with_credentials(primary_uri, "chief", password)) as chief:
+        chief[db.name].c.insert_one({"_id": 1})
+        with log.open("rb") as written:
+            written.seek(before)
+            assert b'SET ROLE "chief"' in written.read()
+        # What Ermine knows of the user's roles is a moment old; PostgreSQL knows better.
+        sql("REVOKE documentdb_admin_role FROM chief;;GRANT documentdb_readonly_role, pg_read_all_data TO chief")
+        with pytest.raises(OperationFailure) as refused:
+            chief[db.name].c.insert_one({"_id": 2})
+        assert refused.value.code == 13 and "not authorized on" in str(refused.value)
+        assert list(chief[db.name].c.find()) == [{"_id": 1}]
 
 
 def test_roles_can_be_switched_off(proxy, user):

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ermine::config::{Config, Endpoint, Limits, Log, LogFormat, PgTarget, Pool, ServerVersion};
+use ermine::config::{Config, Endpoint, Limits, Log, LogFormat, PgTarget, Pool, RunAsUser, ServerVersion};
 use ermine::server::handle::Context;
 use ermine::server::{Bound, serve};
 use ermine::tasks::Tasks;
@@ -37,6 +37,10 @@ pub struct Options {
     pub cursor_timeout: Duration,
     /// How long a request waits for a connection.
     pub wait: Duration,
+    /// The role of the URL is a superuser, so that it may act as every user.
+    pub superuser: bool,
+    /// As whom statements of users run.
+    pub run_as_user: RunAsUser,
 }
 
 impl Default for Options {
@@ -49,6 +53,8 @@ impl Default for Options {
             cursor_connections: 4,
             cursor_timeout: Duration::from_secs(600),
             wait: Duration::from_secs(5),
+            superuser: false,
+            run_as_user: RunAsUser::Auto,
         }
     }
 }
@@ -82,6 +88,9 @@ impl Stage {
         let with = |builder: Builder, (name, value): &(&str, &str)| builder.setting(name, value);
         let builder = options.settings.iter().fold(builder.log_statements(), with);
         let cluster = builder.start().expect("the cluster starts");
+        if options.superuser {
+            cluster.primary().execute("ALTER ROLE ermine_service SUPERUSER").expect("a superuser");
+        }
         cluster.wait_replayed().expect("the standbys follow");
         let standbys: Vec<_> = cluster.standbys().iter().collect();
         let proxy = Proxy::start(Some(cluster.primary()), &standbys, options);
@@ -164,6 +173,7 @@ impl Proxy {
                 wait_timeout: options.wait,
                 connect_timeout: Duration::from_secs(5),
                 health_interval: Duration::from_millis(500),
+                run_as_user: options.run_as_user,
             },
             limits: Limits {
                 max_client_connections: NonZeroUsize::new(500).expect("not zero"),

@@ -175,7 +175,7 @@ async fn next_page(request: &Request<'_>, taken: &mut Taken) -> Result<Page> {
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let mut lease = cursor.node.checkout(budget.deadline).await?;
+        let mut lease = cursor.node.checkout(cursor.role(), budget.deadline).await?;
         match run::row(&mut lease, budget, &calls::GET_MORE, &params).await {
             Ok(row) => return Page::read(&row),
             Err(error) if error.retry == Retry::IfReused && lease.reused() && attempt == 1 => {}

@@ -38,7 +38,7 @@ impl Call<'_> {
             let mut attempt = 0;
             loop {
                 attempt += 1;
-                let mut lease = match node.checkout(budget.deadline).await {
+                let mut lease = match node.checkout(self.session.role(), budget.deadline).await {
                     Ok(lease) => self.unless_large(lease),
                     Err(error) if error.retry == Retry::BeforeSend => {
                         last = Some(error);
@@ -97,10 +97,11 @@ impl Call<'_> {
         let deadline = self.request.budget.deadline;
         let pools = &self.services.pools;
         let first = pools.writer()?;
-        match first.checkout_writable(deadline).await {
+        let role = self.session.role();
+        match first.checkout_writable(role, deadline).await {
             // What was known of the node is outdated; another one may be the primary by now.
             Err(error) if error.code == codes::NOT_WRITABLE_PRIMARY => match pools.writer() {
-                Ok(other) => other.checkout_writable(deadline).await,
+                Ok(other) => other.checkout_writable(role, deadline).await,
                 Err(_) => Err(error),
             },
             outcome => outcome,

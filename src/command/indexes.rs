@@ -149,7 +149,7 @@ pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
         run::literal(request.forward.as_bytes()),
     );
     let mut lease = call.writer().await?;
-    let text = run::text(&mut lease, request.budget, &statement).await?;
+    let text = run::text(&mut lease, request.budget, &calls::DROP_INDEXES, &statement).await?;
     let text = text.ok_or_else(|| CommandError::unexpected("drop_indexes gave no row"))?;
     let reply = run::from_hex_text(&text)?;
     dropped(RawDocument::from_bytes(&reply)?)

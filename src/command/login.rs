@@ -10,7 +10,7 @@ use super::Call;
 use super::options::{missing, number, wrong_type};
 use super::rights;
 use crate::error::{CommandError, Result, Retry, codes};
-use crate::pool::Lease;
+use crate::pool::{Lease, UserRole};
 use crate::reply::Reply;
 use crate::reply::ok::{self, is_true};
 use crate::session::User;
@@ -92,9 +92,11 @@ pub(super) async fn sasl_continue(mut call: Call<'_>) -> Result<Reply> {
 
 /// Remembers who logged in and what the user may do.
 async fn logged_in(call: &mut Call<'_>, name: &str, db: Box<str>) -> Result<()> {
-    let known = rights::ask(call.services, call.pick, name, call.request.budget).await?.ok_or_else(failed)?;
+    let asked = rights::ask(call.services, call.pick, name, call.request.budget).await?;
+    let (known, oid) = asked.ok_or_else(failed)?;
+    let role = call.services.config.roles.then(|| Arc::new(UserRole { name: name.into(), oid }));
     call.session.rights = (known, Instant::now());
-    call.session.user = Some(Arc::new(User { name: name.into(), db }));
+    call.session.user = Some(Arc::new(User { name: name.into(), db, role }));
     Ok(())
 }
 
@@ -130,7 +132,7 @@ fn payload<'a>(command: &'a RawDocument, name: &str) -> Result<&'a [u8]> {
 async fn any_node(call: &Call<'_>) -> Result<Lease> {
     let mut last = None;
     for node in call.services.pools.readers(call.pick)? {
-        match node.checkout(call.request.budget.deadline).await {
+        match node.checkout(None, call.request.budget.deadline).await {
             Ok(lease) => return Ok(lease),
             Err(error) if error.retry == Retry::BeforeSend => last = Some(error),
             Err(error) => return Err(error),

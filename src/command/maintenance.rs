@@ -77,6 +77,12 @@ pub(super) async fn drop_all_users(call: Call<'_>) -> Result<Reply> {
     let mut dropped = 0;
     for user in known.get("users")?.and_then(|users| users.as_array()).into_iter().flatten() {
         let Some(name) = user?.as_document().and_then(|user| user.get_str("user").ok()) else { continue };
+        match users::may_change(&call, name).await {
+            Ok(()) => {}
+            // Not one of MongoDB's alone.
+            Err(error) if error.code == codes::UNAUTHORIZED => continue,
+            Err(error) => return Err(error),
+        }
         let spec = rawdoc! { "dropUser": name, "$db": "admin" };
         let bytes = spec.as_bytes();
         let params: [Param<'_>; 1] = [&bytes];

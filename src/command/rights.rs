@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::Services;
 use super::request::Request;
 use super::spec::{Auth, Kind};
+use crate::error::from_pg::DENIED;
 use crate::error::{CommandError, Result, Retry, codes};
 use crate::pool::Pick;
 use crate::session::{Rights, Session};
@@ -13,7 +14,7 @@ use crate::sql::{Budget, Param, calls, run};
 /// How long an answer holds.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// Asks PostgreSQL what the user of this name may do; None if it is gone.
+/// Asks PostgreSQL what the user of this name may do, and the OID of its role; None if it is gone.
 ///
 /// # Errors
 /// Why no node could be asked.
@@ -22,13 +23,13 @@ pub(super) async fn ask(
     pick: Pick,
     user: &str,
     budget: Budget,
-) -> Result<Option<Rights>> {
+) -> Result<Option<(Rights, u32)>> {
     let mut last = None;
     let params: [Param<'_>; 1] = [&user];
     for node in services.pools.readers(pick)? {
         // A pooled connection may have died unnoticed; the question may be asked again.
         for _ in 0..2 {
-            let mut lease = match node.checkout(budget.deadline).await {
+            let mut lease = match node.checkout(None, budget.deadline).await {
                 Ok(lease) => lease,
                 Err(error) if error.retry == Retry::BeforeSend => {
                     last = Some(error);
@@ -39,7 +40,8 @@ pub(super) async fn ask(
             match run::optional_row(&mut lease, budget, &calls::RIGHTS, &params).await {
                 Ok(None) => return Ok(None),
                 Ok(Some(row)) => {
-                    return Ok(Some(Rights { write: run::flag(&row, 0)?, read: run::flag(&row, 1)? }));
+                    let rights = Rights { write: run::flag(&row, 0)?, read: run::flag(&row, 1)? };
+                    return Ok(Some((rights, run::oid(&row, 2)?)));
                 }
                 Err(error) if error.retry == Retry::Never => return Err(error),
                 Err(error) => last = Some(error),
@@ -59,20 +61,15 @@ pub async fn check(
     request: &Request<'_>,
     pick: Pick,
 ) -> Result<()> {
-    let Some(user) = session.user.clone() else { return Ok(()) };
+    if session.user.is_none() {
+        return Ok(());
+    }
     let others = request.spec.auth == Auth::Writer;
     if !services.config.roles || (request.spec.kind == Kind::Local && !others) {
         return Ok(());
     }
     if session.rights.1.elapsed() > FRESH {
-        match Box::pin(ask(services, pick, &user.name, request.budget)).await? {
-            Some(rights) => session.rights = (rights, Instant::now()),
-            None => {
-                session.user = None;
-                let message = format!("Command {} requires authentication", request.name);
-                return Err(CommandError::client(codes::UNAUTHORIZED, message));
-            }
-        }
+        Box::pin(ask_again(services, session, request, pick)).await?;
     }
     let rights = session.rights.0;
     let allowed = match request.spec.kind {
@@ -81,6 +78,44 @@ pub async fn check(
         _ => true,
     };
     if allowed { Ok(()) } else { Err(refused(request)) }
+}
+
+/// Asks anew what the user may do. One that was dropped, or dropped and made again, has to log in.
+async fn ask_again(
+    services: &Services,
+    session: &mut Session,
+    request: &Request<'_>,
+    pick: Pick,
+) -> Result<()> {
+    let Some(user) = session.user.clone() else { return Ok(()) };
+    match ask(services, pick, &user.name, request.budget).await? {
+        Some((rights, oid)) if user.role.as_ref().is_none_or(|role| role.oid == oid) => {
+            session.rights = (rights, Instant::now());
+            Ok(())
+        }
+        _ => {
+            session.user = None;
+            let message = format!("Command {} requires authentication", request.name);
+            Err(CommandError::client(codes::UNAUTHORIZED, message))
+        }
+    }
+}
+
+/// What a client is told whose command PostgreSQL refused to its role: MongoDB's words, and whether the user is there at all.
+pub async fn denied(
+    services: &Services,
+    session: &mut Session,
+    request: &Request<'_>,
+    pick: Pick,
+    error: CommandError,
+) -> CommandError {
+    if error.message != DENIED || session.user.is_none() {
+        return error;
+    }
+    match Box::pin(ask_again(services, session, request, pick)).await {
+        Ok(()) => CommandError { source: error.source, ..refused(request) },
+        Err(gone) => gone,
+    }
 }
 
 /// MongoDB quotes the command; of its fields this needs no more than the first and the database.

@@ -5,7 +5,7 @@ use bson::{RawDocument, RawDocumentBuf};
 use super::Call;
 use super::options::{COMMON, wrong_type};
 use super::request::Request;
-use crate::error::{Code, CommandError, Result, codes};
+use crate::error::{Code, CommandError, Result, codes, from_pg};
 use crate::reply::Reply;
 use crate::reply::ok;
 use crate::session::auth::MECHANISM;
@@ -20,12 +20,36 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
 /// updateUser.
 pub(super) async fn update(call: Call<'_>) -> Result<Reply> {
     check_mechanisms(call.request)?;
+    may_change(&call, call.request.target.as_str().unwrap_or_default()).await?;
     change(call, &calls::UPDATE_USER).await
 }
 
 /// dropUser.
 pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
+    may_change(&call, call.request.target.as_str().unwrap_or_default()).await?;
     change(call, &calls::DROP_USER).await
+}
+
+/// The functions run as the URL's role, which may change roles that are none of MongoDB's business: a user reaches those of
+/// users alone, and none that has more power in PostgreSQL than it has itself.
+///
+/// # Errors
+/// 11 for a role that is no user, 13 for a mightier one.
+pub(super) async fn may_change(call: &Call<'_>, name: &str) -> Result<()> {
+    let Some(role) = call.session.role().cloned() else { return Ok(()) };
+    let mut lease = call.writer().await?;
+    let params: [Param<'_>; 2] = [&role.oid, &name];
+    let asked = run::optional_row(&mut lease, call.request.budget, &calls::MAY_CHANGE, &params).await?;
+    // No row: the extension says what it thinks of the name.
+    let Some(row) = asked else { return Ok(()) };
+    if !run::flag(&row, 0)? {
+        return Err(not_found(call.request, name));
+    }
+    if run::flag(&row, 1)? { Ok(()) } else { Err(from_pg::denied().because("the other user may do more")) }
+}
+
+fn not_found(request: &Request<'_>, user: &str) -> CommandError {
+    CommandError::client(codes::USER_NOT_FOUND, format!("User '{user}@{}' not found", request.db))
 }
 
 async fn change(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> {

@@ -107,6 +107,19 @@ pub struct Pool {
     pub connect_timeout: Duration,
     /// How often an idle node is asked for its role and health.
     pub health_interval: Duration,
+    /// Whether statements of users run as their own roles.
+    pub run_as_user: RunAsUser,
+}
+
+/// Whether statements of users run as their own roles of PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunAsUser {
+    /// Where the URL's role may act as the user's.
+    Auto,
+    /// Else the statement is refused.
+    Required,
+    /// They run as the URL's role.
+    Off,
 }
 
 /// Limits on what clients can hold.
@@ -170,6 +183,7 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
         wait_timeout: check.get("pool_wait_timeout", units::duration).unwrap_or_default(),
         connect_timeout: check.get("pool_connect_timeout", units::duration).unwrap_or_default(),
         health_interval: check.get("pool_health_interval", units::duration).unwrap_or_default(),
+        run_as_user: check.get("run_as_user", units::run_as_user).unwrap_or(RunAsUser::Auto),
     };
     let limits = Limits {
         max_client_connections: check
@@ -183,6 +197,9 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
     };
     let auth = check.get("auth", units::boolean).unwrap_or(true);
     let roles = check.get("roles", units::boolean).unwrap_or(true);
+    if !roles && pool.run_as_user == RunAsUser::Required {
+        check.bad("run_as_user", "is required, but roles are off");
+    }
     let server_version = check.get("server_version", version::server_version).unwrap_or(ServerVersion::V8);
     let slow_command_threshold = check.get("slow_command_threshold", units::duration_or_off).flatten();
     let log = check.log();

@@ -200,6 +200,13 @@ pub static KEYS: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "run_as_user",
+        default: "auto",
+        help: "Whether the SQL of a user runs as the user's own role of PostgreSQL: `auto` (where the role of the URL is a \
+               superuser or may act as it), `required` (else the command is refused) or `off` (as the role of the URL)",
+        ..KEY
+    },
+    Key {
         name: "server_version",
         default: "8.0",
         help: "The version of MongoDB that clients are told: `8.0`, or `7.0` for those that must not use bulkWrite",

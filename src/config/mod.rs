@@ -13,7 +13,9 @@ mod tls;
 mod units;
 mod version;
 
-pub use checked::{Address, Checked, Config, Endpoint, Limits, Listener, Log, LogFormat, Pool, check};
+pub use checked::{
+    Address, Checked, Config, Endpoint, Limits, Listener, Log, LogFormat, Pool, RunAsUser, check,
+};
 pub use raw::{Problem, Problems, Raw};
 pub use render::{example_toml, markdown};
 pub use target::{PgTarget, PgTls, PgTlsMode};

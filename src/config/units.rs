@@ -3,7 +3,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Address, TlsMode};
+use super::{Address, RunAsUser, TlsMode};
 
 /// What a text should have been.
 pub(super) type Expected = &'static str;
@@ -49,6 +49,16 @@ pub(super) fn boolean(text: &str) -> Result<bool, Expected> {
         "true" | "1" | "t" | "yes" | "y" | "on" => Ok(true),
         "false" | "0" | "f" | "no" | "n" | "off" => Ok(false),
         _ => Err("expected true or false"),
+    }
+}
+
+/// As whom statements of users run.
+pub(super) fn run_as_user(text: &str) -> Result<RunAsUser, Expected> {
+    match text {
+        "auto" => Ok(RunAsUser::Auto),
+        "required" => Ok(RunAsUser::Required),
+        "off" => Ok(RunAsUser::Off),
+        _ => Err("expected auto, required or off"),
     }
 }
 

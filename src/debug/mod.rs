@@ -97,7 +97,7 @@ where
                 }
             },
             "/debug/livez" => self.probe("livez", async { probe::live(&self.cx) }).await,
-            "/debug/readyz" => self.probe("readyz", probe::ready(&self.cx)).await,
+            "/debug/readyz" => self.probe("readyz", Box::pin(probe::ready(&self.cx))).await,
             "/debug/version" => {
                 let version =
                     format!("{{\"name\":\"ermine\",\"version\":\"{}\"}}\n", env!("CARGO_PKG_VERSION"));

@@ -7,13 +7,10 @@ use tokio::time::{Instant, timeout};
 use crate::command::Services;
 use crate::config::Endpoint;
 use crate::pool::{Pick, Role};
-use crate::sql::{Budget, run};
+use crate::sql::{Budget, calls, run};
 
 /// For all that a probe asks, below the second that orchestrators often wait, but for a start-up.
 const LIMIT: Duration = Duration::from_secs(5);
-
-/// The function is a part of the extension: its answer shows that PostgreSQL and the extension are there.
-const ASK: &str = "SELECT documentdb_api.binary_version()";
 
 /// True of the process as long as it accepts clients; PostgreSQL is not asked.
 pub(super) fn live(services: &Services) -> Result<(), String> {
@@ -38,7 +35,7 @@ async fn serves(services: &Services, pick: Pick) -> Result<(), String> {
     let mut wrong = "no node is known".to_owned();
     for node in nodes {
         let limit = Instant::now() + LIMIT;
-        let mut lease = match node.checkout(Some(limit)).await {
+        let mut lease = match node.checkout(None, Some(limit)).await {
             Ok(lease) => lease,
             Err(error) => {
                 wrong = format!("{}: {}", node.name(), error.message);
@@ -46,7 +43,9 @@ async fn serves(services: &Services, pick: Pick) -> Result<(), String> {
             }
         };
         let budget = Budget { deadline: Some(limit) };
-        if let Err(error) = run::text(&mut lease, budget, ASK).await {
+        // A function of the extension: its answer shows that PostgreSQL and the extension are there.
+        let asked = Box::pin(run::text(&mut lease, budget, &calls::VERSION, calls::VERSION.text)).await;
+        if let Err(error) = asked {
             wrong = format!("{}: {}", node.name(), error.message);
             continue;
         }

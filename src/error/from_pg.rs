@@ -34,6 +34,8 @@ const DUPLICATE: &str = "E11000 duplicate key error";
 const INTERNAL: &str = "An internal error occurred while the command ran";
 const NOT_PRIMARY: &str = "not primary";
 const STEPPED_DOWN: &str = "operation was interrupted";
+/// The user's role lacks a right, or there is no such role any more. Told in better words where the command is known.
+pub const DENIED: &str = "not authorized to execute this command on the storage";
 const BAD_VALUE: &str = "A value of the command is out of the range that can be stored or computed";
 
 /// PostgreSQL's states that mean more than an internal error, sorted.
@@ -112,13 +114,7 @@ const NATIVE: &[Native] = &[
     ),
     native("40001", codes::WRITE_CONFLICT, Owner::Postgres, Retry::RolledBack, WRITE_CONFLICT),
     native("40P01", codes::WRITE_CONFLICT, Owner::Postgres, Retry::RolledBack, WRITE_CONFLICT),
-    native(
-        "42501",
-        codes::UNAUTHORIZED,
-        Owner::Client,
-        Retry::Never,
-        "not authorized to execute this command on the storage",
-    ),
+    native("42501", codes::UNAUTHORIZED, Owner::Client, Retry::Never, DENIED),
     // Users are roles: these are the only objects that the surface creates and drops by name.
     native("42704", codes::USER_NOT_FOUND, Owner::Client, Retry::Never, "User not found"),
     native("42710", Code(51003), Owner::Client, Retry::Never, "User already exists"),
@@ -215,6 +211,11 @@ pub fn sqlstate(state: &str, message: &str) -> CommandError {
     let error = CommandError { owner: row.owner, ..CommandError::client(row.code, row.message) };
     let labels = if row.state == "53300" { OVERLOADED } else { &[] };
     error.retry(row.retry).labels(labels).because(format!("{state}: {message}"))
+}
+
+/// PostgreSQL refuses what the user wants.
+pub fn denied() -> CommandError {
+    CommandError::client(codes::UNAUTHORIZED, DENIED)
 }
 
 /// An error raised by PostgreSQL.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 
+use super::role::Carried;
 use super::state::{Lag, Observation, Role, State};
 use crate::config::PgTarget;
 use crate::obs::metrics::PoolMetrics;
@@ -28,6 +29,8 @@ pub(crate) struct Connection {
     /// The server behind this very connection was in recovery. An address can lead to different servers over
     /// time, so this is known per connection and not only per node.
     in_recovery: AtomicBool,
+    /// As whom its statements run.
+    pub(super) carried: Carried,
 }
 
 impl Connection {
@@ -89,10 +92,10 @@ impl Manager for NodeManager {
         // Address, password and certificates may have changed since the last connection.
         let (config, tls) = self.target.now();
         let client = deadpool_postgres::Manager::new(config, PgConnector::new(tls)).create().await?;
-        let seen = ask_role(&client).await?;
+        let (seen, carried) = tokio::try_join!(ask_role(&client), Carried::ask(&client))?;
         self.state.observe(seen);
         self.metrics.opened();
-        Ok(Connection { client, in_recovery: AtomicBool::new(seen.role == Role::Standby) })
+        Ok(Connection { client, in_recovery: AtomicBool::new(seen.role == Role::Standby), carried })
     }
 
     async fn recycle(

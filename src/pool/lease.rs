@@ -7,11 +7,14 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::connection::{Connection, NodeManager};
 use super::node::Node;
+use super::role::UserRole;
 
 /// A connection in use by one request or one cursor.
 #[derive(Debug)]
 pub struct Lease {
     node: Arc<Node>,
+    /// Whom it serves; None: nobody who logged in.
+    user: Option<Arc<UserRole>>,
     /// None only while dropping.
     object: Option<Object<NodeManager>>,
     /// The place in the node's budget; given back after the connection is.
@@ -25,14 +28,24 @@ pub struct Lease {
 }
 
 impl Lease {
-    pub(super) fn new(node: Arc<Node>, object: Object<NodeManager>, permit: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(
+        node: Arc<Node>,
+        user: Option<Arc<UserRole>>,
+        object: Object<NodeManager>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
         let reused = Object::metrics(&object).recycle_count > 0;
-        Self { node, object: Some(object), permit: Some(permit), busy: None, tainted: false, reused }
+        Self { node, user, object: Some(object), permit: Some(permit), busy: None, tainted: false, reused }
     }
 
     /// The node that the connection belongs to.
     pub fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// Whom the connection serves.
+    pub(crate) fn user(&self) -> Option<&Arc<UserRole>> {
+        self.user.as_ref()
     }
 
     /// The connection served someone before.

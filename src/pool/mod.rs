@@ -6,6 +6,7 @@ mod connection;
 mod lease;
 mod node;
 mod probe;
+mod role;
 mod select;
 mod state;
 
@@ -18,6 +19,8 @@ use crate::tasks::Tasks;
 
 pub use lease::Lease;
 pub use node::Node;
+pub(crate) use role::Switch;
+pub use role::{RunsAs, UserRole};
 pub use select::Pick;
 pub use state::{Lag, Role, Topology};
 

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::connection::NodeManager;
 use super::lease::Lease;
+use super::role::{Roles, UserRole};
 use super::state::{Lag, Observation, Role, State, Topology};
 use crate::config;
 use crate::error::{CommandError, Result, Retry, codes, from_pg};
@@ -39,6 +40,7 @@ pub struct Node {
     connect: Duration,
     pub(super) state: Arc<State>,
     pub(super) metrics: PoolMetrics,
+    pub(super) roles: Roles,
     pub(super) target: config::PgTarget,
     pub(super) tasks: Tasks,
 }
@@ -74,6 +76,7 @@ impl Node {
             connect: sizes.connect_timeout,
             state,
             metrics,
+            roles: Roles::new(sizes.run_as_user),
             target: target.clone(),
             tasks: tasks.clone(),
         }
@@ -152,20 +155,29 @@ impl Node {
         self.state.suspect.notify_one();
     }
 
-    /// Takes a connection, waiting no longer than the configured time and `deadline`.
+    /// Takes a connection for a user, or for nobody who logged in, waiting no longer than the configured time and `deadline`.
     ///
     /// # Errors
     /// 462 when no connection got free in time, 50 when `deadline` passed first, 189 or 6 when the node cannot be
     /// reached. Nothing was sent in all of these.
-    pub async fn checkout(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Lease> {
+    pub async fn checkout(
+        self: &Arc<Self>,
+        user: Option<&Arc<UserRole>>,
+        deadline: Option<Instant>,
+    ) -> Result<Lease> {
         let begun = Instant::now();
         let waits = self.requests.available_permits() == 0;
-        let outcome = self.take(begun, deadline).await;
+        let outcome = self.take(user, begun, deadline).await;
         self.metrics.acquired(begun.elapsed(), waits, outcome.is_err());
         outcome
     }
 
-    async fn take(self: &Arc<Self>, begun: Instant, deadline: Option<Instant>) -> Result<Lease> {
+    async fn take(
+        self: &Arc<Self>,
+        user: Option<&Arc<UserRole>>,
+        begun: Instant,
+        deadline: Option<Instant>,
+    ) -> Result<Lease> {
         let limit = begun + self.wait;
         let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
         let permit = match tokio::time::timeout_at(limit, Arc::clone(&self.requests).acquire_owned()).await {
@@ -178,7 +190,7 @@ impl Node {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.pool.timeout_get(&timeouts).await {
-                Ok(object) => return Ok(Lease::new(Arc::clone(self), object, permit)),
+                Ok(object) => return Ok(Lease::new(Arc::clone(self), user.cloned(), object, permit)),
                 // The server has no place left. One of the connections that are in use will do as well.
                 Err(PoolError::Backend(error)) if is_full(&error) && Instant::now() + pause < limit => {
                     tokio::time::sleep(pause).await;
@@ -198,8 +210,12 @@ impl Node {
     ///
     /// # Errors
     /// As [`Node::checkout`], and 10107 when the server is in recovery.
-    pub async fn checkout_writable(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Lease> {
-        let lease = self.checkout(deadline).await?;
+    pub async fn checkout_writable(
+        self: &Arc<Self>,
+        user: Option<&Arc<UserRole>>,
+        deadline: Option<Instant>,
+    ) -> Result<Lease> {
+        let lease = self.checkout(user, deadline).await?;
         if !lease.connection().in_recovery() {
             return Ok(lease);
         }

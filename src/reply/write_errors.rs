@@ -221,7 +221,8 @@ pub fn mapped(packed: i32, message: &str) -> Option<CommandError> {
 
 /// Failures that MongoDB never lists among the writes: it ends the command with them.
 pub fn concerns_the_command(code: Code) -> bool {
-    const WHOLE: [Code; 7] = [
+    const WHOLE: [Code; 8] = [
+        codes::UNAUTHORIZED,
         codes::WRITE_CONFLICT,
         codes::MAX_TIME_MS_EXPIRED,
         codes::INTERRUPTED,

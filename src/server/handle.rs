@@ -69,7 +69,11 @@ async fn serve(
     let pick = plan::plan(&request, session.endpoint, services.pools.read_only())?;
     command::rights::check(services, session, &request, pick).await?;
     let unacknowledged = request.writes() && request.common.unacknowledged();
-    let reply = command::run(Call { services, session, request: &request, pick }).await?;
+    let outcome = command::run(Call { services, session, request: &request, pick }).await;
+    let reply = match outcome {
+        Ok(reply) => reply,
+        Err(error) => return Err(command::rights::denied(services, session, &request, pick, error).await),
+    };
     Ok(if unacknowledged { reply::ok::plain() } else { reply })
 }
 

@@ -17,7 +17,7 @@ use super::User;
 use super::held::Held;
 use crate::config::Limits;
 use crate::error::{CommandError, Result, codes, from_pg};
-use crate::pool::{Lease, Node};
+use crate::pool::{Lease, Node, UserRole};
 use crate::sql::{Budget, calls, run};
 use crate::tasks::Tasks;
 
@@ -57,6 +57,11 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// The role of whoever opened it.
+    pub fn role(&self) -> Option<&Arc<UserRole>> {
+        self.user.as_ref().and_then(|user| user.role.as_ref())
+    }
+
     /// A cursor over results that the proxy holds. Its number is like those of the extension: positive, and hard to guess.
     pub fn of_results(
         ns: &str,
@@ -338,14 +343,14 @@ async fn close(mut cursor: Cursor) {
     let budget = Budget { deadline: Some(Instant::now() + CLOSE_LIMIT) };
     if let Some(mut lease) = cursor.lease.take() {
         // The connection was this cursor's alone, so every portal in it is the cursor's; no error if it is gone.
-        if run::text(&mut lease, budget, "CLOSE ALL").await.is_err() {
+        if run::text(&mut lease, budget, &calls::CLOSE_ALL, calls::CLOSE_ALL.text).await.is_err() {
             lease.discard();
         }
         return;
     }
     // Without a connection a persisted result lies in a file of the server.
     if is_persisted(&cursor.continuation)
-        && let Ok(mut lease) = cursor.node.checkout(budget.deadline).await
+        && let Ok(mut lease) = cursor.node.checkout(cursor.role(), budget.deadline).await
     {
         let ids: &[i64] = &[cursor.id];
         let deleted = run::row(&mut lease, budget, &calls::DELETE_CURSORS, &[&ids]).await;

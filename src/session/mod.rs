@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::Endpoint;
+use crate::pool::UserRole;
 
 /// What belongs to one client connection.
 #[derive(Debug)]
@@ -54,9 +55,16 @@ pub struct User {
     pub name: Box<str>,
     /// The database it logged in on. Users are global; this is only told back.
     pub db: Box<str>,
+    /// Its role in PostgreSQL; None where roles mean nothing.
+    pub role: Option<Arc<UserRole>>,
 }
 
 impl Session {
+    /// The role that the statements of this connection run as.
+    pub fn role(&self) -> Option<&Arc<UserRole>> {
+        self.user.as_ref().and_then(|user| user.role.as_ref())
+    }
+
     /// A session that nobody has logged in to.
     pub fn new(endpoint: Endpoint, connection_id: i32, peer: Option<SocketAddr>) -> Self {
         Self {

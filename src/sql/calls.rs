@@ -2,7 +2,21 @@
 //!
 //! Parameters are declared by type and BSON goes in and out as `bytea`, so that no connection ever has to look up
 //! the extension's types.
+//!
+//! Here stands also as which role each one runs. What documents are read or changed with runs as the user. As the URL's role
+//! run, for these reasons:
+//!
+//! - the two SCRAM functions: nobody has logged in yet;
+//! - the commands on users and roles: `CREATE ROLE` wants CREATEROLE, and on PostgreSQL 16 the right to grant the extension's
+//!   roles. Neither extension gives that to MongoDB's administrators (FerretDB makes them superusers instead);
+//! - the queue of index builds, dropIndexes and compact: the official extension runs them over a connection to itself that it
+//!   opens as the current role, without a password, which only the URL's role can be counted on to be let in with;
+//! - killOp and currentOp: the backends belong to the URL's role, and only that one sees and cancels them.
+//!
+//! Those that change something are `guarded`: before them PostgreSQL is asked whether the user's own role may write.
 use tokio_postgres::types::Type;
+
+use crate::pool::RunsAs;
 
 /// A statement that is prepared once per connection.
 #[derive(Debug)]
@@ -13,17 +27,41 @@ pub struct SqlCall {
     pub text: &'static str,
     /// The types of `$1`, `$2`, …
     pub params: &'static [Type],
+    /// The role that it runs as.
+    pub runs_as: RunsAs,
+    /// It runs as another role than the user's, who must be allowed to write.
+    pub guarded: bool,
 }
 
 macro_rules! calls {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal, [$($param:ident),*], $text:expr;)*) => {
-        $($(#[$doc])* pub static $constant: SqlCall =
-            SqlCall { name: $name, text: $text, params: &[$(Type::$param),*] };)*
+    ($($(#[$doc:meta])* $constant:ident = $name:literal $(as $role:ident)?, [$($param:ident),*], $text:expr;)*) => {
+        $($(#[$doc])* pub static $constant: SqlCall = {
+            let (runs_as, guarded) = calls!(@ $($role)?);
+            SqlCall { name: $name, text: $text, params: &[$(Type::$param),*], runs_as, guarded }
+        };)*
 
         /// Every call, for the tests of the table.
         pub static ALL: &[&SqlCall] = &[$(&$constant),*];
     };
+    (@) => { (RunsAs::User, false) };
+    (@ Guarded) => { (RunsAs::Url, true) };
+    (@ $role:ident) => { (RunsAs::$role, false) };
 }
+
+/// `CALL documentdb_api.drop_indexes`, whose statement is made of literals.
+pub static DROP_INDEXES: SqlCall =
+    SqlCall { name: "drop_indexes", text: "", params: &[], runs_as: RunsAs::Url, guarded: true };
+/// Ends every cursor of a connection, which belongs to one user.
+pub static CLOSE_ALL: SqlCall =
+    SqlCall { name: "close", text: "CLOSE ALL", params: &[], runs_as: RunsAs::Any, guarded: false };
+/// Answers where the extension is installed.
+pub static VERSION: SqlCall = SqlCall {
+    name: "binary_version",
+    text: "SELECT documentdb_api.binary_version()",
+    params: &[],
+    runs_as: RunsAs::Url,
+    guarded: false,
+};
 
 calls! {
     /// First page of a find.
@@ -99,14 +137,14 @@ calls! {
     LIST_DATABASES = "list_databases", [BYTEA],
         "SELECT documentdb_api.list_databases($1::bytea)::bytea";
     /// createIndexes, queued: the server builds them beside the writers.
-    CREATE_INDEXES = "create_indexes_background", [TEXT, BYTEA],
+    CREATE_INDEXES = "create_indexes_background" as Guarded, [TEXT, BYTEA],
         "SELECT retval::bytea, ok, requests::bytea \
          FROM documentdb_api.create_indexes_background($1, $2::bytea)";
     /// createIndexes at once, under a lock.
     CREATE_INDEXES_NOW = "create_indexes_non_concurrently", [TEXT, BYTEA],
         "SELECT documentdb_api_internal.create_indexes_non_concurrently($1, $2::bytea, true)::bytea";
     /// How far queued indexes are.
-    INDEX_STATUS = "check_build_index_status", [BYTEA],
+    INDEX_STATUS = "check_build_index_status" as Url, [BYTEA],
         "SELECT retval::bytea, ok, complete \
          FROM documentdb_api_internal.check_build_index_status($1::bytea)";
     /// The key of an index by name.
@@ -115,18 +153,18 @@ calls! {
          JOIN documentdb_api_catalog.collections c ON c.collection_id = i.collection_id \
          WHERE c.database_name = $1 AND c.collection_name = $2 AND (i.index_spec).index_name = $3";
     /// createUser.
-    CREATE_USER = "create_user", [BYTEA], "SELECT documentdb_api.create_user($1::bytea)::bytea";
+    CREATE_USER = "create_user" as Guarded, [BYTEA], "SELECT documentdb_api.create_user($1::bytea)::bytea";
     /// updateUser.
-    UPDATE_USER = "update_user", [BYTEA], "SELECT documentdb_api.update_user($1::bytea)::bytea";
+    UPDATE_USER = "update_user" as Guarded, [BYTEA], "SELECT documentdb_api.update_user($1::bytea)::bytea";
     /// dropUser.
-    DROP_USER = "drop_user", [BYTEA], "SELECT documentdb_api.drop_user($1::bytea)::bytea";
+    DROP_USER = "drop_user" as Guarded, [BYTEA], "SELECT documentdb_api.drop_user($1::bytea)::bytea";
     /// usersInfo.
     USERS_INFO = "users_info", [BYTEA], "SELECT documentdb_api.users_info($1::bytea)::bytea";
     /// currentOp.
-    CURRENT_OP = "current_op_command", [BYTEA],
+    CURRENT_OP = "current_op_command" as Url, [BYTEA],
         "SELECT document::bytea FROM documentdb_api.current_op_command($1::bytea)";
     /// Salt and iterations of a user.
-    SCRAM_SALT = "scram_sha256_get_salt_and_iterations", [TEXT],
+    SCRAM_SALT = "scram_sha256_get_salt_and_iterations" as Url, [TEXT],
         "SELECT documentdb_api_internal.scram_sha256_get_salt_and_iterations($1)::bytea";
     /// The plan of a query, not executed.
     EXPLAIN_FIND = "bson_aggregation_find", [TEXT, BYTEA],
@@ -153,32 +191,47 @@ calls! {
     ANALYZE_DISTINCT = "bson_aggregation_distinct", [TEXT, BYTEA],
         "EXPLAIN (FORMAT JSON, ANALYZE) SELECT document FROM documentdb_api_catalog.bson_aggregation_distinct($1, $2::bytea)";
     /// Rewrites a collection.
-    COMPACT = "compact", [BYTEA],
+    COMPACT = "compact" as Guarded, [BYTEA],
         "SELECT documentdb_api.compact($1::bytea)::bytea";
     /// Makes a role.
-    CREATE_ROLE = "create_role", [BYTEA],
+    CREATE_ROLE = "create_role" as Guarded, [BYTEA],
         "SELECT documentdb_api.create_role($1::bytea)::bytea";
     /// Changes a role.
-    UPDATE_ROLE = "update_role", [BYTEA],
+    UPDATE_ROLE = "update_role" as Guarded, [BYTEA],
         "SELECT documentdb_api.update_role($1::bytea)::bytea";
     /// Drops a role.
-    DROP_ROLE = "drop_role", [BYTEA],
+    DROP_ROLE = "drop_role" as Guarded, [BYTEA],
         "SELECT documentdb_api.drop_role($1::bytea)::bytea";
     /// Tells roles.
     ROLES_INFO = "roles_info", [BYTEA],
         "SELECT documentdb_api.roles_info($1::bytea)::bytea";
     /// Cancels an operation.
-    KILL_OP = "kill_op", [BYTEA],
+    KILL_OP = "kill_op" as Guarded, [BYTEA],
         "SELECT documentdb_api.kill_op($1::bytea)::bytea";
-    /// What a user's role may do: write, read. No row: there is no such role. A superuser is a member of every role.
-    RIGHTS = "pg_roles", [TEXT],
+    /// What a user's role may do: write, read; and its OID. No row: there is no such role. A superuser is a member of every role.
+    RIGHTS = "pg_roles" as Any, [TEXT],
         "SELECT r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false), \
          r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false) \
-         OR COALESCE(pg_catalog.pg_has_role(r.oid, d.oid, 'member'), false) \
+         OR COALESCE(pg_catalog.pg_has_role(r.oid, d.oid, 'member'), false), r.oid \
          FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_roles w ON w.rolname = 'documentdb_admin_role' \
          LEFT JOIN pg_catalog.pg_roles d ON d.rolname = 'documentdb_readonly_role' WHERE r.rolname = $1";
+    /// May the role of this OID write? No row: there is no such role.
+    GUARD = "pg_has_role" as Any, [OID],
+        "SELECT r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false) \
+         FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_roles w ON w.rolname = 'documentdb_admin_role' \
+         WHERE r.oid = $1";
+    /// Is the role of this name a user of MongoDB, and may the role of this OID change it: nobody gets more by another's
+    /// password than it has. No row: there is no such role.
+    MAY_CHANGE = "rolsuper" as Any, [OID, TEXT],
+        "SELECT t.rolcanlogin AND (COALESCE(pg_catalog.pg_has_role(t.oid, w.oid, 'member'), false) \
+         OR COALESCE(pg_catalog.pg_has_role(t.oid, d.oid, 'member'), false)), \
+         a.oid = t.oid OR a.rolsuper OR NOT (t.rolsuper OR t.rolcreaterole > a.rolcreaterole OR t.rolcreatedb > a.rolcreatedb \
+         OR t.rolreplication > a.rolreplication OR t.rolbypassrls > a.rolbypassrls) \
+         FROM pg_catalog.pg_roles a JOIN pg_catalog.pg_roles t ON t.rolname = $2 \
+         LEFT JOIN pg_catalog.pg_roles w ON w.rolname = 'documentdb_admin_role' \
+         LEFT JOIN pg_catalog.pg_roles d ON d.rolname = 'documentdb_readonly_role' WHERE a.oid = $1";
     /// Checks a client's proof: user, the exchange so far, the proof in base64.
-    SCRAM_PROOF = "authenticate_with_scram_sha256", [TEXT, TEXT, TEXT],
+    SCRAM_PROOF = "authenticate_with_scram_sha256" as Url, [TEXT, TEXT, TEXT],
         "SELECT documentdb_api_internal.authenticate_with_scram_sha256($1, $2, $3)::bytea";
 }
 
@@ -194,6 +247,16 @@ mod tests {
             }
             let beyond = format!("${}", call.params.len() + 1);
             assert!(!call.text.contains(&beyond), "{}: {beyond} has no type", call.name);
+        }
+    }
+
+    #[test]
+    fn whoever_changes_as_the_url_is_asked_about_first() {
+        for call in ALL.iter().chain(&[&DROP_INDEXES]) {
+            assert!(!call.guarded || call.runs_as == RunsAs::Url, "{}", call.name);
+            let reads = ["current_op_command", "check_build_index_status"].contains(&call.name);
+            let logs_in = call.name.contains("scram");
+            assert_eq!(call.runs_as == RunsAs::Url, call.guarded || reads || logs_in, "{}", call.name);
         }
     }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{CancelToken, Row, SimpleQueryMessage};
 
-use super::calls::SqlCall;
+use super::calls::{self, SqlCall};
 use crate::error::{CommandError, Result, codes, from_pg};
-use crate::pool::{Lease, Node, Role};
+use crate::pool::{Lease, Node, Role, RunsAs, Switch};
 
 /// A parameter of a call.
 pub type Param<'a> = &'a (dyn ToSql + Sync);
@@ -76,28 +77,44 @@ pub async fn optional_row(
     call: &'static SqlCall,
     params: &[Param<'_>],
 ) -> Result<Option<Row>> {
+    guard(lease, budget, call).await?;
+    one(lease, budget, call, params).await
+}
+
+async fn one(
+    lease: &mut Lease,
+    budget: Budget,
+    call: &'static SqlCall,
+    params: &[Param<'_>],
+) -> Result<Option<Row>> {
     lease.begin();
     let node = Arc::clone(lease.node());
     let client = lease.connection().client();
     let token = client.cancel_token();
-    let work = async {
+    let work = as_role(lease, call.runs_as, async {
         let statement = client.prepare_typed_cached(call.text, call.params).await?;
         client.query_opt(&statement, params).await
-    };
+    });
     let outcome = within(budget, &node, token, work).await?;
     finish(lease, outcome)
 }
 
-/// Runs a statement without parameters and returns the first column of its last row as text.
+/// Runs a statement without parameters, by the rules of `call`, and returns the first column of its last row as text.
 ///
 /// # Errors
 /// As [`row`].
-pub async fn text(lease: &mut Lease, budget: Budget, statement: &str) -> Result<Option<String>> {
+pub async fn text(
+    lease: &mut Lease,
+    budget: Budget,
+    call: &'static SqlCall,
+    statement: &str,
+) -> Result<Option<String>> {
+    guard(lease, budget, call).await?;
     lease.begin();
     let node = Arc::clone(lease.node());
     let client = lease.connection().client();
     let token = client.cancel_token();
-    let work = client.simple_query(statement);
+    let work = as_role(lease, call.runs_as, client.simple_query(statement));
     let outcome = within(budget, &node, token, work).await?;
     let messages = finish(lease, outcome)?;
     let rows = messages.iter().filter_map(|message| match message {
@@ -105,6 +122,48 @@ pub async fn text(lease: &mut Lease, budget: Budget, statement: &str) -> Result<
         _ => None,
     });
     Ok(rows.last())
+}
+
+/// Asks PostgreSQL whether the user may have done what runs as the URL's role.
+async fn guard(lease: &mut Lease, budget: Budget, call: &'static SqlCall) -> Result<()> {
+    let Some(user) = lease.user().cloned().filter(|_| call.guarded) else { return Ok(()) };
+    // Boxed, because it is rare and every statement would carry its size.
+    match Box::pin(one(lease, budget, &calls::GUARD, &[&user.oid])).await? {
+        Some(row) if flag(&row, 0)? => Ok(()),
+        _ => Err(from_pg::denied().because("the user's own role may not write")),
+    }
+}
+
+/// Why a statement did not run to its end.
+enum Failure {
+    /// Itself.
+    Statement(tokio_postgres::Error),
+    /// The connection did not get the role. The statement that was sent behind it has failed as well.
+    Role(tokio_postgres::Error),
+    /// It must not have the role. Nothing was sent.
+    Refused(&'static str),
+}
+
+/// Runs a statement as the role that it needs. A change of the role goes out right before the statement, in the same round trip.
+async fn as_role<T>(
+    lease: &Lease,
+    runs_as: RunsAs,
+    statement: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+) -> std::result::Result<T, Failure> {
+    let mut statement = pin!(statement);
+    match lease.switch(runs_as).await.map_err(Failure::Statement)? {
+        Switch::None => statement.as_mut().await.map_err(Failure::Statement),
+        Switch::Refused(why) => Err(Failure::Refused(why)),
+        Switch::Send { text, role } => {
+            let connection = lease.connection();
+            // Polled in this order, and the driver sends what is polled first first.
+            let (changed, outcome) =
+                tokio::join!(biased; connection.client().batch_execute(&text), statement.as_mut());
+            changed.map_err(Failure::Role)?;
+            connection.carries(role);
+            outcome.map_err(Failure::Statement)
+        }
+    }
 }
 
 /// Lets the statement run as long as the budget says, then cancels it and waits for its true end: a write that was
@@ -127,11 +186,27 @@ async fn within<T>(
 }
 
 /// The statement ended: the connection is idle, or it is gone.
-fn finish<T>(lease: &mut Lease, outcome: std::result::Result<T, tokio_postgres::Error>) -> Result<T> {
+fn finish<T>(lease: &mut Lease, outcome: std::result::Result<T, Failure>) -> Result<T> {
     lease.done();
     match outcome {
         Ok(value) => Ok(value),
-        Err(error) => Err(failed(lease, error)),
+        Err(Failure::Statement(error)) => {
+            if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+                // Perhaps of a role that was dropped: the name may stand for another one by now.
+                lease.connection().forget_role();
+            }
+            Err(failed(lease, error))
+        }
+        Err(Failure::Role(error)) => {
+            // In a failed transaction, and carrying nobody knows whose role.
+            lease.taint();
+            let refused = [&SqlState::INVALID_PARAMETER_VALUE, &SqlState::INSUFFICIENT_PRIVILEGE];
+            if error.code().is_some_and(|state| refused.contains(&state)) {
+                return Err(from_pg::denied().because(error));
+            }
+            Err(failed(lease, error))
+        }
+        Err(Failure::Refused(why)) => Err(from_pg::denied().because(why)),
     }
 }
 
@@ -202,6 +277,14 @@ pub fn optional_document(row: &Row, column: usize) -> Result<Option<Bytes>> {
 /// # Errors
 /// Not a boolean, or NULL.
 pub fn flag(row: &Row, column: usize) -> Result<bool> {
+    row.try_get(column).map_err(unreadable)
+}
+
+/// The OID of a role in a column.
+///
+/// # Errors
+/// Not an OID, or NULL.
+pub fn oid(row: &Row, column: usize) -> Result<u32> {
     row.try_get(column).map_err(unreadable)
 }
 

@@ -7,6 +7,7 @@ mod hello;
 mod limits;
 mod login;
 mod matrix;
+mod roles;
 
 use std::sync::OnceLock;
 
