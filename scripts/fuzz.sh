@@ -1,15 +1,51 @@
 #!/bin/sh
-# Runs the fuzz target of the decoder for some seconds (60 unless given), from a corpus of real driver messages.
+# Runs every fuzz target for some seconds each (60 unless given), from its corpus: scripts/fuzz.sh [seconds [target …]]
+#
+# The targets are plain programs with libFuzzer in them. Coverage is asked of the stable compiler by its own flags, so
+# neither cargo-fuzz nor another toolchain is needed. What is found goes to <crate>/artifacts/<target>, and the
+# input can be given to the program again as its only argument.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
-cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
-mkdir -p fuzz/corpus/decode
-for capture in proto-tests/captures/*.hex; do
-  n=0
-  grep -v '^#' "$capture" | while read -r line; do
-    n=$((n + 1))
-    printf '%s' "$line" | xxd -r -p >"fuzz/corpus/decode/$(basename "$capture" .hex)-$n"
+[ $# -eq 0 ] || shift
+wanted=" $* "
+host=$(rustc -vV | sed -n 's/^host: //p')
+coverage="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+  -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks"
+
+# The decoder begins with what real drivers sent.
+python3 - <<'PY'
+from pathlib import Path
+
+corpus = Path("fuzz/corpus/decode")
+corpus.mkdir(parents=True, exist_ok=True)
+for capture in sorted(Path("proto-tests/captures").glob("*.hex")):
+    messages = [line for line in capture.read_text().splitlines() if line and not line.startswith("#")]
+    for number, message in enumerate(messages, 1):
+        (corpus / f"{capture.stem}-{number}").write_bytes(bytes.fromhex(message))
+PY
+
+for crate in fuzz extension/fuzz; do
+  [ -e "$crate/Cargo.toml" ] || continue
+  # With --target the flags spare build scripts, which have no fuzzer to report to.
+  RUSTFLAGS=$coverage cargo build --quiet --locked --release --target "$host" --manifest-path "$crate/Cargo.toml"
+  for source in "$crate"/fuzz_targets/*.rs; do
+    target=$(basename "$source" .rs)
+    case "$wanted" in "  " | *" $target "*) ;; *) continue ;; esac
+    corpus=$crate/corpus/$target artifacts=$crate/artifacts/$target
+    mkdir -p "$corpus" "$artifacts"
+    # Found inputs go to the first folder; seeds that are part of the repository are only read.
+    seeds=$crate/seeds/$target
+    [ -d "$seeds" ] || seeds=
+    echo "fuzzing $target for $seconds s"
+    # shellcheck disable=SC2086
+    if ! "$crate/target/$host/release/$target" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
+      -artifact_prefix="$artifacts/" -print_final_stats=1 "$corpus" $seeds >"$artifacts/log" 2>&1; then
+      tail -40 "$artifacts/log" >&2
+      echo "$target failed; the input lies in $artifacts" >&2
+      exit 1
+    fi
+    grep -E '^stat::number_of_executed_units|^stat::average_exec' "$artifacts/log"
   done
 done
-exec cargo +nightly fuzz run decode -- -max_total_time="$seconds" -max_len=65536

@@ -12,6 +12,8 @@ installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = i
 installed postgresql-server-dev-15 || lacks postgresql-server-dev-15
 command -v cc >/dev/null || lacks gcc libc6-dev
 if [ "${1:-}" = test ]; then
+  # libFuzzer is C++.
+  command -v c++ >/dev/null || lacks g++
   command -v node >/dev/null || lacks nodejs
   command -v npm >/dev/null || lacks npm
   command -v openssl >/dev/null || lacks openssl

@@ -34,6 +34,9 @@ step "the extension: engine, and the recorded contract on a primary and a standb
 step "the proxy and the wire"
 cargo test --workspace --locked --quiet
 
+step "fuzzing, for a bounded time"
+scripts/fuzz.sh 25
+
 step "real clients"
 target/debug/ermine-cluster with --proxy target/debug/ermine -- \
   proto-tests/clients/.venv/bin/pytest -q -p no:cacheprovider proto-tests/clients --ignore proto-tests/clients/service
