@@ -15,7 +15,7 @@ use crate::server::stop::StopSignals;
 use crate::server::{self, ListenError};
 use crate::tasks::Tasks;
 use crate::tls::{ServerTls, TlsError};
-use crate::{command, obs, ping};
+use crate::{command, obs, otlp, ping};
 
 /// The process can't do what it was asked to. The only thing that ends it with an error.
 #[derive(Debug, thiserror::Error)]
@@ -188,8 +188,11 @@ fn run(Checked { config, notes, faults }: Checked) -> Result<ExitCode, StartErro
         if let Some(tls) = tls.clone() {
             tasks.spawn(tls.watch(tasks.stopping().clone()));
         }
+        let otel = config.otel.clone();
         let cx = Arc::new(Context::new(Arc::new(config), tasks.clone()));
         let debug = Debug::new(Arc::clone(&cx), tls);
+        let told = Arc::clone(&debug);
+        let exports = otlp::start(&otel, &tasks, move || told.metrics());
         for listener in watchers {
             if let Ok(address) = listener.local_addr() {
                 tracing::info!(%address, "serving metrics and probes");
@@ -208,10 +211,12 @@ fn run(Checked { config, notes, faults }: Checked) -> Result<ExitCode, StartErro
             }
         }
         // A second signal ends the wait for running requests.
-        Ok(tokio::select! {
+        let finished = tokio::select! {
             finished = serving => finished,
             () = signals.next() => false,
-        })
+        };
+        exports.finish().await;
+        Ok(finished)
     })?;
     runtime.shutdown_timeout(LAST_GRACE);
     Ok(if finished { ExitCode::SUCCESS } else { ExitCode::from(1) })

@@ -19,6 +19,7 @@ pub mod config;
 pub mod debug;
 pub mod error;
 pub mod obs;
+pub mod otlp;
 pub mod ping;
 pub mod pool;
 pub mod reply;

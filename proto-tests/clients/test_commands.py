@@ -1,10 +1,12 @@
 """Commands of administrators and tools: explain, sizes, pools, plan caches, profiles, parameters."""
 
+import re
+
 import pytest
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import ClientBulkWriteException, OperationFailure
 
-from conftest import connect, free_port
+from conftest import connect, eventually, free_port
 
 
 def refused(work):
@@ -92,13 +94,36 @@ def test_pools_plan_caches_and_profiles(filled):
     assert pools["totalCreated"] >= 1 and "primary" in pools["hosts"]
     assert filled.command("planCacheListFilters", "c")["filters"] == []
     assert filled.command("planCacheClear", "c")["ok"] == 1
-    assert filled.command("profile", -1)["was"] == 0
     assert refused(lambda: filled.command("profile", 2)).code == 115
+
+
+def test_profile_sets_what_is_slow(proxy, primary_uri):
+    port = free_port()
+    one = proxy({"ERMINE_LISTEN_ADDR": f"127.0.0.1:{port}", "ERMINE_SLOW_COMMAND_THRESHOLD": "1h"}, port)
+    with connect(re.sub(r"@[^/]*/", f"@127.0.0.1:{port}/", primary_uri)) as client:
+        db = client.profiled
+        assert db.command("profile", -1) == {"was": 0, "slowms": 3_600_000, "sampleRate": 1.0, "ok": 1.0}
+        list(db.quick.find())
+        assert "slow command" not in one.words()
+        # 0 changes what is slow and nothing else; the reply tells what was before.
+        assert db.command("profile", 0, slowms=0, sampleRate=1)["slowms"] == 3_600_000
+        list(db.quick.find())
+        eventually(lambda: "slow command" in one.words() and "quick" in one.words(), True)
+        assert db.command("profile", 0, sampleRate=0.5, slowms=7)["slowms"] == 0
+        status = db.command("profile", -1, slowms=9)
+        assert (status["slowms"], status["sampleRate"]) == (7, 0.5)
+        for wrong, code in [({"slowms": "x"}, 14), ({"sampleRate": 2}, 2), ({"filter": {"ns": "a.b"}}, 115)]:
+            assert refused(lambda: db.command("profile", 0, **wrong)).code == code
 
 
 def test_parameters(primary):
     admin = primary.admin
-    assert admin.command("getParameter", "*")["featureCompatibilityVersion"]
+    everything = admin.command("getParameter", "*")
+    assert everything["featureCompatibilityVersion"] and everything["cursorTimeoutMillis"] == 600_000
+    assert admin.command("getParameter", {"allParameters": True}).keys() == everything.keys()
+    detailed = admin.command("getParameter", {"allParameters": True, "showDetails": True})
+    assert detailed["quiet"] == {"value": False, "settableAtRuntime": False, "settableAtStartup": False}
+    assert admin.command("getParameter", 1, quiet=1, comment="x") == {"quiet": False, "ok": 1.0}
     assert refused(lambda: admin.command("setParameter", 1, quiet=True)).code == 20
     assert refused(lambda: admin.command("setParameter", 1, nonsense=True)).code == 72
 
@@ -164,6 +189,19 @@ def test_server_status_counts(db, primary):
     assert moved("asserts", "user") >= 1
     assert after["globalLock"]["activeClients"]["total"] >= 0 and after["extra_info"]["page_faults"] >= 0
     assert after["mem"]["resident"] > 0
+    latency = lambda class_: after["opLatencies"][class_]["ops"] - before["opLatencies"][class_]["ops"]  # noqa: E731
+    assert latency("writes") == 1 and latency("reads") == 3
+    assert after["opLatencies"]["writes"]["latency"] > before["opLatencies"]["writes"]["latency"]
+    assert after["globalLock"]["activeClients"]["readers"] >= 0 and after["connections"]["active"] >= 0
+    # Sections can be left out by name; what says who answers can not.
+    short = primary.admin.command("serverStatus", metrics=0, network=False, host=0)
+    assert "metrics" not in short and "network" not in short and "host" in short and "opcounters" in short
+
+
+def test_log_rotate(primary):
+    assert primary.admin.command("logRotate", 1)["ok"] == 1
+    assert primary.admin.command("logRotate", "server")["ok"] == 1
+    assert refused(lambda: primary.admin.command("logRotate", "nonsense")).code == 4
 
 
 @pytest.mark.parametrize("stage", [{"$out": "c"}, {"$merge": "c"}])

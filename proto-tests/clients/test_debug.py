@@ -1,6 +1,7 @@
 """Metrics and probes: what dashboards and orchestrators ask over HTTP."""
 
 import os
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -33,6 +34,8 @@ FERRETDB = {
     "ferretdb_pool_size": set(),
     "ferretdb_pool_responses_duration_seconds": set(),
     "ferretdb_cursors_created_total": {"type"},
+    "ferretdb_cursors_duration_seconds": {"type"},
+    "ferretdb_pool_requests_total": set(),
 }  # fmt: skip
 
 OURS = {
@@ -120,6 +123,10 @@ def test_metrics(served):
     assert value(samples, "ermine_node_lag_seconds", node="standby-0") >= 0
     assert value(samples, "ferretdb_pool_responses_duration_seconds_count") >= 4
     eventually(lambda: value(scrape(debug), "ferretdb_client_duration_seconds_count", error="0") > 0, True)
+    assert value(samples, "ferretdb_pool_requests_total") >= 4
+    assert value(samples, "ferretdb_cursors_duration_seconds_count", type="normal") >= 1
+    up = [sample.labels for sample in samples if sample.name == "ferretdb_up"]
+    assert len(up) == 1 and re.match(r"\d+\.\d+", up[0]["postgresql"]) and re.match(r"0\.\d+\.\d+", up[0]["documentdb"])
 
 
 def test_pages(served):
@@ -168,6 +175,7 @@ def test_readyz_wants_the_extension(proxy):
         with pytest.raises(pymongo.errors.OperationFailure, match="DocumentDB extension"):
             client.test.c.find_one()
     assert one.process.poll() is None
+    eventually(lambda: "the DocumentDB extension is not installed" in one.words(), True)
 
 
 def test_closed_connections_leave_nothing(proxy, primary_uri):

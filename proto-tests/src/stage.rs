@@ -149,7 +149,13 @@ impl Marks {
 
     /// No server ran a function of the extension since.
     pub fn nothing_ran(&self) -> bool {
-        !self.primary_ran("documentdb_api") && !self.standby_ran("documentdb_api")
+        // The background's question for the version belongs to no request.
+        let asked = |mark: &LogMark| {
+            let of_surface =
+                |text: &String| text.contains("documentdb_api") && !text.contains("binary_version");
+            mark.statements().iter().any(of_surface)
+        };
+        !asked(&self.primary) && !self.standbys.iter().any(asked)
     }
 }
 
@@ -187,6 +193,7 @@ impl Proxy {
             server_version: ServerVersion::V8,
             slow_command_threshold: None,
             roles: true,
+            otel: ermine::config::Otel::default(),
             log: Log { filter: "off".into(), format: LogFormat::Text },
         };
         let (stop, stopped) = oneshot::channel::<()>();

@@ -9,7 +9,7 @@ use super::{Call, explain};
 use crate::error::{CommandError, Result, Retry, codes};
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
-use crate::session::cursor::{Cursor, Taken};
+use crate::session::cursor::{Cursor, Life, Taken};
 use crate::session::held;
 use crate::sql::{FirstPage, Page, Param, SqlCall, calls, run};
 
@@ -61,6 +61,7 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
         };
         let kind = if lease.is_some() { "persistent" } else { "normal" };
         call.services.metrics.cursors.with_label_values(&[kind]).inc();
+        let life = Life::new(call.services.metrics.cursor_seconds.with_label_values(&[kind]));
         let cursor = Cursor {
             id: first.id,
             ns: namespace(&first.page)?.into(),
@@ -72,6 +73,7 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
             session: request.session,
             no_timeout: request.get("noCursorTimeout")?.is_some_and(is_true),
             last_use: Instant::now(),
+            life,
         };
         call.services.cursors.add(cursor)?;
     }
@@ -158,7 +160,9 @@ fn held_page(call: &Call<'_>, mut taken: Taken, ns: &str) -> Result<Reply> {
         taken.put_back();
     }
     let cursor = rawdoc! { "id": id, "nextBatch": page, "ns": ns };
-    Ok(rawdoc! { "cursor": cursor, "ok": 1.0 }.into())
+    let exhaust =
+        (!done && call.request.exhaust_allowed).then(|| call.request.body.as_bytes().to_vec().into());
+    Ok(Reply { exhaust, ..Reply::from(rawdoc! { "cursor": cursor, "ok": 1.0 }) })
 }
 
 async fn next_page(request: &Request<'_>, taken: &mut Taken) -> Result<Page> {

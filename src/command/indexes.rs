@@ -1,8 +1,11 @@
 //! createIndexes and dropIndexes.
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bson::raw::{RawBsonRef, cstr};
 use bson::{RawDocument, RawDocumentBuf, rawdoc};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::Call;
@@ -13,9 +16,33 @@ use crate::reply::ok::is_true;
 use crate::reply::write_errors::{Duplicate, index_name, mapped};
 use crate::sql::{Param, calls, run};
 
-/// The first pause between two questions about a queued index; it grows to the longest one.
-const FIRST_POLL: Duration = Duration::from_millis(20);
-const LONGEST_POLL: Duration = Duration::from_millis(500);
+/// The first pause between two questions about a queued index; it grows to the longest one, which is how late a reply
+/// may be.
+const FIRST_POLL: Duration = Duration::from_millis(10);
+const LONGEST_POLL: Duration = Duration::from_millis(100);
+
+/// The collections whose indexes are being made. Two makers of one collection's indexes would wait for each other's
+/// locks in PostgreSQL, and one of them would have to be given up; here the second waits for its turn. Those of another
+/// process meet in PostgreSQL all the same, and whoever is given up runs again.
+#[derive(Debug, Default)]
+pub(super) struct Builds(std::sync::Mutex<HashMap<String, Arc<Mutex<()>>>>);
+
+impl Builds {
+    fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Mutex<()>>>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Waits for the turn of this collection.
+    async fn turn(&self, ns: &str) -> OwnedMutexGuard<()> {
+        let slot = {
+            let mut slots = self.slots();
+            // Whom nobody waits for or holds is of no use any more.
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+            Arc::clone(slots.entry(ns.to_owned()).or_default())
+        };
+        slot.lock_owned().await
+    }
+}
 
 /// createIndexes. A collection without documents gets its indexes at once, under a lock that nobody feels; any other
 /// one gets them from the server's queue, beside the writers, and the reply waits for the end.
@@ -24,6 +51,12 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
     required(request, "indexes")?;
     let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
+    let ns = format!("{db}.{}", request.collection()?);
+    let turn = call.services.builds.turn(&ns);
+    let turn = match request.budget.deadline {
+        None => turn.await,
+        Some(deadline) => tokio::time::timeout_at(deadline, turn).await.map_err(|_| expired())?,
+    };
     if is_empty(&call).await? {
         let (row, _lease) = call.write(&calls::CREATE_INDEXES_NOW, &params).await?;
         let reply = created(RawDocument::from_bytes(&run::document(&row, 0)?)?);
@@ -33,8 +66,8 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
     let reply = run::document(&row, 0)?;
     let queued = run::optional_document(&row, 2)?;
     let reply = created(RawDocument::from_bytes(&reply)?).map_err(|error| duplicate(&call, error))?;
-    // Waiting for the build needs no connection in between.
-    std::mem::drop(lease);
+    // Waiting for the build needs no connection in between, and builds that are queued stand in line by themselves.
+    std::mem::drop((lease, turn));
     if let Some(queued) = queued.filter(|queued| queued.len() > 5) {
         wait_for_build(&call, &queued).await.map_err(|error| duplicate(&call, error))?;
     }
@@ -93,11 +126,15 @@ async fn wait_for_build(call: &Call<'_>, queued: &[u8]) -> Result<()> {
             return Ok(());
         }
         if call.request.budget.deadline.is_some_and(|deadline| Instant::now() + pause > deadline) {
-            return Err(CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit"));
+            return Err(expired());
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_POLL);
     }
+}
+
+fn expired() -> CommandError {
+    CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit")
 }
 
 /// Takes MongoDB's reply out of `{raw: {defaultShard: {…}}, ok}`.

@@ -106,27 +106,70 @@ pub(super) fn no_transaction(call: Call<'_>) -> Result<Reply> {
     Err(CommandError::client(codes::COMMAND_FAILED, message))
 }
 
-/// profile: the level is always 0; asking for another one is refused.
+/// profile: the level is always 0, and asking for another one is refused. What MongoDB lets it set besides, which
+/// commands the log tells as slow, it sets.
 pub(super) fn profile(call: Call<'_>) -> Result<Reply> {
-    match super::options::number(call.request.target) {
-        Some(level) if level <= 0.0 => {}
-        Some(_) => {
+    let level = match super::options::number(call.request.target) {
+        Some(level) if level > 0.0 => {
             return Err(CommandError::client(
                 codes::COMMAND_NOT_SUPPORTED,
                 "profiling is not supported: the log and the metrics tell what is slow",
             ));
         }
+        Some(level) => level,
         None => return Err(wrong_type("profile.profile", call.request.target, "int")),
+    };
+    if call.request.get("filter")?.is_some_and(|filter| filter.as_str() != Some("unset")) {
+        let message = "The option 'filter' of the command 'profile' is not supported";
+        return Err(CommandError::client(codes::COMMAND_NOT_SUPPORTED, message));
     }
-    for field in ["sampleRate", "filter"] {
-        if call.request.get(field)?.is_some() {
-            let message = format!("The option '{field}' of the command 'profile' is not supported");
-            return Err(CommandError::client(codes::COMMAND_NOT_SUPPORTED, message));
+    let number = |field: &'static str, expected: &str| match call.request.get(field)? {
+        None | Some(RawBsonRef::Null) => Ok(None),
+        Some(value) => super::options::number(value)
+            .map(Some)
+            .ok_or_else(|| wrong_type(&format!("profile.{field}"), value, expected)),
+    };
+    let slow = &call.services.slow;
+    let (was, rate) = slow.get();
+    let (threshold, sample) = (number("slowms", "int")?, number("sampleRate", "double")?);
+    if sample.is_some_and(|sample| !(0.0..=1.0).contains(&sample)) {
+        let message = "'sampleRate' must be between 0.0 and 1.0 inclusive";
+        return Err(CommandError::client(codes::BAD_VALUE, message));
+    }
+    // -1 only asks.
+    if level >= 0.0 {
+        #[expect(clippy::cast_possible_truncation, reason = "milliseconds, and as saturates")]
+        slow.set(threshold.map(|threshold| threshold.max(-1.0) as i64), sample);
+    }
+    let was = i32::try_from(was).unwrap_or(i32::MAX);
+    Ok(rawdoc! { "was": 0, "slowms": was, "sampleRate": rate, "ok": 1.0 }.into())
+}
+
+/// top: what this process measured of each collection, since it started.
+pub(super) fn top(call: Call<'_>) -> Result<Reply> {
+    let mut totals = rawdoc! { "note": "all times in microseconds" };
+    let int = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    for (ns, times) in call.services.usage.all() {
+        let mut sums = RawDocumentBuf::new();
+        for (word, time, count) in times.rows() {
+            let sum = rawdoc! { "time": int(time), "count": int(count) };
+            sums.append(bson::raw::CString::try_from(word)?, sum);
         }
+        totals.append(bson::raw::CString::try_from(ns)?, sums);
     }
-    let threshold = call.services.config.slow_command_threshold;
-    let slow = threshold.map_or(-1, |slow| i32::try_from(slow.as_millis()).unwrap_or(i32::MAX));
-    Ok(rawdoc! { "was": 0, "slowms": slow, "sampleRate": 1.0, "ok": 1.0 }.into())
+    Ok(rawdoc! { "totals": totals, "ok": 1.0 }.into())
+}
+
+/// logRotate. The log goes to standard error, as that of a mongod without a file, and whoever reads it keeps it.
+pub(super) fn log_rotate(call: Call<'_>) -> Result<Reply> {
+    match call.request.target {
+        RawBsonRef::String("server" | "audit") => Ok(ok::plain()),
+        RawBsonRef::String(other) => {
+            let message = format!("Unknown log type: {other}");
+            Err(CommandError::client(codes::NO_SUCH_KEY, message))
+        }
+        _ => Ok(ok::plain()),
+    }
 }
 
 /// setParameter: none can be changed while the process runs.
@@ -137,7 +180,7 @@ pub(super) fn set_parameter(call: Call<'_>) -> Result<Reply> {
         if COMMON.iter().any(|option| option.name == name) {
             continue;
         }
-        if super::local::parameters::is_known(name) {
+        if super::local::parameters::is_known(name, &call.services.config.limits) {
             let message = format!("not allowed to change [{name}] at runtime");
             return Err(CommandError::client(codes::ILLEGAL_OPERATION, message));
         }

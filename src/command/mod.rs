@@ -33,6 +33,7 @@ use prometheus::{Histogram, IntCounter};
 use crate::config::Config;
 use crate::error::{CommandError, Result};
 use crate::obs::metrics::Metrics;
+use crate::obs::usage::Usage;
 use crate::pool::{Pick, Pools};
 use crate::reply::Reply;
 use crate::session::Session;
@@ -62,6 +63,12 @@ pub struct Services {
     pub tasks: Tasks,
     /// What serverStatus counts.
     pub counters: Counters,
+    /// Which commands are told to the log as slow ones.
+    pub slow: SlowLog,
+    /// What `top` tells.
+    pub usage: Usage,
+    /// Collections whose indexes are being made.
+    builds: indexes::Builds,
     /// What Prometheus is told.
     pub metrics: Metrics,
     /// When the process started.
@@ -81,6 +88,8 @@ pub struct Counters {
     pub bytes_out: AtomicU64,
     /// Messages from clients.
     pub requests: AtomicU64,
+    /// Commands that run now: those that read, those that write.
+    pub running: [AtomicI64; 2],
     /// Commands by place in the table: how often each one ran.
     pub commands: CommandCounts,
 }
@@ -93,6 +102,7 @@ impl Counters {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            running: [AtomicI64::new(0), AtomicI64::new(0)],
             commands: CommandCounts {
                 counts: registry::COMMANDS.iter().map(|_| Count::default()).collect(),
                 metrics: metrics.clone(),
@@ -107,6 +117,73 @@ impl Counters {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.bytes_in.fetch_add(read, Ordering::Relaxed);
         self.bytes_out.fetch_add(written, Ordering::Relaxed);
+    }
+}
+
+/// A command that runs, in [`Counters::running`] as long as this lives.
+#[derive(Debug)]
+pub struct Running<'a>(Option<&'a AtomicI64>);
+
+impl Counters {
+    /// Counts a command of this kind as running.
+    pub fn run(&self, kind: spec::Kind) -> Running<'_> {
+        let [reading, writing] = &self.running;
+        let slot = match kind {
+            spec::Kind::Read | spec::Kind::Any => Some(reading),
+            spec::Kind::Write | spec::Kind::Admin => Some(writing),
+            spec::Kind::Local => None,
+        };
+        if let Some(slot) = slot {
+            slot.fetch_add(1, Ordering::Relaxed);
+        }
+        Running(slot)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.0 {
+            slot.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// When a command is slow, and how many of the slow ones are told. `profile` changes it while the process runs.
+#[derive(Debug)]
+pub struct SlowLog {
+    /// Milliseconds; negative: none is.
+    threshold: AtomicI64,
+    /// The bits of a number from 0 to 1.
+    rate: AtomicU64,
+}
+
+impl SlowLog {
+    fn new(threshold: Option<Duration>) -> Self {
+        let millis =
+            threshold.map_or(-1, |threshold| i64::try_from(threshold.as_millis()).unwrap_or(i64::MAX));
+        Self { threshold: AtomicI64::new(millis), rate: AtomicU64::new(1f64.to_bits()) }
+    }
+
+    /// Milliseconds, and the part of the slow commands that is told.
+    pub fn get(&self) -> (i64, f64) {
+        (self.threshold.load(Ordering::Relaxed), f64::from_bits(self.rate.load(Ordering::Relaxed)))
+    }
+
+    /// Changes what is given.
+    pub fn set(&self, threshold: Option<i64>, rate: Option<f64>) {
+        if let Some(threshold) = threshold {
+            self.threshold.store(threshold, Ordering::Relaxed);
+        }
+        if let Some(rate) = rate {
+            self.rate.store(rate.to_bits(), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a command that took this long is to be told.
+    pub fn tells(&self, took: Duration) -> bool {
+        let (threshold, rate) = self.get();
+        let Ok(threshold) = u128::try_from(threshold) else { return false };
+        took.as_millis() >= threshold && (rate >= 1.0 || rand::random::<f64>() < rate)
     }
 }
 
@@ -161,6 +238,23 @@ impl CommandCounts {
         self.metrics.responses.with_label_values(&[OPCODE, command, "unknown", &*result]).inc();
     }
 
+    /// Seconds and runs of the commands that read documents, of those that write them, and of the others.
+    pub fn latencies(&self) -> [(f64, u64); 3] {
+        let mut sums = [(0.0, 0); 3];
+        for (command, count) in registry::COMMANDS.iter().zip(&self.counts) {
+            let Some((seconds, ..)) = count.times.get() else { continue };
+            let class = match (command.kind, command.name) {
+                (spec::Kind::Write, _) => 1,
+                (_, "find" | "aggregate" | "count" | "distinct" | "getMore") => 0,
+                _ => 2,
+            };
+            if let Some(sum) = sums.get_mut(class) {
+                *sum = (sum.0 + seconds.get_sample_sum(), sum.1 + seconds.get_sample_count());
+            }
+        }
+        sums
+    }
+
     /// Name, runs and failed runs of every command.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
         let counts = self
@@ -180,6 +274,9 @@ impl Services {
             cursors: Cursors::new(&config.limits, &tasks),
             fakes: FakeSalts::new(&config),
             counters: Counters::new(&metrics),
+            slow: SlowLog::new(config.slow_command_threshold),
+            usage: Usage::default(),
+            builds: indexes::Builds::default(),
             metrics,
             started: std::time::Instant::now(),
             config,

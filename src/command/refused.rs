@@ -50,6 +50,7 @@ const CAPPED: &str = "capped collections are not supported";
 const FINE_ROLES: &str = "a user's roles are given when it is created";
 const STORAGE: &str = "PostgreSQL keeps the data; it is told by its own means";
 const PROCESS: &str = "the process is told by signals and its configuration";
+const ENCRYPTION: &str = "encrypted collections are not supported";
 const CONCERN: Code = Code(51_300);
 
 /// All of them, sorted by name.
@@ -67,7 +68,9 @@ pub static REFUSED: &[Refused] = &[
         message: "Received authentication for mechanism MONGODB-X509 which is not enabled",
     },
     no("autoCompact", STORAGE),
+    no("cleanupStructuredEncryptionData", ENCRYPTION),
     no("cloneCollectionAsCapped", CAPPED),
+    no("compactStructuredEncryptionData", ENCRYPTION),
     standalone(
         "configureQueryAnalyzer",
         "configureQueryAnalyzer command is not supported on a standalone mongod",
@@ -78,6 +81,7 @@ pub static REFUSED: &[Refused] = &[
     no("dropAllRolesFromDatabase", FINE_ROLES),
     no("dropConnections", "connections belong to the pools of this process"),
     search("dropSearchIndex"),
+    no("filemd5", "hashes of files are made by clients"),
     no("fsync", STORAGE),
     standalone("fsyncUnlock", "fsyncUnlock called when not locked"),
     no("getAuditConfig", "auditing is not supported"),
@@ -95,7 +99,6 @@ pub static REFUSED: &[Refused] = &[
     search("listSearchIndexes"),
     no("lockInfo", STORAGE),
     no("logApplicationMessage", PROCESS),
-    no("logRotate", PROCESS),
     no("mapReduce", JAVASCRIPT),
     no("mapreduce", JAVASCRIPT),
     no("oidReset", "object ids are made by clients"),
@@ -132,9 +135,10 @@ pub static REFUSED: &[Refused] = &[
     no("setFeatureCompatibilityVersion", "the version is that of the storage"),
     no("setIndexCommitQuorum", "there is one node that builds indexes"),
     no("setQuerySettings", "query settings are not supported"),
+    standalone("setUserWriteBlockMode", "setUserWriteBlockMode cannot be run on standalones"),
     no("shutdown", PROCESS),
-    no("top", "times per collection are not kept"),
     search("updateSearchIndex"),
+    no("validateDBMetadata", "metadata is not checked against versions of the API"),
 ];
 
 #[cfg(test)]

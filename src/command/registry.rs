@@ -671,6 +671,15 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "logRotate",
+        auth: Auth::Writer,
+        admin_only: true,
+        run: Run::Local(maintenance::log_rotate),
+        options: &[NONE],
+        help: "Does nothing: the log goes to standard error.",
+        ..DEFAULTS
+    },
+    Command {
         name: "logout",
         auth: Auth::Open,
         run: Run::Local(login::logout),
@@ -713,9 +722,10 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "profile",
+        auth: Auth::Writer,
         run: Run::Local(maintenance::profile),
         options: &[&[used("slowms"), used("sampleRate"), used("filter")]],
-        help: "Returns that profiling is off.",
+        help: "Returns that profiling is off, and sets what counts as slow.",
         ..DEFAULTS
     },
     Command {
@@ -794,11 +804,27 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "shardingState",
+        admin_only: true,
+        run: Run::Local(local::server::sharding_state),
+        options: &[ANY],
+        help: "Answers that there are no shards.",
+        ..DEFAULTS
+    },
+    Command {
         name: "startSession",
         auth: Auth::Open,
         run: Run::Local(sessions::start),
         options: &[NONE],
         help: "Returns the id of a new session.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "top",
+        admin_only: true,
+        run: Run::Local(maintenance::top),
+        options: &[ANY],
+        help: "Returns the time that commands on each collection took.",
         ..DEFAULTS
     },
     Command {

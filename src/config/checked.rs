@@ -57,6 +57,21 @@ pub struct Config {
     pub roles: bool,
     /// What the process writes to its log.
     pub log: Log,
+    /// What it sends to an OpenTelemetry collector.
+    pub otel: Otel,
+}
+
+/// Traces and metrics by OTLP.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Otel {
+    /// Where traces go; None: none are made.
+    pub traces_url: Option<String>,
+    /// Where metrics go; None: none are sent.
+    pub metrics_url: Option<String>,
+    /// How often metrics go there.
+    pub metrics_interval: Duration,
+    /// `service.name`.
+    pub service_name: String,
 }
 
 /// One address to listen on.
@@ -203,6 +218,12 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
     let server_version = check.get("server_version", version::server_version).unwrap_or(ServerVersion::V8);
     let slow_command_threshold = check.get("slow_command_threshold", units::duration_or_off).flatten();
     let log = check.log();
+    let otel = Otel {
+        traces_url: check.get("otel_traces_url", units::http_url).flatten(),
+        metrics_url: check.get("otel_metrics_url", units::http_url).flatten(),
+        metrics_interval: check.get("otel_metrics_interval", units::duration).unwrap_or_default(),
+        service_name: check.text("otel_service_name").unwrap_or_default(),
+    };
     let (primary, standbys) = check.targets(&mut pool);
     let listeners = check.listeners(primary.is_some(), !standbys.is_empty());
     let tls = check.tls_files(&listeners);
@@ -220,6 +241,7 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
         slow_command_threshold,
         roles,
         log,
+        otel,
     };
     check.raw.finish(config).map(|(config, notes, faults)| Checked { config, notes, faults })
 }

@@ -70,6 +70,31 @@ pub static KEYS: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "otel_traces_url",
+        ferretdb: true,
+        help: "Where an OpenTelemetry collector takes traces, such as `http://host:4318/v1/traces` (OTLP over HTTP); without \
+               it none are made",
+        ..KEY
+    },
+    Key {
+        name: "otel_metrics_url",
+        help: "Where an OpenTelemetry collector takes metrics, such as `http://host:4318/v1/metrics`; without it none are sent",
+        ..KEY
+    },
+    Key {
+        name: "otel_metrics_interval",
+        default: "60s",
+        help: "How often metrics are sent to the collector",
+        ..KEY
+    },
+    Key {
+        name: "otel_service_name",
+        default: "ermine",
+        ferretdb: true,
+        help: "What the process is called in traces and metrics that it sends",
+        ..KEY
+    },
+    Key {
         name: "max_standby_lag",
         help: "With a standby further behind, `/debug/readyz` says that its endpoint is not ready",
         ..KEY
@@ -274,8 +299,6 @@ pub static FOREIGN: &[Foreign] = &[
     ignored("log_uuid", "log lines carry no instance id"),
     ignored("metrics_uuid", "metrics carry no instance id"),
     refused("mode", "normal", NO_PROXY),
-    ignored("otel_service_name", "there are no traces"),
-    refused("otel_traces_url", "", "sending traces is not supported"),
     refused("proxy_addr", "", NO_PROXY),
     ignored("proxy_tls_ca_file", NO_PROXY),
     ignored("proxy_tls_cert_file", NO_PROXY),

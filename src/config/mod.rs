@@ -14,7 +14,7 @@ mod units;
 mod version;
 
 pub use checked::{
-    Address, Checked, Config, Endpoint, Limits, Listener, Log, LogFormat, Pool, RunAsUser, check,
+    Address, Checked, Config, Endpoint, Limits, Listener, Log, LogFormat, Otel, Pool, RunAsUser, check,
 };
 pub use raw::{Problem, Problems, Raw};
 pub use render::{example_toml, markdown};

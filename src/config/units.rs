@@ -87,6 +87,19 @@ pub(super) fn tcp_address(text: &str) -> Result<Option<Address>, Expected> {
     Ok(Some(Address::Tcp { host: host.to_owned(), port }))
 }
 
+/// The address of a service that speaks HTTP; None for `-`.
+pub(super) fn http_url(text: &str) -> Result<Option<String>, Expected> {
+    const URL: Expected = "expected http://host:port/path or https://host:port/path";
+    if text == "-" {
+        return Ok(None);
+    }
+    let uri: hyper::Uri = text.parse().map_err(|_| URL)?;
+    let good =
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
+    // Credentials belong in a header: here they would get into logs.
+    if good && !text.contains('@') { Ok(Some(text.to_owned())) } else { Err(URL) }
+}
+
 /// A path; None for `-`.
 pub(super) fn unix_address(text: &str) -> Result<Option<Address>, Expected> {
     match text {
@@ -100,6 +113,17 @@ pub(super) fn unix_address(text: &str) -> Result<Option<Address>, Expected> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls() {
+        for good in ["http://collector:4318/v1/traces", "https://c.example", "http://[::1]:4318/v1/metrics"] {
+            assert_eq!(http_url(good), Ok(Some(good.to_owned())));
+        }
+        for bad in ["collector:4318", "ftp://a/b", "http://", "/v1/traces", "http://user:word@host/", ""] {
+            assert!(http_url(bad).is_err(), "{bad}");
+        }
+        assert_eq!(http_url("-"), Ok(None));
+    }
 
     #[test]
     fn durations() {

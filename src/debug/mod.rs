@@ -42,6 +42,11 @@ where
         Arc::new(Self { cx, tls })
     }
 
+    /// What `/debug/metrics` tells, for those who send it elsewhere.
+    pub fn metrics(&self) -> Vec<prometheus::proto::MetricFamily> {
+        sample::families(&self.cx, self.tls.as_deref())
+    }
+
     /// Answers on `listener` until the process stops.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let tasks = self.cx.tasks.clone();

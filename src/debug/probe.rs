@@ -49,6 +49,10 @@ async fn serves(services: &Services, pick: Pick) -> Result<(), String> {
             wrong = format!("{}: {}", node.name(), error.message);
             continue;
         }
+        if let Some(fault) = node.storage().and_then(|storage| storage.fault()) {
+            wrong = format!("{}: {fault}", node.name());
+            continue;
+        }
         let bound = services.config.limits.max_standby_lag;
         match (bound, node.lag()) {
             (Some(bound), Some(lag)) if node.role() == Role::Standby && lag.time > bound => {

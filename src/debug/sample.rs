@@ -2,9 +2,11 @@
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
+use prometheus::proto::MetricFamily;
+
 use crate::command::Services;
 use crate::obs::metrics::UP_LABELS;
-use crate::pool::Role;
+use crate::pool::{Role, Storage};
 use crate::tls::ServerTls;
 
 /// Every role has a line, so that a change shows as two.
@@ -17,9 +19,23 @@ const ROLES: [(Role, &str); 4] = [
 
 /// All metrics as text.
 pub(super) fn text(services: &Services, tls: Option<&ServerTls>) -> prometheus::Result<Vec<u8>> {
+    read_off(services, tls);
+    services.metrics.text()
+}
+
+/// All metrics.
+pub(super) fn families(services: &Services, tls: Option<&ServerTls>) -> Vec<MetricFamily> {
+    read_off(services, tls);
+    services.metrics.families()
+}
+
+fn read_off(services: &Services, tls: Option<&ServerTls>) {
     let gauges = services.metrics.gauges();
     let none: [&str; 0] = [];
-    gauges.up.with_label_values(&up()).set(1);
+    // The versions may have changed since: one line at a time.
+    gauges.up.reset();
+    let storage = services.pools.nodes().iter().find_map(|node| node.storage());
+    gauges.up.with_label_values(&up(storage.as_ref())).set(1);
     gauges.connections.with_label_values(&none).set(services.counters.connections.load(Ordering::Relaxed));
     gauges.tasks.with_label_values(&none).set(int(services.tasks.running()));
     let (open, pinned) = (services.cursors.open(), services.cursors.pinned());
@@ -59,12 +75,13 @@ pub(super) fn text(services: &Services, tls: Option<&ServerTls>) -> prometheus::
             tls.not_after().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |past| past.as_secs_f64());
         gauges.certificate_end.with_label_values(&none).set(end);
     }
-    services.metrics.text()
 }
 
 /// The values of `ferretdb_up`; what this program has no equal of is empty, as FerretDB leaves what it does not know.
-fn up() -> [&'static str; 10] {
+fn up(storage: Option<&Storage>) -> [&str; 10] {
     UP_LABELS.map(|label| match label {
+        "postgresql" => storage.map_or("", |storage| &storage.postgresql),
+        "documentdb" => storage.map_or("", |storage| &storage.extension),
         "version" => env!("CARGO_PKG_VERSION"),
         "package" => "ermine",
         "dirty" | "dev" | "update_available" => "false",

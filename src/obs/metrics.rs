@@ -32,8 +32,11 @@ pub struct Metrics {
     pub command_seconds: HistogramVec,
     /// Cursors opened, by `type`.
     pub cursors: IntCounterVec,
+    /// Seconds that cursors were open, by `type`.
+    pub cursor_seconds: HistogramVec,
     /// What [`Metrics::pool`] hands out, by `node`.
     sql_seconds: Histogram,
+    sql_requests: IntCounterVec,
     acquires: Sum,
     opened: IntCounterVec,
     retries: IntCounterVec,
@@ -86,6 +89,7 @@ impl fmt::Debug for Metrics {
 #[derive(Clone)]
 pub struct PoolMetrics {
     sql_seconds: Histogram,
+    sql_requests: prometheus::IntCounter,
     acquires: prometheus::IntCounter,
     seconds: prometheus::Counter,
     waited: prometheus::IntCounter,
@@ -217,6 +221,13 @@ impl Default for Metrics {
                 QUICK,
             ),
             cursors: r.counters("ferretdb_cursors_created_total", "Cursors opened", &["type"]),
+            cursor_seconds: r.histograms(
+                "ferretdb_cursors_duration_seconds",
+                "How long cursors were open",
+                &["type"],
+                LIFE,
+            ),
+            sql_requests: r.counters("ferretdb_pool_requests_total", "Statements begun", &[]),
             sql_seconds: r.add(Histogram::with_opts(seconds.buckets(QUICK.to_vec()))),
             acquires: Sum {
                 all: r.counters("ferretdb_pool_acquires_total", "PostgreSQL connections taken", &[]),
@@ -251,6 +262,7 @@ impl Metrics {
         let none: [&str; 0] = [];
         PoolMetrics {
             sql_seconds: self.sql_seconds.clone(),
+            sql_requests: self.sql_requests.with_label_values(&none),
             acquires: self.acquires.all.with_label_values(&none),
             seconds: self.acquires.seconds.with_label_values(&none),
             waited: self.acquires.waited.with_label_values(&none),
@@ -271,6 +283,11 @@ impl Metrics {
         &self.gauges
     }
 
+    /// Everything.
+    pub fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.registry.gather()
+    }
+
     /// Everything in Prometheus' text format.
     ///
     /// # Errors
@@ -283,6 +300,11 @@ impl Metrics {
 }
 
 impl PoolMetrics {
+    /// A statement begins.
+    pub fn begun(&self) {
+        self.sql_requests.inc();
+    }
+
     /// A statement took this long.
     pub fn statement(&self, took: Duration) {
         self.sql_seconds.observe(took.as_secs_f64());

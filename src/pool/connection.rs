@@ -8,6 +8,7 @@ use deadpool_postgres::ClientWrapper;
 
 use super::role::Carried;
 use super::state::{Lag, Observation, Role, State};
+use super::storage;
 use crate::config::PgTarget;
 use crate::obs::metrics::PoolMetrics;
 use crate::tls::PgConnector;
@@ -94,6 +95,7 @@ impl Manager for NodeManager {
         let client = deadpool_postgres::Manager::new(config, PgConnector::new(tls)).create().await?;
         let (seen, carried) = tokio::try_join!(ask_role(&client), Carried::ask(&client))?;
         self.state.observe(seen);
+        storage::prepare(&client).await?;
         self.metrics.opened();
         Ok(Connection { client, in_recovery: AtomicBool::new(seen.role == Role::Standby), carried })
     }

@@ -61,6 +61,7 @@ impl Lease {
 
     /// A statement begins. Until [`Lease::done`] a drop cancels it and discards the connection.
     pub(crate) fn begin(&mut self) {
+        self.node.metrics.begun();
         self.busy = Some(Instant::now());
     }
 

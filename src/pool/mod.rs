@@ -9,6 +9,7 @@ mod probe;
 mod role;
 mod select;
 mod state;
+mod storage;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -23,6 +24,7 @@ pub(crate) use role::Switch;
 pub use role::{RunsAs, UserRole};
 pub use select::Pick;
 pub use state::{Lag, Role, Topology};
+pub use storage::Storage;
 
 /// The pools of all nodes.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use super::connection::NodeManager;
 use super::lease::Lease;
 use super::role::{Roles, UserRole};
 use super::state::{Lag, Observation, Role, State, Topology};
+use super::storage::Storage;
 use crate::config;
 use crate::error::{CommandError, Result, Retry, codes, from_pg};
 use crate::obs::metrics::{Metrics, PoolMetrics};
@@ -121,6 +122,25 @@ impl Node {
     /// Counts a statement that runs again.
     pub fn count_retry(&self) {
         self.metrics.retried();
+    }
+
+    /// What storage it said it has; None: nothing yet.
+    pub fn storage(&self) -> Option<Storage> {
+        self.state.storage()
+    }
+
+    /// Records what storage the server has and logs news.
+    pub(super) fn found(&self, storage: Storage) {
+        if self.state.storage().as_ref() == Some(&storage) {
+            return;
+        }
+        match storage.fault() {
+            None => {
+                info!(node = %self.name, extension = %storage.extension, postgresql = %storage.postgresql, "storage")
+            }
+            Some(fault) => warn!(node = %self.name, "{fault}"),
+        }
+        self.state.found(storage);
     }
 
     /// It was a primary at some time since the start.

@@ -2,24 +2,30 @@
 use std::sync::Weak;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::ask_role;
 use super::node::Node;
 use super::state::Role;
+use super::storage;
 use crate::config;
 use crate::tls::PgConnector;
 
 /// A node that is away is asked at least this often, so that it is back in use soon after it is up.
 const RETRY: Duration = Duration::from_millis(200);
+/// How often a server is asked for its versions: an extension is upgraded without a restart. Soon, while it has none.
+const STORAGE: Duration = Duration::from_secs(60);
+const MISSING: Duration = Duration::from_secs(2);
 
 /// Runs until the process stops or the node is gone.
 pub(super) async fn run(node: Weak<Node>, stop: CancellationToken, sizes: config::Pool) {
     let mut client: Option<tokio_postgres::Client> = None;
+    let mut asked = None;
     loop {
         let Some(alive) = node.upgrade() else { return };
         let asked = tokio::select! {
-            asked = tokio::time::timeout(sizes.connect_timeout, ask(&alive, &mut client)) => asked,
+            asked = tokio::time::timeout(sizes.connect_timeout, ask(&alive, &mut client, &mut asked)) => asked,
             () = stop.cancelled() => return,
         };
         match asked {
@@ -50,10 +56,16 @@ pub(super) async fn run(node: Weak<Node>, stop: CancellationToken, sizes: config
     }
 }
 
-async fn ask(node: &Node, client: &mut Option<tokio_postgres::Client>) -> Result<(), tokio_postgres::Error> {
+async fn ask(
+    node: &Node,
+    client: &mut Option<tokio_postgres::Client>,
+    asked: &mut Option<Instant>,
+) -> Result<(), tokio_postgres::Error> {
     let open = match client.take() {
         Some(open) if !open.is_closed() => open,
         _ => {
+            // It may be another server, or the same one after an upgrade.
+            *asked = None;
             let (config, tls) = node.target.now();
             let (open, connection) = config.connect(PgConnector::new(tls)).await?;
             node.tasks.spawn(async move {
@@ -64,8 +76,14 @@ async fn ask(node: &Node, client: &mut Option<tokio_postgres::Client>) -> Result
         }
     };
     let seen = ask_role(&open).await?;
-    *client = Some(open);
     node.observe(seen);
+    let known = node.storage().is_some_and(|storage| storage.fault().is_none());
+    let pause = if known { STORAGE } else { MISSING };
+    if asked.is_none_or(|asked| asked.elapsed() > pause) {
+        node.found(storage::ask(&open).await?);
+        *asked = Some(Instant::now());
+    }
+    *client = Some(open);
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! What is known of a node, and the count of changes of that knowledge.
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bson::oid::ObjectId;
 use tokio::sync::{Notify, watch};
 
+use super::storage::Storage;
 use crate::reply::error::TopologyVersion;
 
 /// What a PostgreSQL node is.
@@ -53,7 +54,7 @@ pub(super) struct Observation {
     pub lag: Lag,
 }
 
-/// The shared knowledge of one node. Every access is a single atomic: readers never wait.
+/// The shared knowledge of one node. What requests ask for is a single atomic each: readers never wait.
 #[derive(Debug)]
 pub(super) struct State {
     role: AtomicU8,
@@ -62,6 +63,7 @@ pub(super) struct State {
     lag_bytes: AtomicU64,
     /// The node was seen as a primary since the start: a refusal of writes is then a failover, not its nature.
     was_primary: AtomicBool,
+    storage: RwLock<Option<Storage>>,
     /// Wakes the probe before its time, when a request found the node away.
     pub suspect: Notify,
     topology: Arc<Topology>,
@@ -75,6 +77,7 @@ impl State {
             lag_millis: AtomicU64::new(0),
             lag_bytes: AtomicU64::new(0),
             was_primary: AtomicBool::new(false),
+            storage: RwLock::new(None),
             suspect: Notify::new(),
             topology,
         }
@@ -93,6 +96,15 @@ impl State {
             time: Duration::from_millis(self.lag_millis.load(Ordering::Relaxed)),
             bytes: self.lag_bytes.load(Ordering::Relaxed),
         }
+    }
+
+    pub(super) fn storage(&self) -> Option<Storage> {
+        // Replaced whole, so whoever panicked has left no half.
+        self.storage.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn found(&self, storage: Storage) {
+        *self.storage.write().unwrap_or_else(PoisonError::into_inner) = Some(storage);
     }
 
     pub(super) fn was_primary(&self) -> bool {

@@ -8,10 +8,11 @@ use bson::RawDocument;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::command::spec::{Auth, Command};
+use crate::command::spec::{Auth, Command, Kind, Target};
 use crate::command::{self, Call, Request, Services};
 use crate::config::Config;
 use crate::error::{CommandError, Owner, Result, codes};
+use crate::obs::{trace, usage};
 use crate::reply::{self, Reply};
 use crate::route::plan;
 pub use crate::session::Session;
@@ -43,16 +44,39 @@ impl Deref for Context {
 pub async fn handle(cx: &Context, session: &mut Session, frame: &Frame) -> Option<Reply> {
     let arrival = Instant::now();
     let (spec, outcome) = match command::request::identify(frame) {
-        Ok((spec, name)) => (Some(spec), Box::pin(serve(cx, session, frame, spec, name, arrival)).await),
+        Ok((spec, name)) => (Some(spec), traced(cx, session, frame, spec, name, arrival).await),
         Err(error) => (None, Err(error)),
     };
     record(cx, session, spec, &outcome, arrival);
+    if let (Some(spec), Ok(_)) = (spec, &outcome) {
+        add_usage(cx, spec, frame, arrival);
+    }
     tell_slow(cx, session, spec, frame, &outcome, arrival);
     if frame.wants_no_reply() {
         return None;
     }
     let topology = cx.services.pools.topology().version();
     Some(outcome.unwrap_or_else(|error| reply::error::reply(&error, topology)))
+}
+
+/// Serves within a span, where there is a tracer. Monitors are left out: their hello waits, and says nothing of anybody's
+/// work.
+async fn traced(
+    cx: &Context,
+    session: &mut Session,
+    frame: &Frame,
+    spec: &'static Command,
+    name: &str,
+    arrival: Instant,
+) -> Result<Reply> {
+    let traced = !matches!(spec.name, "hello" | "isMaster");
+    let span =
+        traced.then(|| trace::Command::begin(spec.name, frame.body(), session.connection_id)).flatten();
+    let served = Box::pin(serve(cx, session, frame, spec, name, arrival));
+    let Some(span) = span else { return served.await };
+    let outcome = span.around(served).await;
+    span.end(outcome.as_ref().err().map(|error| (error.code.0, error.code.name().into_owned())));
+    outcome
 }
 
 async fn serve(
@@ -69,6 +93,7 @@ async fn serve(
     let pick = plan::plan(&request, session.endpoint, services.pools.read_only())?;
     command::rights::check(services, session, &request, pick).await?;
     let unacknowledged = request.writes() && request.common.unacknowledged();
+    let _running = services.counters.run(if request.writes() { Kind::Write } else { spec.kind });
     let outcome = command::run(Call { services, session, request: &request, pick }).await;
     let reply = match outcome {
         Ok(reply) => reply,
@@ -111,6 +136,35 @@ fn record(
     }
 }
 
+/// Adds a command that went well to the sums of its collection.
+fn add_usage(cx: &Context, spec: &Command, frame: &Frame, arrival: Instant) {
+    let (kind, on_collection) = match spec.name {
+        "find" => (usage::Kind::Query, true),
+        "getMore" => (usage::Kind::GetMore, false),
+        "insert" => (usage::Kind::Insert, true),
+        "update" => (usage::Kind::Update, true),
+        "delete" => (usage::Kind::Remove, true),
+        "dropDatabase" => (usage::Kind::Command, false),
+        _ => (usage::Kind::Command, spec.target != Target::Any),
+    };
+    if !on_collection && !matches!(spec.name, "getMore" | "dropDatabase") {
+        return;
+    }
+    let Ok(body) = RawDocument::from_bytes(frame.body()) else { return };
+    let Ok(db) = body.get_str("$db") else { return };
+    if spec.name == "dropDatabase" {
+        return cx.services.usage.forget(db, None);
+    }
+    let first = || body.iter_elements().next().and_then(|first| first.ok()?.value().ok()?.as_str());
+    let name = if on_collection { first() } else { body.get_str("collection").ok() };
+    let Some(name) = name else { return };
+    if spec.name == "drop" {
+        return cx.services.usage.forget(db, Some(name));
+    }
+    let writes = matches!(spec.kind, Kind::Write | Kind::Admin);
+    cx.services.usage.add(db, name, kind, writes, arrival.elapsed());
+}
+
 /// One line for a command that took long: what it was and where, never its values. Logins are slow on purpose, and a hello
 /// waits for news.
 fn tell_slow(
@@ -121,9 +175,9 @@ fn tell_slow(
     outcome: &Result<Reply>,
     arrival: Instant,
 ) {
-    let (Some(spec), Some(threshold)) = (spec, cx.services.config.slow_command_threshold) else { return };
+    let Some(spec) = spec else { return };
     let took = arrival.elapsed();
-    if took < threshold || spec.auth == Auth::Open {
+    if spec.auth == Auth::Open || !cx.services.slow.tells(took) {
         return;
     }
     let Ok(body) = RawDocument::from_bytes(frame.body()) else { return };

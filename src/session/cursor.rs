@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bson::RawDocument;
 use bytes::Bytes;
+use prometheus::Histogram;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -54,6 +55,28 @@ pub struct Cursor {
     pub no_timeout: bool,
     /// When it was last used.
     pub last_use: Instant,
+    /// Tells the metrics at its end how long it was open.
+    pub life: Life,
+}
+
+/// Observes the time from its making to its end, however that comes.
+#[derive(Debug)]
+pub struct Life {
+    begun: Instant,
+    seconds: Histogram,
+}
+
+impl Life {
+    /// Begins now.
+    pub fn new(seconds: Histogram) -> Self {
+        Self { begun: Instant::now(), seconds }
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.seconds.observe(self.begun.elapsed().as_secs_f64());
+    }
 }
 
 impl Cursor {
@@ -69,6 +92,7 @@ impl Cursor {
         node: &Arc<Node>,
         user: Option<Arc<User>>,
         session: Option<SessionId>,
+        life: Life,
     ) -> Self {
         Self {
             id: rand::random_range(1..=i64::MAX),
@@ -81,6 +105,7 @@ impl Cursor {
             session,
             no_timeout: false,
             last_use: Instant::now(),
+            life,
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio_postgres::{CancelToken, Row, SimpleQueryMessage};
 
 use super::calls::{self, SqlCall};
 use crate::error::{CommandError, Result, codes, from_pg};
+use crate::obs::trace;
 use crate::pool::{Lease, Node, Role, RunsAs, Switch};
 
 /// A parameter of a call.
@@ -89,6 +90,7 @@ async fn one(
 ) -> Result<Option<Row>> {
     lease.begin();
     let node = Arc::clone(lease.node());
+    let mut span = trace::Statement::begin(call.name, node.name());
     let client = lease.connection().client();
     let token = client.cancel_token();
     let work = as_role(lease, call.runs_as, async {
@@ -96,6 +98,9 @@ async fn one(
         client.query_opt(&statement, params).await
     });
     let outcome = within(budget, &node, token, work).await?;
+    if let Err(error) = &outcome {
+        span.failed(error.code().map_or("connection", |state| state.code()));
+    }
     finish(lease, outcome)
 }
 

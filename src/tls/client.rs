@@ -6,7 +6,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
 };
 use tokio_rustls::TlsConnector;
 
@@ -31,6 +32,21 @@ pub fn own_client(files: &TlsFiles) -> Result<(TlsConnector, ServerName<'static>
         .with_no_client_auth();
     let name = ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into());
     Ok((TlsConnector::from(Arc::new(config)), name))
+}
+
+/// A connector to servers on the web, whose certificates an authority of the system has signed.
+///
+/// # Errors
+/// What the TLS library makes of them; never that there are none.
+pub fn web_client() -> io::Result<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// True if the server asked for a client certificate and got none.

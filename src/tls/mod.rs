@@ -12,7 +12,7 @@ use rustls::crypto::CryptoProvider;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::TlsFiles;
-pub use client::{own_client, wants_certificate};
+pub use client::{own_client, wants_certificate, web_client};
 use files::Material;
 pub use files::TlsError;
 pub use postgres::PgConnector;

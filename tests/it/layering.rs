@@ -27,8 +27,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("debug", &["command", "sql", "pool", "error", "config", "obs", "tasks", "tls"]),
+    ("otlp", &["config", "obs", "tasks", "tls"]),
     ("ping", &["config", "wire", "tls"]),
-    ("cli", &["server", "debug", "ping", "command", "config", "obs", "tasks", "tls"]),
+    ("cli", &["server", "debug", "otlp", "ping", "command", "config", "obs", "tasks", "tls"]),
     ("main", &[]),
     ("lib", &[]),
 ];

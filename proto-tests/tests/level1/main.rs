@@ -1,6 +1,7 @@
 //! The commands against a real primary and a real standby, where a golden case does not do.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 mod batches;
+mod commands;
 mod cursors;
 mod failover;
 mod hello;

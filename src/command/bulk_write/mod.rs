@@ -21,7 +21,7 @@ use crate::pool::Lease;
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
 use crate::reply::write_errors::{WriteError, WriteOutcome, concerns_the_command};
-use crate::session::cursor::Cursor;
+use crate::session::cursor::{Cursor, Life};
 use crate::session::held::Held;
 use crate::sql::{Param, calls};
 use ops::{Kind, Namespace, Op};
@@ -144,12 +144,15 @@ fn reply(call: &Call<'_>, lease: &Lease, tally: Tally, batch_size: Option<usize>
     let first = held.page(batch_size);
     let mut id = 0;
     if !held.is_empty() {
+        let metrics = &call.services.metrics;
+        metrics.cursors.with_label_values(&["normal"]).inc();
         let cursor = Cursor::of_results(
             NAMESPACE,
             held,
             lease.node(),
             call.session.user.clone(),
             call.request.session,
+            Life::new(metrics.cursor_seconds.with_label_values(&["normal"])),
         );
         id = cursor.id;
         call.services.cursors.add(cursor)?;

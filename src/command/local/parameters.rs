@@ -4,31 +4,39 @@ use bson::{RawBson, RawDocumentBuf, rawdoc};
 
 use super::super::Call;
 use super::super::options::COMMON;
-use crate::config::ServerVersion;
+use crate::config::{Limits, ServerVersion};
 use crate::error::{CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
 use crate::session::auth::MECHANISM;
 
 /// Name, value, and whether it may change at run time. Sorted by name.
-fn all(version: ServerVersion) -> Vec<(&'static str, RawBson)> {
+fn all(version: ServerVersion, limits: &Limits) -> Vec<(&'static str, RawBson)> {
+    let whole = |number: u128| i64::try_from(number).unwrap_or(i64::MAX);
     vec![
         ("acceptApiVersion2", RawBson::Boolean(false)),
         ("authSchemaVersion", RawBson::Int32(5)),
         ("authenticationMechanisms", RawBson::Array(bson::RawArrayBuf::from_iter([MECHANISM]))),
+        ("cursorTimeoutMillis", RawBson::Int64(whole(limits.cursor_timeout.as_millis()))),
         ("enableTestCommands", RawBson::Boolean(false)),
         (
             "featureCompatibilityVersion",
             RawBson::Document(rawdoc! { "version": version.feature_compatibility() }),
         ),
+        (
+            "localLogicalSessionTimeoutMinutes",
+            RawBson::Int64(whole(u128::from(limits.session_timeout.as_secs() / 60))),
+        ),
+        ("logLevel", RawBson::Int32(0)),
         ("quiet", RawBson::Boolean(false)),
         ("requireApiVersion", RawBson::Boolean(false)),
     ]
 }
 
 /// True for a parameter that [`get`] tells.
-pub(in super::super) fn is_known(name: &str) -> bool {
-    all(ServerVersion::V8).iter().any(|(known, _)| *known == name)
+pub(in super::super) fn is_known(name: &str, limits: &Limits) -> bool {
+    // Which there are does not depend on their values.
+    all(ServerVersion::V8, limits).iter().any(|(known, _)| *known == name)
 }
 
 /// getParameter.
@@ -51,7 +59,7 @@ pub(in super::super) fn get(call: Call<'_>) -> Result<Reply> {
         }
     }
     let mut out = RawDocumentBuf::new();
-    for (name, value) in all(call.services.config.server_version) {
+    for (name, value) in all(call.services.config.server_version, &call.services.config.limits) {
         if !everything && !asked.contains(&name) {
             continue;
         }

@@ -107,6 +107,11 @@ pub(in super::super) fn cmd_line_opts(call: Call<'_>) -> Result<Reply> {
     .into())
 }
 
+/// shardingState, as of a server that is no shard.
+pub(in super::super) fn sharding_state(_: Call<'_>) -> Result<Reply> {
+    Ok(rawdoc! { "enabled": false, "ok": 1.0 }.into())
+}
+
 /// whatsmyuri.
 pub(in super::super) fn whats_my_uri(call: Call<'_>) -> Result<Reply> {
     let you = call.session.peer.map_or_else(|| "anonymous unix socket".to_owned(), |peer| peer.to_string());

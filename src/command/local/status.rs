@@ -1,10 +1,11 @@
 //! serverStatus: what this process counts. Sections that it has no numbers for are absent rather than zero.
 use std::sync::atomic::Ordering;
 
-use bson::raw::CString;
-use bson::{RawDocumentBuf, rawdoc};
+use bson::raw::{CString, RawBsonRef};
+use bson::{RawDocument, RawDocumentBuf, rawdoc};
 
 use super::super::Call;
+use super::super::options::number;
 use super::server::proc_kilobytes;
 use super::{host_name, now};
 use crate::error::Result;
@@ -21,6 +22,7 @@ pub(in super::super) fn run(call: Call<'_>) -> Result<Reply> {
     let connections = rawdoc! {
         "current": int32(current),
         "available": int32(limit.saturating_sub(current)),
+        "active": int32(counters.running.iter().map(|slot| slot.load(Ordering::Relaxed)).sum()),
         "totalCreated": int32(created),
     };
     let (mut operations, mut commands, mut errors) = (Operations::default(), RawDocumentBuf::new(), 0i64);
@@ -46,7 +48,15 @@ pub(in super::super) fn run(call: Call<'_>) -> Result<Reply> {
     }
     let resident = proc_kilobytes("/proc/self/status", "VmRSS:").unwrap_or(0) / 1024;
     let virtual_size = proc_kilobytes("/proc/self/status", "VmSize:").unwrap_or(0) / 1024;
-    Ok(rawdoc! {
+    let load = |slot: &std::sync::atomic::AtomicI64| slot.load(Ordering::Relaxed);
+    let [reading, writing] = &counters.running;
+    let (readers, writers) = (load(reading), load(writing));
+    let [reads, writes, others] = counters.commands.latencies().map(|(seconds, ops)| {
+        #[expect(clippy::cast_possible_truncation, reason = "microseconds, and as saturates")]
+        let micros = (seconds * 1e6) as i64;
+        rawdoc! { "latency": micros, "ops": int64(ops) }
+    });
+    let whole = rawdoc! {
         "host": host_name(),
         "version": services.config.server_version.text(),
         "process": "ermine",
@@ -61,13 +71,14 @@ pub(in super::super) fn run(call: Call<'_>) -> Result<Reply> {
         "globalLock": {
             "totalTime": int64(u64::try_from(up.as_micros()).unwrap_or(u64::MAX)),
             "currentQueue": { "total": queued },
-            "activeClients": { "total": active },
+            "activeClients": { "total": active, "readers": readers, "writers": writers },
         },
         "network": {
             "bytesIn": int64(counters.bytes_in.load(Ordering::Relaxed)),
             "bytesOut": int64(counters.bytes_out.load(Ordering::Relaxed)),
             "numRequests": int64(counters.requests.load(Ordering::Relaxed)),
         },
+        "opLatencies": { "reads": reads, "writes": writes, "commands": others },
         "opcounters": operations.document(),
         "storageEngine": {
             "name": "documentdb",
@@ -78,8 +89,30 @@ pub(in super::super) fn run(call: Call<'_>) -> Result<Reply> {
         "metrics": { "commands": commands, "cursor": cursors },
         "nodes": nodes,
         "ok": 1.0,
+    };
+    asked_for(&call, &whole)
+}
+
+/// Without the sections that the command turns off, as in `{serverStatus: 1, metrics: 0}`. What says who answers stays.
+fn asked_for(call: &Call<'_>, whole: &RawDocument) -> Result<Reply> {
+    let mut off = Vec::new();
+    for element in call.request.body.iter_elements().skip(1) {
+        let element = element?;
+        let value = element.value()?;
+        if matches!(number(value), Some(0.0)) || value == RawBsonRef::Boolean(false) {
+            off.push(element.key().as_str());
+        }
     }
-    .into())
+    let mut out = RawDocumentBuf::new();
+    for element in whole.iter_elements() {
+        let element = element?;
+        let value = element.value()?;
+        let section = value.as_document().is_some();
+        if !section || !off.contains(&element.key().as_str()) {
+            out.append(element.key(), value);
+        }
+    }
+    Ok(out.into())
 }
 
 /// Pages that this process had to wait for (proc(5), `majflt`).
