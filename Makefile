@@ -3,16 +3,19 @@
 # Ports of the two endpoints of `make run`.
 PORT ?= 27017
 SECONDARY_PORT ?= 27018
+# The table that `make bench` measures.
+TABLE ?= short
 # Where `make run` keeps its data; without it, ./var.
 data = $(if $(ERMINE_DATA),--data '$(ERMINE_DATA)')
 
-.PHONY: help run clean-data test bench gen
+.PHONY: help run clean-data test bench bench-full gen
 
 help:
 	@echo "make run         PostgreSQL primary and standby with Ermine in front; Ctrl-C stops it (PORT, SECONDARY_PORT, ERMINE_DATA)"
 	@echo "make clean-data  remove the data of make run"
 	@echo "make test        every check"
-	@echo "make bench       Ermine's speed beside the same SQL calls without it"
+	@echo "make bench       Ermine's speed beside the same SQL calls without it, in 3 minutes (TABLE: one of bench/README.md)"
+	@echo "make bench-full  every table of bench/README.md, in an hour"
 	@echo "make gen         rewrite what is generated from the command table and the configuration"
 
 run:
@@ -33,7 +36,11 @@ test:
 
 bench:
 	@scripts/install.sh run
-	@scripts/bench.sh
+	@scripts/bench.sh $(TABLE)
+
+bench-full:
+	@scripts/install.sh run
+	@scripts/bench.sh full
 
 gen:
 	@scripts/gen.sh

@@ -89,7 +89,7 @@ pub(crate) async fn idle(
 pub(crate) async fn churn(
     target: &Target,
     rate: u32,
-    seconds: u64,
+    seconds: f64,
     watched: &[Watched],
 ) -> Result<(usize, Vec<Vec<State>>), Error> {
     for _ in 0..OPENING {
@@ -101,7 +101,7 @@ pub(crate) async fn churn(
     let (mut running, mut count) = (JoinSet::new(), 0);
     let started = Instant::now();
     let mut tick = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
-    while started.elapsed() < Duration::from_secs(seconds) {
+    while started.elapsed() < Duration::from_secs_f64(seconds) {
         tick.tick().await;
         let place = Arc::clone(&places).acquire_owned().await.map_err(|e| Error::answer(e.to_string()))?;
         let target = target.clone();

@@ -60,6 +60,11 @@ impl Watched {
         kilobytes.unwrap_or(0) * 1024
     }
 
+    /// A process by its id.
+    pub(crate) fn new(name: String, pid: u32) -> Self {
+        Self { name, pid }
+    }
+
     /// This process.
     pub(crate) fn from_own() -> Self {
         Self { name: "client".to_owned(), pid: std::process::id() }

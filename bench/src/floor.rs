@@ -1,7 +1,7 @@
 //! The floor: the SQL calls an operation comes down to, prepared once and binary, straight to PostgreSQL.
 
 use crate::error::Error;
-use crate::workload::{Call, Operation};
+use crate::workload::{Call, Moved, Operation};
 use bson::{RawDocument, rawdoc};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls, Statement};
@@ -50,8 +50,9 @@ impl Floor {
     }
 
     /// Runs one operation to its end.
-    pub(crate) async fn run(&self, database: &str, operation: &Operation) -> Result<(), Error> {
+    pub(crate) async fn run(&self, database: &str, operation: &Operation) -> Result<Moved, Error> {
         let body = operation.body.as_bytes();
+        let mut moved = body.len();
         let seen = match operation.call {
             Call::Nothing => {
                 self.client.query_one(&self.nothing, &[]).await?;
@@ -61,33 +62,46 @@ impl Floor {
                 self.client.query_one(&self.count, &[&database, &body]).await?;
                 0
             }
-            Call::Find => self.pages(&self.find, database, body).await?,
-            Call::Aggregate => self.pages(&self.aggregate, database, body).await?,
-            Call::Insert => self.write(&self.insert, database, operation).await?,
-            Call::Update => self.write(&self.update, database, operation).await?,
+            Call::Find => self.pages(&self.find, database, operation, &mut moved).await?,
+            Call::Aggregate => self.pages(&self.aggregate, database, operation, &mut moved).await?,
+            Call::Insert => self.write(&self.insert, database, operation, &mut moved).await?,
+            Call::Update => self.write(&self.update, database, operation, &mut moved).await?,
         };
         if seen < operation.expect {
             return Err(Error::answer(format!("{} documents instead of {}", seen, operation.expect)));
         }
-        Ok(())
+        Ok(moved)
     }
 
-    async fn pages(&self, first: &Statement, database: &str, body: &[u8]) -> Result<usize, Error> {
-        let row = self.client.query_one(first, &[&database, &body]).await?;
+    async fn pages(
+        &self,
+        first: &Statement,
+        database: &str,
+        operation: &Operation,
+        moved: &mut Moved,
+    ) -> Result<usize, Error> {
+        let row = self.client.query_one(first, &[&database, &operation.body.as_bytes()]).await?;
         let id: i64 = row.get(3);
-        let mut seen = documents(row.get(0), "firstBatch")?;
+        let mut seen = documents(row.get(0), "firstBatch", moved)?;
         let mut continuation: Option<Vec<u8>> = row.get(1);
         while let Some(at) = continuation {
-            let more = rawdoc! { "getMore": id, "collection": crate::workload::READ, "batchSize": 1000_i32 };
+            let more = rawdoc! { "getMore": id, "collection": operation.collection, "batchSize": 1000_i32 };
             let row = self.client.query_one(&self.more, &[&database, &more.as_bytes(), &at]).await?;
-            seen += documents(row.get(0), "nextBatch")?;
+            seen += documents(row.get(0), "nextBatch", moved)?;
             continuation = row.get(1);
         }
         Ok(seen)
     }
 
-    async fn write(&self, call: &Statement, database: &str, operation: &Operation) -> Result<usize, Error> {
+    async fn write(
+        &self,
+        call: &Statement,
+        database: &str,
+        operation: &Operation,
+        moved: &mut Moved,
+    ) -> Result<usize, Error> {
         let sequence = operation.sequence.as_ref().map(|(_, documents)| &**documents);
+        *moved += sequence.map_or(0, <[u8]>::len);
         let row = self.client.query_one(call, &[&database, &operation.body.as_bytes(), &sequence]).await?;
         let reply = parse(row.get(0))?;
         if !row.get::<_, bool>(1) {
@@ -101,7 +115,8 @@ fn parse(bytes: &[u8]) -> Result<&RawDocument, Error> {
     RawDocument::from_bytes(bytes).map_err(|e| Error::answer(e.to_string()))
 }
 
-fn documents(page: &[u8], batch: &str) -> Result<usize, Error> {
+fn documents(page: &[u8], batch: &str, moved: &mut Moved) -> Result<usize, Error> {
+    *moved += page.len();
     let cursor = parse(page)?.get_document("cursor").map_err(|e| Error::answer(e.to_string()))?;
     Ok(cursor.get_array(batch).map_or(0, |b| b.into_iter().count()))
 }

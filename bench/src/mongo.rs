@@ -2,36 +2,52 @@
 
 use crate::error::Error;
 use crate::scram::{Exchange, Login};
-use crate::workload::Operation;
+use crate::target::Endpoint;
+use crate::wire::{self, Compressor, HEADER};
+use crate::workload::{Moved, Operation};
 use bson::spec::BinarySubtype;
-use bson::{Binary, RawDocument, RawDocumentBuf, rawdoc};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bson::{Binary, RawArrayBuf, RawDocument, rawdoc};
+use bytes::{Bytes, BytesMut};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const OP_MSG: i32 = 2013;
-const HEADER: usize = 16;
-/// Header, flags and the section kind byte in front of the body.
-const BODY_AT: usize = HEADER + 5;
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// One connection.
 pub(crate) struct Mongo {
-    socket: TcpStream,
+    stream: Box<dyn Stream>,
+    compressor: Option<Compressor>,
     out: Vec<u8>,
-    answer: Vec<u8>,
+    read: BytesMut,
     request_id: i32,
 }
 
 impl Mongo {
-    /// Connects and, with a login, authenticates.
-    pub(crate) async fn connect(endpoint: &str, login: Option<&Login>) -> Result<Self, Error> {
-        let io = |e| Error::Io(endpoint.to_owned(), e);
-        let socket = TcpStream::connect(endpoint).await.map_err(io)?;
+    /// Connects, with TLS and compression where wanted, and, with a login, authenticates.
+    pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Self, Error> {
+        let io = |e| Error::Io(endpoint.address.clone(), e);
+        let socket = TcpStream::connect(&endpoint.address).await.map_err(io)?;
         socket.set_nodelay(true).map_err(io)?;
-        let mut connection = Self { socket, out: Vec::new(), answer: Vec::new(), request_id: 0 };
-        connection.command("admin", &rawdoc! { "hello": 1_i32 }).await?;
-        if let Some(login) = login {
+        let stream: Box<dyn Stream> = match &endpoint.tls {
+            None => Box::new(socket),
+            Some(config) => {
+                let host = endpoint.address.rsplit_once(':').map_or("", |(host, _)| host).to_owned();
+                let name = ServerName::try_from(host).map_err(|e| Error::Usage(e.to_string()))?;
+                let tls = tokio_rustls::TlsConnector::from(config.clone()).connect(name, socket).await;
+                Box::new(tls.map_err(io)?)
+            }
+        };
+        let mut connection =
+            Self { stream, compressor: None, out: Vec::new(), read: BytesMut::new(), request_id: 0 };
+        let mut names = RawArrayBuf::new();
+        endpoint.compressor.iter().for_each(|c| names.push(c.name()));
+        connection.command("admin", &rawdoc! { "hello": 1_i32, "compression": names }).await?;
+        if let Some(login) = &endpoint.login {
             connection.authenticate(login).await?;
         }
+        connection.compressor = endpoint.compressor;
         Ok(connection)
     }
 
@@ -43,109 +59,101 @@ impl Mongo {
             "options": { "skipEmptyExchange": true },
         };
         let reply = self.command("admin", &start).await?;
+        let reply = parse(&reply)?;
         let bad = |e: bson::error::Error| Error::answer(format!("saslStart: {e}"));
         let id = reply.get_i32("conversationId").map_err(bad)?;
         let challenge = String::from_utf8_lossy(reply.get_binary("payload").map_err(bad)?.bytes).into_owned();
         let answer = exchange.answer(&challenge)?;
         let proof = rawdoc! { "saslContinue": 1_i32, "conversationId": id, "payload": payload(answer) };
-        let done = self.command("admin", &proof).await?.get_bool("done").unwrap_or(false);
+        let done = self.command("admin", &proof).await?;
+        let done = parse(&done)?.get_bool("done").unwrap_or(false);
         if done { Ok(()) } else { Err(Error::answer("the SCRAM exchange did not end")) }
     }
 
     /// Runs a command; anything but `ok: 1` is an error.
-    pub(crate) async fn command(
-        &mut self,
-        database: &str,
-        body: &RawDocumentBuf,
-    ) -> Result<&RawDocument, Error> {
-        self.send(database, body, None).await?;
+    pub(crate) async fn command(&mut self, database: &str, body: &RawDocument) -> Result<Bytes, Error> {
+        self.add(database, body, None)?;
+        self.send().await?;
         self.receive().await
     }
 
-    /// Runs one operation and, for finds, everything up to the last batch.
-    pub(crate) async fn run(&mut self, database: &str, operation: &Operation) -> Result<(), Error> {
-        self.send(database, &operation.body, operation.sequence.as_ref().map(|(n, d)| (*n, &**d))).await?;
-        let (mut seen, mut cursor) = count(self.receive().await?);
-        while cursor != 0 {
-            let more =
-                rawdoc! { "getMore": cursor, "collection": crate::workload::READ, "batchSize": 1000_i32 };
-            self.send(database, &more, None).await?;
-            let (documents, next) = count(self.receive().await?);
-            seen += documents;
-            cursor = next;
+    /// Runs operations whose frames are sent together, each to its end.
+    pub(crate) async fn run(&mut self, database: &str, operations: &[Operation]) -> Result<Moved, Error> {
+        for operation in operations {
+            self.add(database, &operation.body, operation.sequence.as_ref().map(|(n, d)| (*n, &**d)))?;
         }
-        if seen < operation.expect {
-            return Err(Error::answer(format!("{} documents instead of {}", seen, operation.expect)));
+        let mut moved = self.send().await?;
+        for operation in operations {
+            let reply = self.receive().await?;
+            moved += reply.len();
+            let (mut seen, mut cursor) = count(parse(&reply)?);
+            while cursor != 0 {
+                let more =
+                    rawdoc! { "getMore": cursor, "collection": operation.collection, "batchSize": 1000_i32 };
+                let reply = self.command(database, &more).await?;
+                moved += reply.len();
+                let (documents, next) = count(parse(&reply)?);
+                seen += documents;
+                cursor = next;
+            }
+            if seen < operation.expect {
+                return Err(Error::answer(format!("{} documents instead of {}", seen, operation.expect)));
+            }
         }
-        Ok(())
+        Ok(moved)
     }
 
-    async fn send(
+    fn add(
         &mut self,
         database: &str,
-        body: &RawDocumentBuf,
+        body: &RawDocument,
         sequence: Option<(&str, &[u8])>,
     ) -> Result<(), Error> {
-        let out = &mut self.out;
-        out.clear();
         self.request_id = self.request_id.wrapping_add(1);
-        for field in [0, self.request_id, 0, OP_MSG, 0] {
-            out.extend_from_slice(&i32::to_le_bytes(field));
-        }
-        out.push(0);
-        // The body with `$db` appended, written in place.
-        let start = out.len();
-        let bytes = body.as_bytes();
-        out.extend_from_slice(bytes.get(..bytes.len() - 1).unwrap_or_default());
-        out.extend_from_slice(b"\x02$db\0");
-        out.extend_from_slice(&length(database.len() + 1)?);
-        out.extend_from_slice(database.as_bytes());
-        out.extend_from_slice(&[0, 0]);
-        let size = length(out.len() - start)?;
-        patch(out, start, size);
-        if let Some((name, documents)) = sequence {
-            out.push(1);
-            out.extend_from_slice(&length(documents.len() + name.len() + 5)?);
-            out.extend_from_slice(name.as_bytes());
-            out.push(0);
-            out.extend_from_slice(documents);
-        }
-        let total = length(out.len())?;
-        patch(out, 0, total);
-        self.socket.write_all(out).await.map_err(|e| Error::Io("send".to_owned(), e))
+        wire::encode(&mut self.out, self.request_id, database, body, sequence, self.compressor)
     }
 
-    async fn receive(&mut self) -> Result<&RawDocument, Error> {
+    async fn send(&mut self) -> Result<Moved, Error> {
+        let io = |e| Error::Io("send".to_owned(), e);
+        self.stream.write_all(&self.out).await.map_err(io)?;
+        self.stream.flush().await.map_err(io)?;
+        let sent = self.out.len();
+        self.out.clear();
+        // What an idle connection holds is not to be the client's buffers.
+        if self.out.capacity() > 1 << 16 {
+            self.out = Vec::new();
+        }
+        Ok(sent)
+    }
+
+    async fn receive(&mut self) -> Result<Bytes, Error> {
         let io = |e| Error::Io("receive".to_owned(), e);
-        self.answer.clear();
-        let mut wanted = HEADER;
-        while self.answer.len() < wanted {
-            if self.socket.read_buf(&mut self.answer).await.map_err(io)? == 0 {
+        loop {
+            let wanted = wire::wanted(&self.read);
+            if self.read.len() >= wanted.max(HEADER) {
+                let body = wire::document(self.read.split_to(wanted))?;
+                check(&body)?;
+                return Ok(body);
+            }
+            self.read.reserve((wanted - self.read.len()).max(4096));
+            if self.stream.read_buf(&mut self.read).await.map_err(io)? == 0 {
                 return Err(Error::answer("the server closed the connection"));
             }
-            if let Some(size) = self.answer.first_chunk::<4>() {
-                wanted = usize::try_from(i32::from_le_bytes(*size)).unwrap_or(HEADER).max(HEADER);
-            }
-        }
-        let body = self.answer.get(BODY_AT..wanted).unwrap_or_default();
-        let reply = RawDocument::from_bytes(body).map_err(|e| Error::answer(e.to_string()))?;
-        let ok = reply.get("ok").ok().flatten().and_then(|v| v.as_f64().or(v.as_i32().map(f64::from)));
-        if ok == Some(1.0) && reply.get("writeErrors").ok().flatten().is_none() {
-            Ok(reply)
-        } else {
-            Err(Error::answer(format!("the server answered {reply:?}")))
         }
     }
 }
 
-fn length(n: usize) -> Result<[u8; 4], Error> {
-    i32::try_from(n).map(i32::to_le_bytes).map_err(|_| Error::answer("a frame beyond 2 GiB"))
+fn parse(bytes: &[u8]) -> Result<&RawDocument, Error> {
+    RawDocument::from_bytes(bytes).map_err(|e| Error::answer(e.to_string()))
 }
 
-fn patch(out: &mut [u8], at: usize, value: [u8; 4]) {
-    if let Some(slot) = out.get_mut(at..at + 4) {
-        slot.copy_from_slice(&value);
+fn check(body: &[u8]) -> Result<(), Error> {
+    let reply = parse(body)?;
+    let ok = reply.get("ok").ok().flatten().and_then(|v| v.as_f64().or(v.as_i32().map(f64::from)));
+    if ok == Some(1.0) && reply.get("writeErrors").ok().flatten().is_none() {
+        return Ok(());
     }
+    Err(Error::answer(format!("the server answered {reply:?}")))
 }
 
 /// Documents in a batch (or documents written), and the cursor id.
