@@ -14,6 +14,7 @@ pub mod distinct;
 pub mod error;
 pub mod expr;
 pub mod extjson;
+pub mod geo;
 pub mod hash;
 pub mod key;
 pub mod number;

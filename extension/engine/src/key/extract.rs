@@ -83,7 +83,7 @@ impl KeySpec {
     fn walk(&self, doc: Doc<'_>, whole: bool) -> Result<(Extracted, Vec<bool>)> {
         let multi = vec![false; self.fields.len()];
         let mut walk = Walk { spec: self, out: Extracted::default(), multi, whole };
-        walk.go(vec![At::Doc(doc, 0); self.fields.len()])?;
+        walk.go(vec![At::Doc(doc, 0); self.fields.len()]).map_err(|e| self.about(e, doc))?;
         Ok((walk.out, walk.multi))
     }
 }
@@ -103,7 +103,12 @@ impl<'s> Walk<'s> {
         for (i, a) in at.iter_mut().enumerate() {
             let parts = &self.spec.fields[i].parts;
             *a = descend(*a, parts)?;
-            let At::Array(d, _) = *a else { continue };
+            let At::Array(d, used) = *a else { continue };
+            // A pair of coordinates is one value.
+            if self.spec.fields[i].geo.is_some() && used == parts.len() {
+                *a = At::Value(Val { ty: ty::ARRAY, bytes: d.bytes() });
+                continue;
+            }
             if self.spec.fields[i].hashed {
                 bail!(
                     codes::LOCATION16766,
@@ -114,6 +119,8 @@ impl<'s> Walk<'s> {
             match array {
                 None => array = Some((d, i)),
                 Some((other, _)) if std::ptr::eq(other.bytes(), d.bytes()) => {}
+                // Gone through after the first one.
+                Some(_) if self.spec.is_geo() => {}
                 Some((_, first)) => bail!(
                     codes::CANNOT_INDEX_PARALLEL_ARRAYS,
                     "cannot index parallel arrays [{}] [{}]",
@@ -127,7 +134,9 @@ impl<'s> Walk<'s> {
         let mut elements = array.values().peekable();
         if elements.peek().is_none() {
             for (i, a) in at.iter_mut().enumerate() {
-                if let At::Array(_, used) = *a {
+                if let At::Array(d, used) = *a
+                    && std::ptr::eq(d.bytes(), array.bytes())
+                {
                     *a = if used == self.spec.fields[i].parts.len() { At::EmptyArray } else { At::Missing };
                 }
             }
@@ -136,7 +145,10 @@ impl<'s> Walk<'s> {
         for v in elements {
             let mut next = at.clone();
             for (i, a) in next.iter_mut().enumerate() {
-                let At::Array(_, used) = *a else { continue };
+                let At::Array(d, used) = *a else { continue };
+                if !std::ptr::eq(d.bytes(), array.bytes()) {
+                    continue;
+                }
                 self.multi[i] |= several;
                 *a = if used == self.spec.fields[i].parts.len() {
                     At::Value(v)
@@ -153,6 +165,9 @@ impl<'s> Walk<'s> {
         if self.spec.sparse && at.iter().all(|a| matches!(a, At::Missing)) {
             return Ok(());
         }
+        if self.spec.is_geo() {
+            return self.emit_geo(at);
+        }
         let mut key = Vec::with_capacity(16 * at.len());
         for (a, field) in at.iter().zip(&self.spec.fields) {
             let start = key.len();
@@ -165,12 +180,45 @@ impl<'s> Walk<'s> {
                 key[start..].iter_mut().for_each(|b| *b = !*b);
             }
         }
+        self.add(key);
+        Ok(())
+    }
+
+    /// Entries with geometries: one for each combination of their cells. A document without any has none.
+    fn emit_geo(&mut self, at: &[At<'_>]) -> Result<()> {
+        let mut keys = vec![Vec::new()];
+        let mut located = false;
+        for (i, (a, field)) in at.iter().zip(&self.spec.fields).enumerate() {
+            let parts: Vec<Vec<u8>> = match (a, &field.geo) {
+                (At::Value(v), Some(kind)) => kind.components(*v, &field.path)?,
+                (At::Value(v), None) => {
+                    let mut part = Vec::new();
+                    encode(&mut part, *v);
+                    vec![part]
+                }
+                (At::EmptyArray, None) => vec![vec![EMPTY_ARRAY]],
+                _ => Vec::new(),
+            };
+            located |= field.geo.is_some() && !parts.is_empty();
+            self.multi[i] |= parts.len() > 1;
+            let mut parts = if parts.is_empty() { vec![vec![NULL]] } else { parts };
+            if field.descending {
+                parts.iter_mut().flatten().for_each(|b| *b = !*b);
+            }
+            keys = keys.iter().flat_map(|k| parts.iter().map(move |p| [k.as_slice(), p].concat())).collect();
+        }
+        if located {
+            keys.into_iter().for_each(|key| self.add(key));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, key: Vec<u8>) {
         let (key, cut) = if self.whole { (key, false) } else { finish(key) };
         if cut && !self.out.markers.contains(&TRUNCATED) {
             self.out.markers.push(TRUNCATED);
         }
         self.out.keys.push(key);
-        Ok(())
     }
 }
 

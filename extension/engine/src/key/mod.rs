@@ -11,6 +11,7 @@ pub mod bounds;
 mod encode;
 mod extract;
 mod filter;
+pub mod geo;
 mod number;
 mod spec;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What an index covers.
 
+use super::geo::GeoKind;
 use crate::raw::{Doc, View};
 use crate::{Error, Result, codes};
 
@@ -14,6 +15,8 @@ pub struct KeyField {
     pub descending: bool,
     /// Of a hashed index: arrays are refused. (Stored are the values themselves: equality finds them as well.)
     pub hashed: bool,
+    /// Geometries, kept as the numbers of the cells they lie in.
+    pub geo: Option<GeoKind>,
 }
 
 /// The key pattern of an index with the options that decide which entries a document has.
@@ -63,7 +66,7 @@ impl KeySpec {
                 View::Double(d) => d,
                 View::Decimal128(_) if crate::compare::values(e.val, crate::raw::Val::ZERO).is_lt() => -1.0,
                 View::Decimal128(_) => 1.0,
-                View::String("hashed") => 1.0,
+                View::String("hashed" | "2d" | "2dsphere") => 1.0,
                 _ => {
                     return Err(Error::new(
                         codes::CANNOT_CREATE_INDEX,
@@ -75,7 +78,8 @@ impl KeySpec {
                 path: e.name().to_owned(),
                 parts: e.name().split('.').map(str::to_owned).collect(),
                 descending: direction < 0.0,
-                hashed: e.val.as_str().is_some(),
+                hashed: e.val.as_str() == Some("hashed"),
+                geo: GeoKind::of(e.val, spec),
             });
         }
         if fields.is_empty() {

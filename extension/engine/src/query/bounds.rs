@@ -1,10 +1,12 @@
 //! What access paths may use of a filter: its top-level conditions `path operator value`.
 
 use super::Query;
+use super::geo::GeoPredicate;
 use super::node::Node;
 use super::operand::Operand;
 use super::predicate::{Predicate, Relation};
 use super::regex::Regex;
+use crate::geo::near::Near;
 use crate::path::Path;
 use crate::raw::Val;
 
@@ -62,6 +64,23 @@ impl Query {
     #[must_use]
     pub fn is_always_false(&self) -> bool {
         self.top_nodes().iter().any(|n| matches!(n, Node::False))
+    }
+
+    /// Where and how the filter sorts by distance (`$near` and its kin).
+    #[must_use]
+    pub fn near(&self) -> Option<(&Path, &Near)> {
+        self.top_nodes().iter().find_map(|n| match n {
+            Node::At(path, Predicate::Near(near)) => Some((path, &**near)),
+            _ => None,
+        })
+    }
+
+    /// The geospatial conditions joined by the filter's top-level "and".
+    pub fn geo(&self) -> impl Iterator<Item = (&Path, &GeoPredicate)> {
+        self.top_nodes().iter().filter_map(|n| match n {
+            Node::At(path, Predicate::Geo(g)) => Some((path, &**g)),
+            _ => None,
+        })
     }
 
     fn top_nodes(&self) -> &[Node] {

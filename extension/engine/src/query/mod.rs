@@ -22,6 +22,7 @@ mod type_set;
 
 pub use bounds::{Bound, Conjunct};
 pub use context::{ParseContext, Place};
+pub use geo::GeoPredicate;
 pub use node::Details;
 pub use operand::{Operand, OperandSet};
 pub use predicate::Relation;
@@ -52,6 +53,21 @@ impl Query {
         let root = parse::parse(filter, cx)?;
         restrict::place(&root, cx)?;
         Ok(Self { root, source: filter.bytes().to_vec() })
+    }
+
+    /// The filter, and documents by their distance at `path`: what `$geoNear` asks for.
+    #[must_use]
+    pub fn with_near(self, path: &str, near: crate::geo::near::Near) -> Self {
+        let near = Node::At(crate::path::Path::new(path), predicate::Predicate::Near(Box::new(near)));
+        let root = match self.root {
+            Node::True => near,
+            Node::And(mut all) => {
+                all.push(near);
+                Node::And(all)
+            }
+            other => Node::And(vec![other, near]),
+        };
+        Self { root, source: self.source }
     }
 
     /// The filter as it was given.

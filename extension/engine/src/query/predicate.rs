@@ -64,6 +64,8 @@ pub enum Predicate {
     ElemMatchObject(Box<Node>),
     /// A geometry in the given relation.
     Geo(Box<super::geo::GeoPredicate>),
+    /// A geometry in the given distance.
+    Near(Box<crate::geo::near::Near>),
     /// Not this one. Only below `$elemMatch`: elsewhere a negation covers all values of a path.
     Not(Box<Predicate>),
     /// All of these.
@@ -75,7 +77,10 @@ impl Predicate {
     #[must_use]
     pub fn leaf(&self) -> Leaf {
         match self {
-            Predicate::Size(_) | Predicate::ElemMatchValue(_) | Predicate::ElemMatchObject(_) => Leaf::Whole,
+            Predicate::Size(_)
+            | Predicate::ElemMatchValue(_)
+            | Predicate::ElemMatchObject(_)
+            | Predicate::Near(_) => Leaf::Whole,
             _ => Leaf::Expand,
         }
     }
@@ -119,6 +124,7 @@ impl Predicate {
                 })?
             }
             Predicate::Geo(g) => v.is_some_and(|v| g.test(v)),
+            Predicate::Near(n) => v.is_some_and(|v| n.test(v)),
             Predicate::Not(p) => !p.test(v, None)?,
             Predicate::All(all) => {
                 for p in all {

@@ -36,7 +36,43 @@ pub(super) fn place(node: &Node, cx: &ParseContext<'_>) -> Result<()> {
     if cx.place == Place::PartialIndex {
         return partial(node);
     }
+    near(node)
+}
+
+/// `$near` and its kin sort the result: one at most, and it must hold for every document.
+fn near(root: &Node) -> Result<()> {
+    let is_near = |n: &&Node| matches!(n, Node::At(_, Predicate::Near(_)));
+    let top = match root {
+        Node::And(all) => all.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let (above, all) = (top.iter().filter(is_near).count(), count_near(root));
+    if all > 1 {
+        bail!(codes::BAD_VALUE, "Too many geoNear expressions");
+    }
+    if all > above {
+        bail!(codes::BAD_VALUE, "geoNear must be top-level expr");
+    }
     Ok(())
+}
+
+fn count_near(node: &Node) -> usize {
+    match node {
+        Node::And(list) | Node::Or(list) | Node::Nor(list) => list.iter().map(count_near).sum(),
+        Node::Not(one) => count_near(one),
+        Node::At(_, p) => count_near_in(p),
+        _ => 0,
+    }
+}
+
+fn count_near_in(p: &Predicate) -> usize {
+    match p {
+        Predicate::Near(_) => 1,
+        Predicate::Not(p) => count_near_in(p),
+        Predicate::All(list) | Predicate::ElemMatchValue(list) => list.iter().map(count_near_in).sum(),
+        Predicate::ElemMatchObject(node) => count_near(node),
+        _ => 0,
+    }
 }
 
 /// A partial index takes comparisons with constants, `$exists: true`, `$type`, `$in`, `$and` and `$or`.

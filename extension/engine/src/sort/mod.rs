@@ -170,6 +170,7 @@ fn field(e: &Elem<'_>) -> Result<KeyField> {
         parts: path.split('.').map(str::to_owned).collect(),
         descending: !ascending,
         hashed: false,
+        geo: None,
     })
 }
 

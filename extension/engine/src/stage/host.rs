@@ -1,5 +1,6 @@
 //! What the world outside of the documents offers to a pipeline.
 
+use super::GeoNear;
 use crate::error::Result;
 use crate::raw::Doc;
 use crate::{bail, codes};
@@ -81,6 +82,14 @@ pub trait Host {
     /// # Errors
     /// Those of reading.
     fn open(&self, db: Option<&str>, collection: &str, filter: Option<Doc<'_>>) -> Result<Docs<'_>>;
+
+    /// The documents of a collection as `$geoNear` wants them, distances included.
+    ///
+    /// # Errors
+    /// Those of reading, and when no index can tell distances.
+    fn open_near(&self, _db: Option<&str>, _collection: &str, _near: &GeoNear) -> Result<Docs<'_>> {
+        bail!(codes::COMMAND_NOT_SUPPORTED, "$geoNear is not supported in this context")
+    }
 
     /// Writes the stream to its target.
     ///

@@ -72,13 +72,23 @@ impl Lookup {
             Some(sub) => Some(sub.pipeline.clone()),
             None => None,
         };
+        let near = pipeline.as_ref().and_then(|p| p.leading_geo_near());
+        if near.is_some() && self.fields.is_some() {
+            crate::bail!(
+                crate::codes::COMMAND_NOT_SUPPORTED,
+                "$lookup with localField and foreignField and a pipeline that begins with $geoNear is not supported"
+            );
+        }
         let matched: Docs<'_> = match &self.fields {
             Some((local, foreign)) => self.equal(d, local, foreign, cx, held)?,
             None => match &self.from {
-                Some(from) => {
-                    let filter = pipeline.as_ref().and_then(|p| p.split_match().0);
-                    cx.host.open(self.db.as_deref(), from, filter.as_deref().map(Doc::trusted))?
-                }
+                Some(from) => match near {
+                    Some(near) => cx.host.open_near(self.db.as_deref(), from, near)?,
+                    None => {
+                        let filter = pipeline.as_ref().and_then(|p| p.split_match().0);
+                        cx.host.open(self.db.as_deref(), from, filter.as_deref().map(Doc::trusted))?
+                    }
+                },
                 None => ready(Vec::new()),
             },
         };

@@ -11,6 +11,7 @@ mod densify;
 mod documents;
 mod facet;
 mod fill;
+mod geo_near;
 mod granularity;
 mod graph;
 mod group;
@@ -28,6 +29,7 @@ mod union;
 mod unwind;
 mod window;
 
+pub use geo_near::GeoNear;
 pub use host::{Docs, Host, MatchedAction, NoHost, NotMatchedAction, Output, Statistics, Target};
 pub use parse::ParseContext;
 
@@ -86,6 +88,11 @@ pub(crate) trait Stage: fmt::Debug {
     /// Makes its documents itself instead of reading the collection.
     fn is_source(&self) -> bool {
         false
+    }
+
+    /// The options, for `$geoNear`.
+    fn geo_near(&self) -> Option<&GeoNear> {
+        None
     }
 
     /// Other collections the stage reads.
@@ -149,6 +156,12 @@ impl Pipeline {
     #[must_use]
     pub fn leading_sort(&self) -> Option<Doc<'_>> {
         self.stages.first().and_then(|s| s.order())
+    }
+
+    /// The options of `$geoNear` when it is the first stage: who opens the collection does what it asks for.
+    #[must_use]
+    pub fn leading_geo_near(&self) -> Option<&GeoNear> {
+        self.stages.first().and_then(|s| s.geo_near())
     }
 
     /// The pipeline without its first `n` stages.

@@ -2,8 +2,8 @@
 
 use super::{DISK_USE_LIMIT, MAX_STAGES, MEMORY_LIMIT, Pipeline, Stage};
 use super::{
-    bucket, densify, documents, facet, fill, graph, group, lookup, output, redact, shape, simple, sort,
-    union, unwind, window,
+    bucket, densify, documents, facet, fill, geo_near, graph, group, lookup, output, redact, shape, simple,
+    sort, union, unwind, window,
 };
 use crate::error::Result;
 use crate::expr::{self, Variables};
@@ -136,6 +136,11 @@ pub(super) static STAGES: &[Entry] = &[
     stage("$densify", densify::densify),
     Entry { facet: false, ..stage("$facet", facet::facet) },
     stage("$fill", fill::fill),
+    Entry {
+        first: Some((codes::LOCATION40603, "$geoNear was not the first stage in the pipeline.")),
+        facet: false,
+        ..stage("$geoNear", geo_near::geo_near)
+    },
     stage("$graphLookup", graph::graph_lookup),
     stage("$group", group::group),
     source(
@@ -168,7 +173,6 @@ pub(super) static STAGES: &[Entry] = &[
 const REFUSED: &[&str] = &[
     "$changeStream",
     "$changeStreamSplitLargeEvent",
-    "$geoNear",
     "$listLocalSessions",
     "$listSampledQueries",
     "$listSearchIndexes",

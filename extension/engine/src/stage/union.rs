@@ -19,9 +19,12 @@ impl Stage for UnionWith {
     fn run<'h>(self: Rc<Self>, input: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
         Box::new(input.chain(deferred(move || {
             let source = match &self.collection {
-                Some(name) => {
-                    cx.host.open(self.db.as_deref(), name, self.filter.as_deref().map(Doc::trusted))?
-                }
+                Some(name) => match self.pipeline.leading_geo_near() {
+                    Some(near) => cx.host.open_near(self.db.as_deref(), name, near)?,
+                    None => {
+                        cx.host.open(self.db.as_deref(), name, self.filter.as_deref().map(Doc::trusted))?
+                    }
+                },
                 None => ready(Vec::new()),
             };
             Ok(self.pipeline.run_in(source, cx))

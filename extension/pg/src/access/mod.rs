@@ -5,12 +5,14 @@
 
 pub mod examined;
 mod hint;
+mod near;
 mod pk;
 mod plan;
 mod position;
 mod reader;
 
 pub use hint::{Hint, is_id_pattern, same_pattern};
+pub use near::{NearWay, only_field};
 pub use pk::Ids;
 pub use plan::{Plan, Want, Way, plan};
 pub use position::Position;

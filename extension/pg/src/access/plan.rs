@@ -12,6 +12,7 @@ use engine::query::Query;
 use pgrx::pg_sys;
 
 use super::Hint;
+use super::near::{self, NearWay};
 use super::pk::{Ids, ids};
 use crate::am::{Definition, definition, marker_numbers};
 use crate::catalog::{Collection, Index};
@@ -46,6 +47,8 @@ pub enum Way {
         backward: bool,
         multi: bool,
     },
+    /// A geospatial index, by distance.
+    Near(NearWay),
 }
 
 /// A way and what it gives.
@@ -64,6 +67,7 @@ impl Plan {
             Way::Heap => "COLLSCAN".to_owned(),
             Way::Id { ids: Ids::All, .. } => "IXSCAN _id_ (all)".to_owned(),
             Way::Id { .. } => "IXSCAN _id_".to_owned(),
+            Way::Near(way) => format!("{} {}", way.stage(), way.name),
             Way::Index { name, bounds, .. } => format!("IXSCAN {name} ({} fields bound)", bounds.used),
         }
     }
@@ -71,6 +75,9 @@ impl Plan {
 
 /// Chooses a way to the documents of `table` that match `query`.
 pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Result<Plan> {
+    if let Some(near) = query.near() {
+        return near::plan(table, c, query, near, want);
+    }
     let by_id = match want.sort {
         [(path, descending)] if path == "_id" => Some(*descending),
         _ => None,
@@ -137,7 +144,9 @@ fn candidate(
     }
     let first = Doc::trusted(&index.key).first().map(|e| e.name());
     let related = |path: &str| first == Some(path);
-    let useful = conditions.iter().any(|p| related(&p.path)) || want.sort.iter().any(|(p, _)| related(p));
+    let geo = near::is_geo(index) && query.geo().next().is_some();
+    let useful =
+        geo || conditions.iter().any(|p| related(&p.path)) || want.sort.iter().any(|(p, _)| related(p));
     if !useful && !hinted {
         return Ok(None);
     }
@@ -149,11 +158,24 @@ fn candidate(
     }
     let Some((definition, traits)) = inspect(table, index.relation)? else { return Ok(None) };
     let spec = &definition.spec;
-    let bounds = Bounds::of(spec, &traits, conditions);
+    let bounds = if spec.is_geo() {
+        let Some(bounds) = engine::key::geo::bounds(spec, &traits, conditions, query) else {
+            return Ok(None);
+        };
+        bounds
+    } else {
+        Bounds::of(spec, &traits, conditions)
+    };
     if spec.sparse && !bounds.present && !hinted {
         return Ok(None);
     }
-    let order = if want.sort.is_empty() { Some(false) } else { bounds.order(spec, &traits, want.sort) };
+    let order = if want.sort.is_empty() {
+        Some(false)
+    } else if spec.is_geo() {
+        None
+    } else {
+        bounds.order(spec, &traits, want.sort)
+    };
     let score = bounds.fixed * 100
         + if bounds.used > bounds.fixed { 30 } else { 0 }
         + usize::from(spec.unique && bounds.fixed == spec.fields.len())
@@ -173,13 +195,13 @@ fn candidate(
     Ok(Some((score, Plan { way, sorted: order.is_some() })))
 }
 
-fn hidden(index: &Index) -> bool {
+pub(super) fn hidden(index: &Index) -> bool {
     let options = index.options.as_deref().map(Doc::trusted);
     options.and_then(|d| d.get("hidden")).and_then(|v| v.as_bool()).unwrap_or(false)
 }
 
 /// Definition and traits of an index; `None` when this snapshot must not use it.
-fn inspect(table: &Table, relation: pg_sys::Oid) -> Result<Option<(Rc<Definition>, Traits)>> {
+pub(super) fn inspect(table: &Table, relation: pg_sys::Oid) -> Result<Option<(Rc<Definition>, Traits)>> {
     // SAFETY: the index is locked and closed here; its catalog row lives with the open relation.
     unsafe {
         let index = pg_sys::try_relation_open(relation, pg_sys::AccessShareLock as i32);

@@ -15,6 +15,8 @@ pub enum Position {
     Row(Tid),
     /// At an object id `{"": value}`.
     Id(Vec<u8>),
+    /// At a row of this distance.
+    Near { distance: f64, tid: Tid },
     /// At a row under a key of an index.
     Key { key: Vec<u8>, tid: Tid },
 }
@@ -30,6 +32,10 @@ impl Position {
             }
             Position::Id(id) => {
                 w.put_doc("id", Doc::trusted(id));
+            }
+            Position::Near { distance, tid } => {
+                w.put("near", &Value::Double(*distance));
+                w.put("tid", &tid_value(*tid));
             }
             Position::Key { key, tid } => {
                 w.put("key", &Value::Binary { subtype: 0, bytes: key.clone() });
@@ -47,6 +53,9 @@ impl Position {
             _ => None,
         };
         let tid = binary("tid").map(|b| tid_of(b).ok_or_else(bad)).transpose()?;
+        if let (Some(View::Double(distance)), Some(tid)) = (d.get("near").map(|v| v.view()), tid) {
+            return Ok(Position::Near { distance, tid });
+        }
         Ok(match (d.get("id").and_then(|v| v.as_doc()), binary("key"), tid) {
             (Some(id), _, _) => Position::Id(id.bytes().to_vec()),
             (None, Some(key), Some(tid)) => Position::Key { key: key.to_vec(), tid },

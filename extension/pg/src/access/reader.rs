@@ -5,6 +5,7 @@ use engine::query::Query;
 use pgrx::pg_sys;
 
 use super::examined;
+use super::near::NearScan;
 use super::plan::{Plan, Way};
 use super::position::Position;
 use crate::error::Result;
@@ -26,6 +27,8 @@ enum Source<'t> {
     Id { current: Option<Scan<'t>>, rest: std::vec::IntoIter<Vec<crate::storage::Key>>, forward: bool },
     /// A scan over a secondary index.
     Index(KeyScan<'t>),
+    /// By distance.
+    Near(NearScan<'t>),
 }
 
 /// A walk under the snapshot that is active when it begins; it must stay active as long.
@@ -50,6 +53,7 @@ enum Place {
     Row(Tid),
     Id(Vec<u8>),
     Key(Vec<u8>, Tid),
+    Near(f64, Tid),
 }
 
 impl<'t> Reader<'t> {
@@ -74,6 +78,12 @@ impl<'t> Reader<'t> {
                 let pieces = pieces(bounds, *backward, from);
                 let scan = KeyScan::new(table, *relation, pieces, *backward)?;
                 (Source::Index(scan), Place::Key(Vec::new(), nowhere))
+            }
+            (Way::Near(way), Position::Start | Position::Near { .. }) => {
+                let Some(near) = query.near() else { return Ok(None) };
+                let start =
+                    if let Position::Near { distance, tid } = from { Some((*distance, *tid)) } else { None };
+                (Source::Near(NearScan::new(table, way, near, start)), Place::Near(0.0, nowhere))
             }
             _ => return Ok(None),
         };
@@ -110,6 +120,11 @@ impl<'t> Reader<'t> {
                         }
                     }
                 }
+                Source::Near(scan) => {
+                    let Some((row, distance)) = scan.next()? else { return Ok(None) };
+                    self.at = Place::Near(distance, row.tid);
+                    extend(row)
+                }
                 Source::Index(scan) => {
                     let Some((row, key)) = scan.next() else { return Ok(None) };
                     if !first_of_row(self.plan, row.document, key)? {
@@ -137,6 +152,7 @@ impl<'t> Reader<'t> {
         match &self.at {
             Place::Row(tid) => Position::Row(*tid),
             Place::Id(id) => Position::Id(id.clone()),
+            Place::Near(distance, tid) => Position::Near { distance: *distance, tid: *tid },
             Place::Key(key, tid) => Position::Key { key: key.clone(), tid: *tid },
         }
     }

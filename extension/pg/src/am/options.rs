@@ -44,13 +44,25 @@ impl Definition {
 }
 
 /// The parameter's text for an index: hexadecimal BSON, since key patterns may hold any character.
-pub fn option_text(key: &[u8], sparse: bool, unique: bool, partial: Option<&[u8]>) -> String {
+pub fn option_text(
+    key: &[u8],
+    sparse: bool,
+    unique: bool,
+    partial: Option<&[u8]>,
+    options: Option<&[u8]>,
+) -> String {
     let mut w = DocWriter::new();
     w.put_doc("key", Doc::trusted(key));
     w.put("sparse", &engine::Value::Bool(sparse));
     w.put("unique", &engine::Value::Bool(unique));
     if let Some(p) = partial {
         w.put_doc("partial", Doc::trusted(p));
+    }
+    // The square of a `2d` index.
+    for e in options.map(Doc::trusted).into_iter().flatten() {
+        if matches!(e.name(), "bits" | "min" | "max") {
+            w.put_elem(&e);
+        }
     }
     w.finish().iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -114,6 +114,9 @@ fn scan(opened: &Opened) -> Node {
         Way::Id { ids: Ids::All | Ids::Range(_) | Ids::Points(_), backward } => {
             ("Index Scan", Some("_id_".to_owned()), *backward)
         }
+        // PostgreSQL has no such node: the names are MongoDB's in its manner.
+        Way::Near(way) if way.stage() == "GEO_NEAR_2D" => ("Geo Near 2d", Some(way.name.clone()), false),
+        Way::Near(way) => ("Geo Near 2dsphere", Some(way.name.clone()), false),
         Way::Index { name, backward, .. } => ("Index Scan", Some(name.clone()), *backward),
     };
     Node { kind, index, backward, below: None }

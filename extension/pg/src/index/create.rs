@@ -220,7 +220,7 @@ fn enter(c: &Collection, s: &Spec) -> Result<i32> {
 /// # Errors
 /// DuplicateKey 11000 for a unique index over equal keys; the errors of making keys.
 pub fn build(c: &Collection, id: i32, s: &Spec) -> Result<()> {
-    let spec = option_text(&s.key, s.sparse, s.unique, s.partial.as_deref());
+    let spec = option_text(&s.key, s.sparse, s.unique, s.partial.as_deref(), s.options().as_deref());
     let unique = if s.unique { "UNIQUE " } else { "" };
     let built = {
         let _admin = ddl::AsAdmin::new()?;

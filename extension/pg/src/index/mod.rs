@@ -5,6 +5,7 @@
 mod background;
 mod create;
 mod drop;
+mod geo;
 mod parse;
 mod show;
 

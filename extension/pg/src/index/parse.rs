@@ -4,7 +4,7 @@ use engine::query::{ParseContext, Place, Query};
 use engine::raw::View;
 use engine::{Code, Doc, DocWriter, Error, Val, Value, codes};
 
-use super::show;
+use super::{geo, show};
 use crate::catalog::Index;
 use crate::error::Result;
 
@@ -26,6 +26,8 @@ pub struct Spec {
     pub expire_after: Option<i32>,
     /// Not used unless hinted.
     pub hidden: bool,
+    /// Options of a geospatial index, as listIndexes shows them.
+    pub geo: Vec<(String, Value)>,
 }
 
 /// Most components of a key pattern.
@@ -36,7 +38,7 @@ const IGNORED: [&str; 6] =
     ["background", "ns", "dropDups", "storageEngine", "blocking", "enableLargeIndexKeys"];
 
 /// An error about the specification `d`.
-fn wrong(d: Doc<'_>, code: Code, cause: impl std::fmt::Display) -> crate::error::Error {
+pub(super) fn wrong(d: Doc<'_>, code: Code, cause: impl std::fmt::Display) -> crate::error::Error {
     let text = format!("Error in specification {} :: caused by :: {cause}", show::document(d));
     Error::new(code, text).into()
 }
@@ -56,6 +58,7 @@ impl Spec {
             version: 2,
             expire_after: None,
             hidden: false,
+            geo: Vec::new(),
         };
         let (mut name, mut key) = (None, None);
         for e in d {
@@ -90,9 +93,9 @@ impl Spec {
                 }
                 name if IGNORED.contains(&name) => {}
                 // Options of other kinds of indexes: those are refused with their key pattern.
-                "2dsphereIndexVersion" | "min" | "max" | "bits" | "cosmosSearchOptions" if key.is_some() => {
-                    check_kinds(d, key)?;
-                }
+                "cosmosSearchOptions" if key.is_some() => check_kinds(d, key)?,
+                // Read with the key pattern, below.
+                name if geo::OPTIONS.contains(&name) => {}
                 name if lenient => {
                     let _ = name;
                 }
@@ -109,6 +112,7 @@ impl Spec {
         let key = key.ok_or_else(|| wrong(d, codes::FAILED_TO_PARSE, required("key")))?;
         let name = name.ok_or_else(|| wrong(d, codes::FAILED_TO_PARSE, required("name")))?;
         s.check(d, key, name)?;
+        s.geo = geo::options(d, key)?;
         s.name = name.to_owned();
         s.key = key.bytes().to_vec();
         Ok(s)
@@ -166,11 +170,14 @@ impl Spec {
 
     /// Options that the catalog has no column for.
     pub fn options(&self) -> Option<Vec<u8>> {
-        self.hidden.then(|| {
-            let mut w = DocWriter::new();
+        let mut w = DocWriter::new();
+        if self.hidden {
             w.put("hidden", &Value::Bool(true));
-            w.finish()
-        })
+        }
+        for (name, v) in &self.geo {
+            w.put(name, v);
+        }
+        (self.hidden || !self.geo.is_empty()).then(|| w.finish())
     }
 }
 
@@ -267,7 +274,8 @@ fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
                     return Err(wrong(d, codes::LOCATION16764, cause));
                 }
             }
-            View::String(kind @ ("text" | "2d" | "2dsphere" | "cosmosSearch")) => {
+            View::String("2d" | "2dsphere") => geo::component(d, key)?,
+            View::String(kind @ ("text" | "cosmosSearch")) => {
                 return fail(format!("Index type '{kind}' is not supported yet"));
             }
             View::String("") => {

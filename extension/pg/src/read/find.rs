@@ -69,7 +69,7 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     }
     let parsed = Parsed::new(f)?;
     // The official extension's kinds: what it streams, and what it computes as a whole.
-    let streams = f.sort.is_empty() && f.skip == 0 && f.limit <= 1;
+    let streams = f.sort.is_empty() && f.skip == 0 && f.limit <= 1 && parsed.query.near().is_none();
     let keeping = cursor::keeping();
     let persist = keeping == Keeping::Backend && !f.single && !streams;
     if persist {

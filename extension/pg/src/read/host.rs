@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 
 use engine::query::{ParseContext as FilterContext, Place, Query};
-use engine::stage::{Docs, Host, Output, ParseContext, Statistics};
+use engine::stage::{Docs, GeoNear, Host, Output, ParseContext, Statistics};
 use engine::{Doc, codes};
 
-use super::pipeline::{Owned, Run};
+use super::pipeline::{Owned, Run, documents_near};
 use super::walk::{Opened, Parsed, now};
 use super::{output, statistics};
 use crate::access::{Hint, Position};
@@ -69,6 +69,15 @@ impl Server {
 impl Host for Server {
     fn open(&self, db: Option<&str>, collection: &str, filter: Option<Doc<'_>>) -> engine::Result<Docs<'_>> {
         self.read(db, collection, filter).map_err(|e| self.carry(e))
+    }
+
+    fn open_near(&self, db: Option<&str>, collection: &str, near: &GeoNear) -> engine::Result<Docs<'_>> {
+        let found = catalog::find(db.unwrap_or(&self.db), collection).map_err(|e| self.carry(e))?;
+        let Some(c) = found else { return Ok(Box::new(std::iter::empty())) };
+        if c.view.is_some() {
+            engine::bail!(codes::LOCATION40603, "$geoNear was not the first stage in the pipeline.");
+        }
+        documents_near(self, &c, near).map_err(|e| self.carry(e))
     }
 
     fn write(&self, target: &Output, documents: Docs<'_>) -> engine::Result<()> {

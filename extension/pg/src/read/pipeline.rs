@@ -7,13 +7,13 @@ use std::rc::Rc;
 use engine::expr::Variables;
 use engine::query::{ParseContext as FilterContext, Place, Query};
 use engine::sort::SortSpec;
-use engine::stage::{Docs, ParseContext, Pipeline};
+use engine::stage::{Docs, GeoNear, ParseContext, Pipeline};
 use engine::{ArrayWriter, Doc, Error, Val, codes};
 
 use super::cursor::Stream;
 use super::host::Server;
 use super::walk::{Opened, Parsed, Walk, now};
-use crate::access::{Hint, Position};
+use crate::access::{Hint, Position, only_field};
 use crate::catalog::{self, Collection};
 use crate::error::Result;
 
@@ -95,9 +95,10 @@ impl Run {
         };
         let position = from.map_or(Position::Start, |s| s.position.clone());
         let (opened, parsed, rest) = self.open(c, from)?;
+        let measured = measured(&self.pipeline, &parsed);
         let owned = Rc::new(RefCell::new(Owned::new(opened, parsed, &position)?));
         let source = Source { owned: owned.clone(), host };
-        Ok((rest.run(Box::new(source), host), Some(owned)))
+        Ok((rest.run(annotated(Box::new(source), measured), host), Some(owned)))
     }
 
     /// The way to the documents, and the names of the stages that are left to do behind it; `None` when no collection is read.
@@ -112,6 +113,16 @@ impl Run {
 
     /// Opens the collection; what of the pipeline is left to do behind it.
     fn open(&self, c: &Rc<Collection>, from: Option<&Stream>) -> Result<(Opened, Parsed, Pipeline)> {
+        if let Some(near) = self.pipeline.leading_geo_near() {
+            let cx = FilterContext {
+                place: Place::Match,
+                variables: Some(&self.context.variables),
+                now: self.context.now,
+                collation: None,
+            };
+            let (opened, parsed) = open_near(c, near, &cx)?;
+            return Ok((opened, parsed, self.pipeline.without_first(1)));
+        }
         let (filter, rest) = self.pipeline.split_match();
         let filter = filter.unwrap_or_else(|| Doc::EMPTY.bytes().to_vec());
         let variables = Some(&self.context.variables);
@@ -138,6 +149,41 @@ impl Run {
         }
         Ok((opened, parsed, rest))
     }
+}
+
+/// Opens a collection as `$geoNear` wants it.
+fn open_near(c: &Rc<Collection>, near: &GeoNear, cx: &FilterContext<'_>) -> Result<(Opened, Parsed)> {
+    let path = match near.key() {
+        Some(key) => key.to_owned(),
+        None => only_field(c)?,
+    };
+    let parsed = Parsed::of_query(near.query(&path, cx)?)?;
+    Ok((Opened::with_hint(c.clone(), &parsed, Hint::None, false)?, parsed))
+}
+
+/// What `$geoNear` writes into the documents that are found.
+type Measured = Option<(GeoNear, engine::path::Path)>;
+
+fn measured(pipeline: &Pipeline, parsed: &Parsed) -> Measured {
+    let near = pipeline.leading_geo_near()?;
+    let (path, _) = parsed.query.near()?;
+    Some((near.clone(), path.clone()))
+}
+
+fn annotated(docs: Docs<'_>, measured: Measured) -> Docs<'_> {
+    match measured {
+        None => docs,
+        Some((near, path)) => Box::new(docs.map(move |d| near.annotate(&path, &d?))),
+    }
+}
+
+/// The documents of a collection of another stage's pipeline that begins with `$geoNear`.
+pub fn documents_near<'h>(host: &'h Server, c: &Rc<Collection>, near: &GeoNear) -> Result<Docs<'h>> {
+    let cx = FilterContext { place: Place::Match, now: now(), ..FilterContext::default() };
+    let (opened, parsed) = open_near(c, near, &cx)?;
+    let measured = parsed.query.near().map(|(path, _)| (near.clone(), path.clone()));
+    let owned = Rc::new(RefCell::new(Owned::new(opened, parsed, &Position::Start)?));
+    Ok(annotated(Box::new(Source { owned, host }), measured))
 }
 
 fn stages_of(list: Doc<'_>) -> Vec<Vec<u8>> {

@@ -11,7 +11,7 @@ use engine::{Doc, Error, codes};
 
 use super::sorter::Sorter;
 use super::spec::Find;
-use crate::access::{Hint, Plan, Position, Reader, Want, Way, plan};
+use crate::access::{Hint, NearWay, Plan, Position, Reader, Want, Way, plan};
 use crate::catalog::Collection;
 use crate::error::Result;
 use crate::storage::{Access, Table};
@@ -153,7 +153,7 @@ impl Opened {
         match &self.plan.way {
             Way::Heap => 0,
             Way::Id { .. } => -1,
-            Way::Index { id, .. } => i64::from(*id),
+            Way::Index { id, .. } | Way::Near(NearWay { id, .. }) => i64::from(*id),
         }
     }
 

@@ -1,18 +1,12 @@
 //! Geospatial predicates (MongoDB manual, "Geospatial Query Operators"): `$geoWithin` and `$geoIntersects`.
-//!
-//! GeoJSON lives on the sphere, its edges are great circles; `$box`, `$polygon` and `$center` live on the plane.
-//! `$near` and its companions need an index that orders by distance and are refused.
 
-mod parse;
-mod plane;
-mod sphere;
-
-use super::context::{ParseContext, Place};
 use crate::error::Result;
-use crate::raw::{Doc, Val};
+use crate::geo::cover::{Flat, Grid, Numbers, Round, sphere_numbers};
+use crate::geo::parse;
+use crate::geo::plane::Region;
+use crate::geo::sphere::{Cap, Shape};
+use crate::raw::Val;
 use crate::{bail, codes, display};
-use plane::Region;
-use sphere::{Cap, Shape};
 
 /// A parsed geospatial predicate.
 #[derive(Debug)]
@@ -39,58 +33,53 @@ impl GeoPredicate {
     /// # Errors
     /// `BadValue` for what is not a geometry the operator takes.
     pub fn parse(name: &str, v: Val<'_>) -> Result<Self> {
-        let Some(spec) = v.as_doc().or_else(|| v.as_array()) else {
+        let Some(spec) = v.as_doc() else {
             bail!(codes::BAD_VALUE, "geometry must be an object");
         };
         let within = name != "$geoIntersects";
+        let operator = if within { "$within" } else { "$geoIntersect" };
+        let unsupported = || {
+            let shown = display::document(spec);
+            let message = format!("{operator} not supported with provided geometry: {{ {name}: {shown} }}");
+            crate::Error::new(codes::BAD_VALUE, message)
+        };
         let mut test = None;
         for e in spec {
+            if test.is_some() && name == "$geoWithin" {
+                let shown = display::document(spec);
+                bail!(codes::BAD_VALUE, "$geoWithin doesn't accept multiple shapes $geoWithin: {shown}");
+            }
+            let unknown = || {
+                let message = format!("unknown geo specifier: {}: {}", e.name(), display::value(e.val));
+                crate::Error::new(codes::BAD_VALUE, message)
+            };
+            if e.name() == "$uniqueDocs" {
+                continue;
+            }
+            if e.val.as_doc().or_else(|| e.val.as_array()).is_none() {
+                return Err(unknown());
+            }
             test = Some(match e.name() {
                 "$geometry" => {
-                    let shape = parse::geometry(e.val)?;
-                    if within && !shape.is_area() {
-                        bail!(
-                            codes::BAD_VALUE,
-                            "$geoWithin not supported with provided geometry: {}",
-                            display::document(spec)
-                        );
+                    let found = parse::geometry(e.val)?;
+                    match found.shape {
+                        Some(s) if within && s.is_area() => Test::WithinShape(s),
+                        Some(s) if !within => Test::Intersects(s),
+                        _ => return Err(unsupported()),
                     }
-                    if within { Test::WithinShape(shape) } else { Test::Intersects(shape) }
                 }
-                "$box" if within => Test::WithinRegion(parse::rectangle(e.val)?),
-                "$polygon" if within => Test::WithinRegion(parse::polygon(e.val)?),
-                "$center" if within => Test::WithinRegion(parse::circle(e.val)?),
-                "$centerSphere" if within => Test::WithinCap(parse::cap(e.val)?),
-                "$uniqueDocs" => continue,
-                "$box" | "$polygon" | "$center" | "$centerSphere" => bail!(
-                    codes::BAD_VALUE,
-                    "$geoIntersects not supported with provided geometry: {}",
-                    display::document(spec)
-                ),
-                other => bail!(codes::BAD_VALUE, "unknown geo specifier: {other}: {}", display::value(e.val)),
+                "$box" => Test::WithinRegion(parse::rectangle(e.val)?),
+                "$polygon" => Test::WithinRegion(parse::polygon(e.val)?),
+                "$center" => Test::WithinRegion(parse::circle(e.val)?),
+                "$centerSphere" => Test::WithinCap(parse::cap(e.val)?),
+                _ => return Err(unknown()),
             });
         }
         match test {
+            Some(Test::WithinRegion(_) | Test::WithinCap(_)) if !within => Err(unsupported()),
             Some(test) => Ok(Self { name: name.into(), test }),
-            None => bail!(codes::BAD_VALUE, "{name} requires a geometry: {}", display::document(spec)),
+            None => bail!(codes::BAD_VALUE, "geo query doesn't have any geometry"),
         }
-    }
-
-    /// Looks for `$near` and its companions in a document of operators.
-    ///
-    /// # Errors
-    /// `UnableToFindIndex`: there is no geospatial index to answer it; 5626500 in an aggregation's `$match`.
-    pub fn parse_near(d: Doc<'_>, cx: &ParseContext<'_>) -> Result<()> {
-        if !d.iter().any(|e| matches!(e.name(), "$near" | "$nearSphere" | "$geoNear")) {
-            return Ok(());
-        }
-        if cx.place == Place::Match {
-            bail!(codes::LOCATION5626500, "$geoNear, $near, and $nearSphere are not allowed in this context");
-        }
-        bail!(
-            codes::UNABLE_TO_FIND_INDEX,
-            "planner returned error :: caused by :: unable to find index for $geoNear query"
-        )
     }
 
     /// The operator's name.
@@ -99,17 +88,29 @@ impl GeoPredicate {
         &self.name
     }
 
-    /// Tests a stored value: a GeoJSON object, or a pair of coordinates as array or document.
+    /// Tests a stored value: a GeoJSON object, or a pair of coordinates as array or document. Polygons with strict
+    /// winding order never match.
     #[must_use]
     pub fn test(&self, v: Val<'_>) -> bool {
+        let Some(g) = parse::stored(v).ok().filter(|g| !g.strict) else { return false };
         match &self.test {
-            Test::WithinShape(area) => parse::stored(v).is_some_and(|s| area.contains(&s)),
-            Test::WithinCap(cap) => parse::stored(v).is_some_and(|s| cap.contains(&s)),
-            Test::WithinRegion(region) => parse::stored_point(v).is_some_and(|p| region.contains(p)),
-            Test::Intersects(shape) => parse::stored(v).is_some_and(|s| shape.intersects(&s)),
+            Test::WithinShape(area) => g.shape.is_some_and(|s| area.contains(&s)),
+            Test::WithinCap(cap) => g.shape.is_some_and(|s| cap.contains(&s)),
+            Test::WithinRegion(region) => g.flat.is_some_and(|p| region.contains(p)),
+            Test::Intersects(shape) => g.shape.is_some_and(|s| shape.intersects(&s)),
         }
     }
-}
 
-#[cfg(test)]
-mod tests;
+    /// The numbers under which an index keeps everything that may match; with a grid those of a `2d` index. `None`:
+    /// such an index can't tell.
+    #[must_use]
+    pub fn numbers(&self, grid: Option<Grid>) -> Option<Vec<Numbers>> {
+        Some(match (&self.test, grid) {
+            (Test::WithinShape(s) | Test::Intersects(s), None) => sphere_numbers(&Round::Shape(s)),
+            (Test::WithinCap(c), None) => sphere_numbers(&Round::Cap(c)),
+            (Test::WithinRegion(r), Some(g)) => g.numbers(&Flat::Region(r)),
+            (Test::WithinCap(c), Some(g)) => g.numbers(&Flat::Cap(c)),
+            _ => return None,
+        })
+    }
+}

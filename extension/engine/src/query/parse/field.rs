@@ -1,6 +1,7 @@
 //! Conditions on a field: an implicit equality or a document of operators.
 
 use super::super::bits::{BitTest, Bits};
+use super::super::context::Place;
 use super::super::geo::GeoPredicate;
 use super::super::modulo::Modulo;
 use super::super::node::Node;
@@ -10,6 +11,7 @@ use super::super::regex::Regex;
 use super::super::type_set::TypeSet;
 use super::{At, and, array, is_operators, truthy, unknown_operator};
 use crate::error::Result;
+use crate::geo::near::{self, Near};
 use crate::number::{self, Truncated};
 use crate::path::Path;
 use crate::raw::{Doc, Elem, Val, View, ty};
@@ -72,7 +74,12 @@ pub(super) fn on_element(test: Test) -> Predicate {
 
 /// Parses a document of operators on `path`.
 pub(super) fn operators(d: Doc<'_>, path: &str, at: At<'_>) -> Result<Vec<Test>> {
-    GeoPredicate::parse_near(d, at.cx)?;
+    if d.iter().any(|e| near::is_operator(e.name())) {
+        if matches!(at.cx.place, Place::Match | Place::Validator | Place::PartialIndex | Place::Element) {
+            bail!(codes::LOCATION5626500, "$geoNear, $near, and $nearSphere are not allowed in this context");
+        }
+        return Ok(vec![Test::Some(Predicate::Near(Box::new(Near::parse(d)?)))]);
+    }
     let mut tests = Vec::new();
     for e in d {
         if let Some(test) = operator(&e, d, path, at)? {
