@@ -99,7 +99,7 @@ def test_bad_ids(db, value):
         ({"find": "c", "filter": 1}, 14, "TypeMismatch"),
         ({"find": 1}, 73, "InvalidNamespace"),
         ({"find": ""}, 73, "InvalidNamespace"),
-        ({"find": "c", "batchSize": -1}, 2, "BadValue"),
+        ({"find": "c", "batchSize": -1}, 51024, "Location51024"),
         ({"find": "c", "nope": 1}, 40415, "Location40415"),
         ({"aggregate": "c", "pipeline": [{"$nope": 1}], "cursor": {}}, 40324, "Location40324"),
         ({"aggregate": "c", "pipeline": []}, 9, "FailedToParse"),

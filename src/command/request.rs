@@ -112,6 +112,7 @@ impl<'a> Request<'a> {
             return Err(CommandError::client(codes::UNAUTHORIZED, message));
         }
         request.check_target()?;
+        request.check_counts()?;
         request.common.check(&request)?;
         request.session = request.common.session_id()?;
         if let Some(milliseconds) = request.common.max_time()? {
@@ -235,6 +236,25 @@ impl<'a> Request<'a> {
                 None => self.collection().map(drop),
             },
         }
+    }
+
+    /// Counts that cannot be negative; what they are otherwise is the extension's to say.
+    fn check_counts(&self) -> Result<()> {
+        let fields: &[&str] = match self.spec.name {
+            "find" => &["batchSize", "limit", "skip"],
+            "getMore" => &["batchSize"],
+            "count" => &["skip"],
+            _ => return Ok(()),
+        };
+        for field in fields {
+            let Some(count) = self.body.get(field)?.and_then(number).filter(|count| *count < 0.0) else {
+                continue;
+            };
+            let message =
+                format!("BSON field '{field}' value must be >= 0, actual value '{}'", count.trunc());
+            return Err(CommandError::client(Code(51_024), message));
+        }
+        Ok(())
     }
 
     /// The collection that the command names first.

@@ -98,8 +98,12 @@ async fn one(
         client.query_opt(&statement, params).await
     });
     let outcome = within(budget, &node, token, work).await?;
-    if let Err(error) = &outcome {
-        span.failed(error.code().map_or("connection", |state| state.code()));
+    match &outcome {
+        Ok(_) => {}
+        Err(Failure::Statement(error) | Failure::Role(error)) => {
+            span.failed(error.code().map_or("connection", |state| state.code()));
+        }
+        Err(Failure::Refused(_)) => span.failed("refused"),
     }
     finish(lease, outcome)
 }
