@@ -163,7 +163,6 @@ fn counts_below_zero_are_refused() {
         (doc! { "count": "c", "skip": -1 }, "skip"),
         (doc! { "getMore": 77_i64, "collection": "c", "batchSize": -1 }, "batchSize"),
     ] {
-        let mut body = body;
         body.insert("$db", "lines");
         let given = body.get(field).and_then(|value| value.as_i64().or(value.as_i32().map(i64::from)));
         let given = given.unwrap_or(-1);
