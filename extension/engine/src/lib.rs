@@ -16,6 +16,7 @@ pub mod expr;
 pub mod extjson;
 pub mod geo;
 pub mod hash;
+pub mod interrupt;
 pub mod key;
 pub mod number;
 pub mod path;

@@ -53,6 +53,7 @@ pub unsafe extern "C-unwind" fn _PG_init() {
     // SAFETY: the loader calls us on the main thread with a live top-level memory context.
     unsafe {
         error::boundary(|| {
+            engine::interrupt::install(xact::check_interrupts);
             guc::define();
             explain::install();
             Ok(pgrx::pg_sys::Datum::null())

@@ -40,7 +40,26 @@ impl Session {
     /// When the server can't be reached.
     #[must_use]
     pub fn open(node: &Node) -> Session {
-        Session { client: Client::connect(&address(node)).expect("a connection") }
+        Self::open_in(node, "ermine")
+    }
+
+    /// Connects to another database than the usual one.
+    ///
+    /// # Panics
+    /// When the server can't be reached.
+    #[must_use]
+    pub fn open_in(node: &Node, database: &str) -> Session {
+        Self::open_as(node, database, "ermine_service")
+    }
+
+    /// Connects as another role.
+    ///
+    /// # Panics
+    /// When the server can't be reached.
+    #[must_use]
+    pub fn open_as(node: &Node, database: &str, user: &str) -> Session {
+        let address = Address { database: database.into(), user: user.into(), ..address(node) };
+        Session { client: Client::connect(&address).expect("a connection") }
     }
 
     /// Runs a statement; its rows as text.

@@ -6,6 +6,7 @@ use crate::bail;
 use crate::codes;
 use crate::error::Result;
 use crate::expr::table::Run;
+use crate::interrupt;
 use crate::raw::Doc;
 use crate::value::{ArrayWriter, DocWriter, Value};
 
@@ -50,6 +51,7 @@ pub(super) fn node(n: &Node, cx: &EvalContext<'_>) -> Result<Computed> {
             };
             let mut out = ArrayWriter::new();
             for v in Doc::trusted(&array).values() {
+                interrupt::check();
                 let item = Some(Value::from(v));
                 out.push(&bound(cx, name, &item, body)?.unwrap_or(Value::Null));
             }
@@ -62,6 +64,7 @@ pub(super) fn node(n: &Node, cx: &EvalContext<'_>) -> Result<Computed> {
             };
             let mut value = initial.eval(cx)?;
             for v in Doc::trusted(&array).values() {
+                interrupt::check();
                 let this = Some(Value::from(v));
                 let outer = Bound { name: "this", value: &this, outer: cx.scope };
                 let inner = Bound { name: "value", value: &value, outer: Some(&outer) };
@@ -146,6 +149,7 @@ fn filter(
         if left == 0 {
             break;
         }
+        interrupt::check();
         let item = Some(Value::from(v));
         if super::truthy(bound(cx, name, &item, cond)?.as_ref()) {
             out.push_val(v);

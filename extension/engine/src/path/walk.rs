@@ -69,6 +69,7 @@ where
         && let Some(array) = v.as_array()
     {
         for (i, e) in array.values().enumerate() {
+            crate::interrupt::check();
             if found(Some(e), outer.or(Some(i)))? {
                 return Ok(true);
             }
@@ -89,6 +90,7 @@ where
 {
     let Some((part, rest)) = parts.split_first() else { return Ok(false) };
     for (i, e) in array.values().enumerate() {
+        crate::interrupt::check();
         if let Some(d) = e.as_doc()
             && in_doc(d, parts, leaf, outer.or(Some(i)), found)?
         {

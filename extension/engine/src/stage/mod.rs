@@ -127,7 +127,8 @@ impl Pipeline {
             if let (Some(spec), Some(n)) = (stage.order(), self.stages.get(i + 1).and_then(|s| s.at_most())) {
                 return sort::top(spec, n, docs, cx);
             }
-            Rc::clone(stage).run(docs, cx)
+            // A stage may make many documents of one.
+            Box::new(Interruptible { inner: Rc::clone(stage).run(docs, cx), host: cx.host, count: 0 })
         })
     }
 

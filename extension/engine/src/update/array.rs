@@ -193,6 +193,7 @@ pub fn parse_add_to_set(v: Val<'_>) -> Result<Vec<Operand>> {
     }
     let mut distinct: Vec<Operand> = Vec::new();
     for v in values.values() {
+        crate::interrupt::check();
         if distinct.iter().all(|d| compare::values(d.val(), v).is_ne()) {
             distinct.push(v.into());
         }
@@ -204,6 +205,7 @@ pub fn parse_add_to_set(v: Val<'_>) -> Result<Vec<Operand>> {
 pub fn add_to_set<'d>(items: &mut Vec<Node<'d>>, values: &'d [Operand]) -> bool {
     let before = items.len();
     for v in values {
+        crate::interrupt::check();
         let known = items.iter().take(before).any(|i| i.with_val(|i| compare::values(i, v.val())).is_eq());
         if !known {
             items.push(Node::Raw(v.val()));
@@ -219,6 +221,7 @@ pub fn add_to_set<'d>(items: &mut Vec<Node<'d>>, values: &'d [Operand]) -> bool 
 pub fn retain(items: &mut Vec<Node<'_>>, keep: impl Fn(Val<'_>) -> Result<bool>) -> Result<bool> {
     let mut kept = Vec::with_capacity(items.len());
     for item in items.iter() {
+        crate::interrupt::check();
         kept.push(item.with_val(&keep)?);
     }
     let before = items.len();
