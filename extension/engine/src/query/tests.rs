@@ -124,10 +124,7 @@ fn errors_have_mongodbs_words() {
             "BadValue: Failed to parse $size. Cannot represent as a 64-bit integer: $size: 1e300",
         ),
         (r#"{"$text": {"$search": "x"}}"#, "IndexNotFound: text index required for $text query"),
-        (
-            r#"{"a": {"$near": [0, 0]}}"#,
-            "NoQueryExecutionPlans: planner returned error :: caused by :: unable to find index for $geoNear query",
-        ),
+        (r#"{"$or": [{"a": {"$near": [0, 0]}}]}"#, "BadValue: geoNear must be top-level expr"),
     ] {
         let found = error(filter);
         let (_, found) = found.split_once(": ").unwrap();
