@@ -128,7 +128,7 @@ static SETTINGS: &[Setting] = &[
     off(c"documentdb.enableExtendedExplainPlans", NO_EFFECT),
     int(c"documentdb.indexBuildScheduleInSec", 2, 0, MAX, NO_EFFECT),
     int(c"documentdb.maxNumActiveUsersIndexBuilds", 2, 0, MAX, NO_EFFECT),
-    int(c"documentdb.maxIndexBuildAttempts", 3, 0, MAX, NO_EFFECT),
+    int(c"documentdb.maxIndexBuildAttempts", 3, 1, MAX, c"Attempts at an index build that is interrupted."),
     int(c"documentdb.query_plan_cache_size", 100, 0, MAX, NO_EFFECT),
     text(c"documentdb.current_op_application_name", c"", NO_EFFECT),
     off(c"documentdb.currentOpAddSqlCommand", NO_EFFECT),

@@ -12,7 +12,9 @@
 //! | `access` | choosing a way to the documents, walking it | `am`, `storage` and below |
 //! | `am` | the index access method `bson_btree` | `sys`, `error` |
 //! | `storage` | rows of data tables, without parser, planner and executor | `catalog` and below |
-//! | `catalog` | which collection is which table; name rules | `upkeep` and below |
+//! | `catalog` | which collection is which table; name rules | `upkeep`, `builds` and below |
+//! | `builds` | index builds that go on in the background: their queue, who works on it | `spi` and below |
+//! | `toplevel` | statements that only a background worker can run | `sys`, `error` |
 //! | `upkeep` | has the background worker run where it is needed | `spi` and below |
 //! | `types` | bson, bsonsequence, bsonquery: input, output, order | `sys`, `error` |
 //! | `guard`, `guc`, `spi`, `sys`, `error` | the seam to PostgreSQL | nothing of the above |
@@ -27,6 +29,7 @@ mod sys;
 mod access;
 mod admin;
 mod am;
+mod builds;
 mod catalog;
 mod ddl;
 mod error;
@@ -38,6 +41,7 @@ mod read;
 mod spec;
 mod spi;
 mod storage;
+mod toplevel;
 mod ttl;
 mod types;
 mod upkeep;

@@ -8,8 +8,8 @@ use pgrx::pg_sys::{self, Oid};
 use super::{Collection, Index, Level, Validator};
 use crate::error::{Result, internal};
 use crate::spi::{self, Cell, Param};
-use crate::upkeep;
 use crate::xact::Snapshot;
+use crate::{builds, upkeep};
 
 /// Oid of a relation by schema and name; invalid if there is none.
 pub fn relation(schema: &CStr, name: &str) -> Result<Oid> {
@@ -56,6 +56,9 @@ pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
         indexes = self::indexes(id)?;
         if indexes.iter().any(|i| i.expire_after.is_some()) {
             upkeep::want()?;
+        }
+        if indexes.iter().any(|i| !i.valid) {
+            builds::resume(id)?;
         }
     }
     let validator = validator.bytes().map(|filter| Validator {

@@ -8,7 +8,7 @@ use super::table::AsAdmin;
 use crate::catalog::{self, Collection};
 use crate::error::{Error, Result};
 use crate::spi::{self, Cell, Param};
-use crate::{guard, xact};
+use crate::{builds, guard, xact};
 
 /// Drops a collection or view; false when there is none.
 pub fn drop(db: &str, name: &str) -> Result<bool> {
@@ -29,6 +29,7 @@ pub fn drop(db: &str, name: &str) -> Result<bool> {
         "DELETE FROM documentdb_api_catalog.collection_indexes WHERE collection_id OPERATOR(pg_catalog.=) $1",
         &[Param::Int8(id)],
     )?;
+    builds::stop(id)?;
     let _admin = AsAdmin::new()?;
     spi::run(
         &format!("DROP TABLE IF EXISTS documentdb_data.documents_{id}, documentdb_data.retry_{id}"),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use engine::{Doc, DocWriter, Error, Value, codes};
 
 use super::parse::Spec;
-use super::{count, remove, show};
+use super::{count, remove, show, worker};
 use crate::am::option_text;
 use crate::catalog::{self, Collection, Index, null_argument};
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::spec::{array, is_common, max_time_ms, unknown, wrong_type};
 use crate::spi::{self, Cell, Param};
 use crate::sys::varlena;
 use crate::xact::limit_time;
-use crate::{ddl, guard, guc};
+use crate::{builds, ddl, guard, guc};
 
 /// The command.
 pub struct Command<'a> {
@@ -28,6 +28,8 @@ pub struct Done {
     created_collection: bool,
     /// Indexes that are to be built: their numbers and specifications.
     pub new: Vec<(i32, Spec)>,
+    /// Indexes asked for that another command is having built.
+    pub going: Vec<i32>,
     /// The collection.
     pub collection: Rc<Collection>,
 }
@@ -121,11 +123,30 @@ impl<'a> Command<'a> {
                 ddl::ensure(db, self.collection)?
             }
         };
+        builds::enter(collection.id)?;
+        // Another command may just have been at it.
+        let collection = catalog::find_table(db, self.collection)?.unwrap_or(collection);
+        let mut going = Vec::new();
+        for i in collection.indexes.iter().filter(|i| !i.valid) {
+            if worker::is_queued(i.id)? {
+                going.push(i.id);
+            } else {
+                // Left by a dump that was taken in the middle of a build.
+                remove(i.id)?;
+            }
+        }
+        let collection = catalog::find_table(db, self.collection)?.unwrap_or(collection);
         let before = count(&collection);
+        let mut asked = Vec::new();
         let mut all: Vec<Index> = collection.indexes.clone();
         let mut new: Vec<Spec> = Vec::new();
         for s in self.specs {
-            if !crate::access::is_id_pattern(Doc::trusted(&s.key)) && !exists(&s, &all)? {
+            if crate::access::is_id_pattern(Doc::trusted(&s.key)) {
+                continue;
+            }
+            if let Some(there) = exists(&s, &all)? {
+                asked.extend(going.contains(&there).then_some(there));
+            } else {
                 let most = usize::try_from(guc::number(c"documentdb.maxIndexesPerCollection")).unwrap_or(64);
                 if all.len() + 2 > most {
                     let text = format!(
@@ -147,15 +168,15 @@ impl<'a> Command<'a> {
             entered.push((enter(&collection, &s)?, s));
         }
         let after = before + i32::try_from(entered.len()).unwrap_or(0);
-        Ok(Done { before, after, created_collection, new: entered, collection })
+        Ok(Done { before, after, created_collection, new: entered, going: asked, collection })
     }
 }
 
-/// The same index is there already.
+/// The number of the same index, if it is there already.
 ///
 /// # Errors
 /// 86 for another index of this name, 85 for the same index under another name.
-fn exists(s: &Spec, all: &[Index]) -> Result<bool> {
+fn exists(s: &Spec, all: &[Index]) -> Result<Option<i32>> {
     let shown = s.shown();
     let entry = |i: &Index| {
         crate::read::index_entry(&Index { id: 0, relation: pgrx::pg_sys::InvalidOid, ..i.clone() })
@@ -167,7 +188,7 @@ fn exists(s: &Spec, all: &[Index]) -> Result<bool> {
     };
     if let Some(i) = all.iter().find(|i| i.name == s.name) {
         if same_entry(i) {
-            return Ok(true);
+            return Ok(Some(i.id));
         }
         let text = format!(
             "An existing index has the same name as the requested index. When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. {}",
@@ -189,7 +210,7 @@ fn exists(s: &Spec, all: &[Index]) -> Result<bool> {
         };
         return Err(Error::new(codes::INDEX_OPTIONS_CONFLICT, text).into());
     }
-    Ok(false)
+    Ok(None)
 }
 
 fn enter(c: &Collection, s: &Spec) -> Result<i32> {
@@ -215,25 +236,26 @@ fn enter(c: &Collection, s: &Spec) -> Result<i32> {
     id.and_then(|i| i32::try_from(i).ok()).ok_or_else(|| crate::error::internal("no number for a new index"))
 }
 
-/// Builds an entered index and marks it valid.
+/// The statement that builds an index; `how` is `CONCURRENTLY` or nothing.
+pub fn statement(c: &Collection, id: i32, s: &Spec, how: &str) -> String {
+    let spec = option_text(&s.key, s.sparse, s.unique, s.partial.as_deref(), s.options().as_deref());
+    let unique = if s.unique { "UNIQUE " } else { "" };
+    format!(
+        "CREATE {unique}INDEX {how} documents_rum_index_{id} ON documentdb_data.documents_{}
+         USING bson_btree (document documentdb_api_internal.bson_key_ops (spec = '{spec}'))",
+        c.id
+    )
+}
+
+/// Builds an entered index at once and marks it valid. Writers wait.
 ///
 /// # Errors
 /// DuplicateKey 11000 for a unique index over equal keys; the errors of making keys.
 pub fn build(c: &Collection, id: i32, s: &Spec) -> Result<()> {
-    let spec = option_text(&s.key, s.sparse, s.unique, s.partial.as_deref(), s.options().as_deref());
-    let unique = if s.unique { "UNIQUE " } else { "" };
+    builds::pause(c.id)?;
     let built = {
         let _admin = ddl::AsAdmin::new()?;
-        crate::error::caught(|| {
-            spi::run(
-                &format!(
-                    "CREATE {unique}INDEX documents_rum_index_{id} ON documentdb_data.documents_{}
-                     USING bson_btree (document documentdb_api_internal.bson_key_ops (spec = '{spec}'))",
-                    c.id
-                ),
-                &[],
-            )
-        })
+        crate::error::caught(|| spi::run(&statement(c, id, s, ""), &[]))
     };
     if let Err(e) = built {
         if e.is(b"23505") {
@@ -275,9 +297,4 @@ pub fn not_null(call: crate::sys::Call<'_>) -> Result<()> {
         return Err(catalog::null_argument("arg"));
     }
     Ok(())
-}
-
-/// Takes an index that could not be built out of the catalog.
-pub fn forget(id: i32) -> Result<()> {
-    remove(id)
 }

@@ -4,6 +4,7 @@ use engine::{Doc, DocWriter, Error, Val, Value, codes};
 
 use super::{count, remove, show};
 use crate::access::{is_id_pattern, same_pattern};
+use crate::builds;
 use crate::catalog::{self, Collection, Index};
 use crate::error::Result;
 use crate::spec::{is_common, wrong_type};
@@ -49,7 +50,11 @@ fn drop_indexes(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
     let Some(c) = catalog::find_table(db, name)? else {
         return Err(Error::new(codes::NAMESPACE_NOT_FOUND, format!("ns not found {db}.{name}")).into());
     };
-    for id in chosen.ids(&c)? {
+    let ids = chosen.ids(&c)?;
+    if !ids.is_empty() {
+        builds::pause(c.id)?;
+    }
+    for id in ids {
         remove(id)?;
     }
     let mut w = DocWriter::new();

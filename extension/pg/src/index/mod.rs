@@ -8,6 +8,7 @@ mod drop;
 mod geo;
 mod parse;
 mod show;
+mod worker;
 
 use crate::catalog::Collection;
 use crate::error::Result;
@@ -18,7 +19,7 @@ fn count(c: &Collection) -> i32 {
     i32::try_from(c.indexes.len()).unwrap_or(i32::MAX - 1) + 1
 }
 
-/// Removes an index: its relation, its catalog row.
+/// Removes an index: its relation, its catalog row, its place in the queue. Builds of the collection are [paused](builds::pause).
 fn remove(id: i32) -> Result<()> {
     {
         let _admin = crate::ddl::AsAdmin::new()?;
@@ -26,6 +27,11 @@ fn remove(id: i32) -> Result<()> {
     }
     spi::run(
         "DELETE FROM documentdb_api_catalog.collection_indexes WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &[Param::Int4(Some(id))],
+    )?;
+    spi::run(
+        "DELETE FROM documentdb_api_catalog.documentdb_index_queue
+         WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.<=) 2",
         &[Param::Int4(Some(id))],
     )?;
     Ok(())

@@ -1,0 +1,324 @@
+//! The background worker that builds indexes beside writers: `CREATE INDEX CONCURRENTLY`, PostgreSQL's own.
+
+use engine::{ArrayWriter, Doc, DocWriter, Error, Val, Value, codes};
+use pgrx::bgworkers::BackgroundWorker;
+use pgrx::pg_sys::{self, Datum, Oid, TransactionId};
+
+use crate::builds::{self, BUILDING, FAILED, QUEUED, RIGHT, half};
+use crate::error::Result;
+use crate::guc;
+use crate::spi::{self, Cell, Param};
+use crate::toplevel::{self, statement, transaction};
+use crate::xact::Snapshot;
+
+/// A build that was begun.
+struct Job {
+    index: i32,
+    command: String,
+    name: String,
+    /// The indexes of the same createIndexes command: one fails with the others.
+    together: Vec<i32>,
+    attempt: i64,
+}
+
+/// The main function of the worker, called by PostgreSQL with the database's oid and a transaction to wait for.
+#[pgrx::pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn ermine_build_main(argument: Datum) {
+    toplevel::obey_signals();
+    let (database, after) = (argument.value() as u32, (argument.value() as u64 >> 32) as u32);
+    BackgroundWorker::connect_worker_to_spi_by_oid(Some(Oid::from(database)), None);
+    if let Err(e) = work(TransactionId::from(after)) {
+        // What is left in the queue is taken up by another worker.
+        pgrx::log!("ermine: an index build stopped: {}", e.message);
+    }
+}
+
+fn work(after: TransactionId) -> Result<()> {
+    transaction(|| {
+        // SAFETY: waits for the transaction that filled the queue, as long as it takes.
+        unsafe {
+            if after != pg_sys::InvalidTransactionId {
+                let none = core::ptr::null_mut();
+                pg_sys::XactLockTableWait(after, none, core::ptr::null_mut(), pg_sys::XLTW_Oper::XLTW_None);
+            }
+        }
+        let _snapshot = Snapshot::latest();
+        spi::run("SELECT pg_catalog.set_config('lock_timeout', '0', false)", &[])?;
+        Ok(())
+    })?;
+    // A collection whose right is elsewhere is that worker's, which looks again before it ends.
+    while let Some(collection) = persistent(claim)? {
+        while let Some(job) = persistent(|| next(collection))? {
+            build(collection, &job)?;
+        }
+        persistent(|| release(collection))?;
+    }
+    Ok(())
+}
+
+/// A transaction that a request to make way does not stop: that is meant for the build, and comes again.
+fn persistent<T>(f: impl Fn() -> Result<T>) -> Result<T> {
+    loop {
+        match transaction(&f) {
+            Err(e) if e.is(b"57014") => {}
+            other => return other,
+        }
+    }
+}
+
+/// Takes the right to build on a collection that has something to build.
+fn claim() -> Result<Option<i64>> {
+    let _snapshot = Snapshot::latest();
+    let there =
+        "SELECT 1 WHERE pg_catalog.to_regclass('documentdb_api_catalog.documentdb_index_queue') IS NOT NULL";
+    if spi::query(there, &[])?.is_empty() {
+        return Ok(None);
+    }
+    let rows = spi::query(
+        "SELECT collection_id FROM documentdb_api_catalog.documentdb_index_queue
+         WHERE index_cmd_status OPERATOR(pg_catalog.<=) 2 GROUP BY collection_id ORDER BY pg_catalog.min(index_id)",
+        &[],
+    )?;
+    for row in &rows {
+        let collection = row.first().and_then(Cell::int).unwrap_or(0);
+        if take(collection)? {
+            return Ok(Some(collection));
+        }
+    }
+    Ok(None)
+}
+
+fn release(collection: i64) -> Result<()> {
+    let params = [Param::Int4(Some(RIGHT)), Param::Int4(Some(half(collection)))];
+    let _snapshot = Snapshot::latest();
+    spi::query("SELECT pg_catalog.pg_advisory_unlock($1, $2)", &params)?;
+    Ok(())
+}
+
+/// The next build of a collection, marked as begun.
+fn next(collection: i64) -> Result<Option<Job>> {
+    let _snapshot = Snapshot::latest();
+    let rows = spi::run_returning(
+        "UPDATE documentdb_api_catalog.documentdb_index_queue AS q
+         SET index_cmd_status = 2, global_pid = pg_catalog.pg_backend_pid(), start_time = pg_catalog.clock_timestamp(),
+             attempt = COALESCE(q.attempt, 0::smallint) OPERATOR(pg_catalog.+) 1::smallint
+         WHERE q.index_id OPERATOR(pg_catalog.=) (
+             SELECT pg_catalog.min(n.index_id) FROM documentdb_api_catalog.documentdb_index_queue AS n
+             WHERE n.collection_id OPERATOR(pg_catalog.=) $1 AND n.index_cmd_status OPERATOR(pg_catalog.<=) 2)
+         RETURNING q.index_id, q.index_cmd, q.comment, q.attempt,
+             (SELECT (i.index_spec).index_name FROM documentdb_api_catalog.collection_indexes AS i
+              WHERE i.index_id OPERATOR(pg_catalog.=) q.index_id)",
+        &[Param::Int8(collection)],
+    )?;
+    let Some([index, command, comment, attempt, name]) = rows.first().map(Vec::as_slice) else {
+        return Ok(None);
+    };
+    let together = comment.bytes().map(Doc::trusted).and_then(|d| d.get("together")).and_then(Val::as_array);
+    let id = |v| crate::spec::integer(v).and_then(|id| i32::try_from(id).ok());
+    Ok(Some(Job {
+        index: index.int().and_then(|id| i32::try_from(id).ok()).unwrap_or(0),
+        command: command.text().unwrap_or("").to_owned(),
+        name: name.text().unwrap_or("").to_owned(),
+        together: together.into_iter().flat_map(Doc::values).filter_map(id).collect(),
+        attempt: attempt.int().unwrap_or(1),
+    }))
+}
+
+/// Builds one index. An error is one of the bookkeeping: what goes wrong with the build itself is kept in the queue.
+fn build(collection: i64, job: &Job) -> Result<()> {
+    let most = i64::from(guc::number(c"documentdb.maxIndexBuildAttempts"));
+    let built = if job.attempt > most {
+        Err(Error::new(codes::INTERNAL_ERROR, "the index build was interrupted too often").into())
+    } else {
+        // What an interrupted attempt has left is of no use.
+        clear(job.index).and_then(|()| statement(&job.command)).and_then(|()| transaction(|| finish(job)))
+    };
+    let Err(e) = built else { return Ok(()) };
+    if e.is(b"57014") {
+        return make_way(collection, job);
+    }
+    // A deadlock, or something that passes: another attempt.
+    if job.attempt < most && (e.is(b"40P01") || e.is(b"XX000")) {
+        pgrx::log!("ermine: building an index begins anew: {}", e.message);
+        return Ok(());
+    }
+    let reason = if e.is(b"23505") {
+        let text = format!("Duplicate key violation on the requested collection: Index '{}'", job.name);
+        Error::new(codes::DUPLICATE_KEY, text).into()
+    } else {
+        e
+    };
+    // First the relations, whose entries would go on to stand in the way of writers; with the queue as it is this begins
+    // anew if it is interrupted.
+    for id in job.together.iter().chain([&job.index]) {
+        match clear(*id) {
+            Err(e) if e.is(b"57014") => return make_way(collection, job),
+            other => other?,
+        }
+    }
+    persistent(|| fail(job, &reason))
+}
+
+fn clear(index: i32) -> Result<()> {
+    let name = format!("documents_rum_index_{index}");
+    let there = transaction(|| {
+        let _snapshot = Snapshot::latest();
+        Ok(crate::catalog::relation(c"documentdb_data", &name)? != pg_sys::InvalidOid)
+    })?;
+    if there {
+        statement(&format!("DROP INDEX CONCURRENTLY IF EXISTS documentdb_data.{name}"))
+    } else {
+        Ok(())
+    }
+}
+
+/// The index is complete.
+fn finish(job: &Job) -> Result<()> {
+    let _snapshot = Snapshot::latest();
+    let id = [Param::Int4(Some(job.index))];
+    spi::run(
+        "UPDATE documentdb_api_catalog.collection_indexes SET index_is_valid = true WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &id,
+    )?;
+    spi::run(
+        "DELETE FROM documentdb_api_catalog.documentdb_index_queue WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &id,
+    )?;
+    Ok(())
+}
+
+/// The index and those of the same command are out of the catalog, and the reason is in the queue.
+fn fail(job: &Job, reason: &crate::error::Error) -> Result<()> {
+    let _snapshot = Snapshot::latest();
+    for id in job.together.iter().filter(|id| **id != job.index).chain([&job.index]) {
+        record(*id, reason)?;
+    }
+    Ok(())
+}
+
+/// Takes an index out of the catalog and keeps the reason.
+fn record(id: i32, reason: &crate::error::Error) -> Result<()> {
+    let mut comment = DocWriter::new();
+    comment.put_str("err_msg", &reason.message).put("err_code", &Value::Int32(reason.packed()));
+    let comment = comment.finish();
+    spi::run(
+        "DELETE FROM documentdb_api_catalog.collection_indexes WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &[Param::Int4(Some(id))],
+    )?;
+    spi::run(
+        "UPDATE documentdb_api_catalog.documentdb_index_queue
+         SET index_cmd_status = $2, comment = $3::documentdb_core.bson, update_time = pg_catalog.clock_timestamp()
+         WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &[Param::Int4(Some(id)), Param::Int4(Some(FAILED)), Param::Bytes(Some(&comment))],
+    )?;
+    Ok(())
+}
+
+/// Somebody needs the table for himself: lets him, and waits until he is done.
+fn make_way(collection: i64, job: &Job) -> Result<()> {
+    persistent(|| {
+        let _snapshot = Snapshot::latest();
+        spi::run(
+            "UPDATE documentdb_api_catalog.documentdb_index_queue
+             SET index_cmd_status = 1, attempt = attempt OPERATOR(pg_catalog.-) 1::smallint
+             WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.=) 2",
+            &[Param::Int4(Some(job.index))],
+        )?;
+        Ok(())
+    })?;
+    persistent(|| release(collection))?;
+    // Asked for again and again instead of waited for: no transaction of this worker may stand in that one's way.
+    while !persistent(|| take(collection))? {
+        // SAFETY: sleeps for 20 ms.
+        unsafe { pg_sys::pg_usleep(20_000) };
+    }
+    // The index may be gone with whoever wanted the table; then so must be what was built of it.
+    if persistent(|| with_snapshot(|| is_queued(job.index)))? { Ok(()) } else { clear(job.index) }
+}
+
+fn with_snapshot<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    let _snapshot = Snapshot::latest();
+    f()
+}
+
+/// Takes the right to build on a collection if it is free.
+fn take(collection: i64) -> Result<bool> {
+    let _snapshot = Snapshot::latest();
+    let params = [Param::Int4(Some(RIGHT)), Param::Int4(Some(half(collection)))];
+    let got = spi::query("SELECT pg_catalog.pg_try_advisory_lock($1, $2)", &params)?;
+    Ok(got.first().and_then(|r| r.first()).and_then(Cell::bool).unwrap_or(false))
+}
+
+/// Puts builds into the queue: `(number, CREATE INDEX CONCURRENTLY …)`. They begin when this transaction has committed.
+pub fn enqueue(collection: i64, builds: &[(i32, String)]) -> Result<()> {
+    let mut ids = ArrayWriter::new();
+    for (id, _) in builds {
+        ids.push(&Value::Int32(*id));
+    }
+    let mut comment = DocWriter::new();
+    comment.put_array("together", Doc::trusted(&ids.finish()));
+    let comment = comment.finish();
+    spi::run(
+        "DELETE FROM documentdb_api_catalog.documentdb_index_queue
+         WHERE index_cmd_status OPERATOR(pg_catalog.=) 4
+         AND update_time OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) interval '1 day')",
+        &[],
+    )?;
+    for (id, command) in builds {
+        spi::run(
+            "INSERT INTO documentdb_api_catalog.documentdb_index_queue
+                 (index_cmd, cmd_type, index_id, index_cmd_status, collection_id, comment, attempt, user_oid)
+             VALUES ($5, 'C', $1, $4, $2, $3::documentdb_core.bson, 0,
+                 (SELECT oid FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user))",
+            &[
+                Param::Int4(Some(*id)),
+                Param::Int8(collection),
+                Param::Bytes(Some(&comment)),
+                Param::Int4(Some(QUEUED)),
+                Param::Text(Some(command)),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// What the queue says of an index.
+pub enum Status {
+    /// Nothing: it is complete, or nobody asked for it.
+    Complete,
+    /// A worker is at it, or will be.
+    Going,
+    /// It failed: message and packed code.
+    Failed(String, i32),
+}
+
+/// Where a build has got to. Has a worker started if none is there.
+pub fn status(id: i32) -> Result<Status> {
+    let rows = spi::query(
+        "SELECT comment, index_cmd_status, collection_id FROM documentdb_api_catalog.documentdb_index_queue
+         WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &[Param::Int4(Some(id))],
+    )?;
+    let Some([comment, state, collection]) = rows.first().map(Vec::as_slice) else {
+        return Ok(Status::Complete);
+    };
+    let state = state.int().unwrap_or(0);
+    if state == i64::from(QUEUED) || state == i64::from(BUILDING) {
+        builds::resume(collection.int().unwrap_or(0))?;
+        return Ok(Status::Going);
+    }
+    let d = comment.bytes().map_or(Doc::EMPTY, Doc::trusted);
+    let code = d.get("err_code").and_then(crate::spec::integer).and_then(|i| i32::try_from(i).ok());
+    Ok(Status::Failed(d.get("err_msg").and_then(Val::as_str).unwrap_or("").to_owned(), code.unwrap_or(0)))
+}
+
+/// Is a build of this index in the queue?
+pub fn is_queued(id: i32) -> Result<bool> {
+    let rows = spi::query(
+        "SELECT 1 FROM documentdb_api_catalog.documentdb_index_queue
+         WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.<=) 2",
+        &[Param::Int4(Some(id))],
+    )?;
+    Ok(!rows.is_empty())
+}

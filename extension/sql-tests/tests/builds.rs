@@ -1,0 +1,206 @@
+//! Index builds in the background: beside writers, together, stopped, failed, interrupted by a crash.
+
+use std::time::{Duration, Instant};
+
+use engine::{Doc, DocWriter, Val, Value};
+use sql_tests::{Session, cluster, doc, literal, sub, unhex};
+
+fn text(s: &str) -> Value {
+    Value::String(s.into())
+}
+
+fn insert(s: &mut Session, collection: &str, ids: std::ops::Range<i32>) {
+    let one = |id| sub(&[("_id", Value::Int32(id)), ("a", Value::Int32(id % 100)), ("b", Value::Int32(id))]);
+    let list: Vec<_> = ids.map(one).collect();
+    s.write("insert", &doc(&[("insert", text(collection)), ("documents", Value::array_of(&list))]));
+}
+
+fn index(field: &str, unique: bool) -> Value {
+    let mut fields = vec![("key", sub(&[(field, Value::Int32(1))])), ("name", text(&format!("{field}_1")))];
+    if unique {
+        fields.push(("unique", Value::Bool(true)));
+    }
+    sub(&fields)
+}
+
+/// Queues builds; what `check_build_index_status` wants to know.
+fn create(s: &mut Session, collection: &str, indexes: &[Value]) -> Vec<u8> {
+    let command = doc(&[("createIndexes", text(collection)), ("indexes", Value::array_of(indexes))]);
+    let sql = "SELECT requests, ok FROM documentdb_api.create_indexes_background";
+    let row = s.sql(&format!("{sql}('t', {})", literal(&command))).remove(0);
+    assert_eq!(row[1].as_deref(), Some("t"));
+    unhex(row[0].as_deref().unwrap())
+}
+
+/// Reply, success, completeness.
+fn status(s: &mut Session, requests: &[u8]) -> (Vec<u8>, bool, bool) {
+    let sql = "SELECT retval, ok, complete FROM documentdb_api_internal.check_build_index_status";
+    let row = s.sql(&format!("{sql}({})", literal(requests))).remove(0);
+    (unhex(row[0].as_deref().unwrap()), row[1].as_deref() == Some("t"), row[2].as_deref() == Some("t"))
+}
+
+fn wait(s: &mut Session, requests: &[u8]) -> (Vec<u8>, bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (reply, ok, complete) = status(s, requests);
+        if complete {
+            return (reply, ok);
+        }
+        assert!(Instant::now() < end, "the build does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn plan(s: &mut Session, collection: &str, field: &str) -> String {
+    s.plan(&doc(&[("find", text(collection)), ("filter", sub(&[(field, Value::Int32(7))]))]))
+}
+
+fn count(s: &mut Session, collection: &str, field: &str) -> usize {
+    s.find(&doc(&[("find", text(collection)), ("filter", sub(&[(field, Value::Int32(7))]))])).len()
+}
+
+fn number(s: &mut Session, sql: &str) -> i64 {
+    s.sql(sql)[0][0].as_deref().unwrap().parse().unwrap()
+}
+
+/// Index relations of our kind, valid or not.
+const RELATIONS: &str =
+    "SELECT count(*) FROM pg_class c JOIN pg_am m ON m.oid = c.relam WHERE m.amname = 'bson_btree'";
+
+/// A snapshot that a build has to wait for, so that it stays in the middle.
+fn hold(s: &mut Session) {
+    s.sql("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    s.sql("SELECT 1");
+}
+
+/// Waits until a worker waits for the one who [`hold`]s.
+fn wait_for_worker(s: &mut Session) {
+    let end = Instant::now() + Duration::from_secs(30);
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'virtualxid' AND NOT granted";
+    while number(s, waiting) == 0 {
+        assert!(Instant::now() < end, "no worker builds");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn current_op(s: &mut Session) -> Vec<String> {
+    let reply = s.doc(&format!(
+        "SELECT document FROM documentdb_api.current_op_command({})",
+        literal(&doc(&[("currentOp", Value::Int32(1)), ("command.createIndexes", text("c"))]))
+    ));
+    let list = Doc::trusted(&reply).get("inprog").and_then(Val::as_array).unwrap();
+    list.values().map(|v| v.as_doc().unwrap().get("msg").and_then(Val::as_str).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn builds_stand_in_nobodys_way() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    let mut holder = Session::open(cluster.primary());
+    for from in (0..20_000).step_by(10_000) {
+        insert(&mut s, "c", from..from + 10_000);
+    }
+    hold(&mut holder);
+    let first = create(&mut s, "c", &[index("a", false)]);
+    wait_for_worker(&mut s);
+    // Writers go on; the index answers nothing before it is complete; currentOp shows it.
+    insert(&mut s, "c", 20_000..20_100);
+    let set = sub(&[("$set", sub(&[("a", Value::Int32(7))]))]);
+    let update = sub(&[("q", sub(&[("_id", Value::Int32(3))])), ("u", set)]);
+    s.write("update", &doc(&[("update", text("c")), ("updates", Value::array_of(&[update]))]));
+    assert_eq!((plan(&mut s, "c", "a").as_str(), count(&mut s, "c", "a")), ("COLLSCAN", 202));
+    assert!(!status(&mut s, &first).2);
+    let shown = current_op(&mut s);
+    assert!(matches!(shown.as_slice(), [one] if one.starts_with("Index Build: ")), "{shown:?}");
+    // The same index again waits for the same build; a second one queues behind it; another collection's does not.
+    let again = create(&mut s, "c", &[index("a", false)]);
+    assert_eq!(again, first);
+    let second = create(&mut s, "c", &[index("b", true)]);
+    insert(&mut s, "d", 0..10);
+    let other = create(&mut s, "d", &[index("a", false)]);
+    holder.sql("COMMIT");
+    for (requests, c, field, n) in [(&first, "c", "a", 202), (&second, "c", "b", 1), (&other, "d", "a", 1)] {
+        assert!(wait(&mut s, requests).1);
+        assert!(plan(&mut s, c, field).starts_with(&format!("IXSCAN {field}_1")));
+        assert_eq!(count(&mut s, c, field), n);
+    }
+    assert!(current_op(&mut s).is_empty());
+
+    // A unique index over equal keys fails, and the others of its command with it.
+    let failing = create(&mut s, "d", &[index("b", false), index("a", false)]);
+    assert!(wait(&mut s, &failing).1);
+    insert(&mut s, "d", 100..110);
+    let failing = create(&mut s, "d", &[index("z", false), index("e", true)]);
+    let (reply, ok) = wait(&mut s, &failing);
+    let message = Doc::trusted(&reply).get("raw").and_then(Val::as_doc).and_then(|d| d.first()).unwrap();
+    let message = message.val.as_doc().unwrap().get("errmsg").and_then(Val::as_str).unwrap();
+    assert!(!ok && message.ends_with("Index 'e_1'"), "{message}");
+    assert!(plan(&mut s, "d", "z").starts_with("COLLSCAN"));
+    assert_eq!(number(&mut s, RELATIONS), 4);
+    assert!(current_op(&mut s).is_empty());
+}
+
+#[test]
+fn builds_make_way() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    let mut holder = Session::open(cluster.primary());
+    for c in ["c", "d"] {
+        insert(&mut s, c, 0..500);
+    }
+    hold(&mut holder);
+    let ready = doc(&[("createIndexes", text("c")), ("indexes", Value::array_of(&[index("z", false)]))]);
+    let now = "SELECT documentdb_api_internal.create_indexes_non_concurrently";
+    s.sql(&format!("{now}('t', {}, true)", literal(&ready)));
+    let kept = create(&mut s, "c", &[index("a", false)]);
+    create(&mut s, "d", &[index("a", false)]);
+    wait_for_worker(&mut s);
+    let drop = |name: &str| {
+        let mut w = DocWriter::new();
+        w.put_str("dropIndexes", "c").put_str("index", name);
+        format!("CALL documentdb_api.drop_indexes('t', {})", literal(&w.finish()))
+    };
+    // Another index and another collection can be dropped in the meantime, and the build goes on afterwards.
+    s.sql("SET statement_timeout = '20s'");
+    s.sql(&drop("z_1"));
+    s.sql("SELECT documentdb_api.drop_collection('t', 'd')");
+    holder.sql("COMMIT");
+    assert!(wait(&mut s, &kept).1);
+    assert!(plan(&mut s, "c", "a").starts_with("IXSCAN a_1"));
+    // An index can be dropped while it is built.
+    hold(&mut holder);
+    create(&mut s, "c", &[index("b", false)]);
+    wait_for_worker(&mut s);
+    s.sql(&drop("b_1"));
+    holder.sql("COMMIT");
+    assert!(plan(&mut s, "c", "b").starts_with("COLLSCAN"));
+    let end = Instant::now() + Duration::from_secs(20);
+    while number(&mut s, RELATIONS) != 1 {
+        assert!(Instant::now() < end, "a dropped index is still there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(number(&mut s, "SELECT count(*) FROM documentdb_api_catalog.documentdb_index_queue"), 0);
+}
+
+#[test]
+fn a_build_outlives_a_crash() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    let mut holder = Session::open(cluster.primary());
+    insert(&mut s, "c", 0..500);
+    hold(&mut holder);
+    let requests = create(&mut s, "c", &[index("b", false), index("a", true)]);
+    wait_for_worker(&mut s);
+    cluster.primary().kill().unwrap();
+    cluster.primary().start().unwrap();
+    let mut s = Session::open(cluster.primary());
+    // Whoever meets the collection has the build resumed. It fails for its equal keys, as it would have.
+    assert_eq!(count(&mut s, "c", "a"), 5);
+    let (_, ok) = wait(&mut s, &requests);
+    assert!(!ok);
+    assert_eq!(number(&mut s, RELATIONS), 0);
+    let requests = create(&mut s, "c", &[index("a", false)]);
+    assert!(wait(&mut s, &requests).1);
+    assert!(plan(&mut s, "c", "a").starts_with("IXSCAN a_1"));
+    assert_eq!(count(&mut s, "c", "a"), 5);
+}
