@@ -100,6 +100,15 @@ impl Bounds {
         out
     }
 
+    /// From a key (included) up to another (excluded), as find's `min` and `max` give them; `None` is no end. `None` as
+    /// the result: the first is not before the second.
+    #[must_use]
+    pub fn between(min: Option<Vec<u8>>, max: Option<Vec<u8>>) -> Option<Self> {
+        let all = KeyRange::all();
+        let (lo, hi) = (min.unwrap_or(all.lo), max.unwrap_or(all.hi));
+        (lo < hi).then(|| Self { ranges: vec![cut(lo, hi)], fixed: 0, used: 1, present: true })
+    }
+
     /// The range that contains `key`.
     #[must_use]
     pub fn covers(&self, key: &[u8]) -> bool {

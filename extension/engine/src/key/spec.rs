@@ -88,4 +88,20 @@ impl KeySpec {
         let flag = |name| spec.get(name).and_then(|v| v.as_bool()).unwrap_or(false);
         Ok(Self { fields, sparse: flag("sparse"), unique: flag("unique") })
     }
+
+    /// The key of these values, which are named as the pattern's fields are and in that order; `None` when they are not.
+    #[must_use]
+    pub fn key_of(&self, values: Doc<'_>) -> Option<Vec<u8>> {
+        let mut key = Vec::new();
+        let mut values = values.iter();
+        for f in &self.fields {
+            let e = values.next().filter(|e| e.name() == f.path)?;
+            let at = key.len();
+            super::encode(&mut key, e.val);
+            if f.descending {
+                key.iter_mut().skip(at).for_each(|b| *b = !*b);
+            }
+        }
+        values.next().is_none().then_some(key)
+    }
 }

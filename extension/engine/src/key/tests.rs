@@ -282,3 +282,31 @@ fn equality_bounds_find_every_key() {
         }
     }
 }
+
+#[test]
+fn ends_of_a_walk_are_keys_of_the_pattern() {
+    let doc = |fields: &[(&str, Value)]| {
+        let mut w = DocWriter::new();
+        for (name, v) in fields {
+            w.put(name, v);
+        }
+        w.finish()
+    };
+    let spec = |key: &[(&str, Value)]| {
+        let key = Value::Document(doc(key));
+        KeySpec::parse(Doc::trusted(&doc(&[("key", key)]))).unwrap()
+    };
+    let int = Value::Int32;
+    let both = spec(&[("a", int(1)), ("b", int(-1))]);
+    let key = |fields: &[(&str, Value)]| both.key_of(Doc::trusted(&doc(fields)));
+    let low = key(&[("a", int(1)), ("b", int(9))]).unwrap();
+    let high = key(&[("a", int(1)), ("b", int(2))]).unwrap();
+    assert!(low < high, "a descending field comes in reverse");
+    assert_eq!(key(&[("a", int(1))]), None);
+    assert_eq!(key(&[("b", int(1)), ("a", int(1))]), None);
+    assert_eq!(key(&[("a", int(1)), ("b", int(1)), ("c", int(1))]), None);
+    let bounds = Bounds::between(Some(low.clone()), Some(high.clone())).unwrap();
+    assert!(bounds.covers(&low) && !bounds.covers(&high));
+    assert!(Bounds::between(None, Some(high.clone())).unwrap().covers(&low));
+    assert!(Bounds::between(Some(high), Some(low)).is_none());
+}

@@ -123,6 +123,37 @@ impl Query {
         found
     }
 
+    /// How many choices the filter's top-level `$or` has; 0 without one.
+    #[must_use]
+    pub fn choices(&self) -> usize {
+        self.top_or().map_or(0, <[Node]>::len)
+    }
+
+    /// The first choice of the filter's top-level `$or` that the document matches.
+    ///
+    /// # Errors
+    /// As [`Query::matches`].
+    pub fn first_choice(&self, doc: Doc<'_>) -> Result<Option<usize>> {
+        for (i, node) in self.top_or().unwrap_or(&[]).iter().enumerate() {
+            if node.matches(doc, None)? {
+                return Ok(Some(i));
+            }
+        }
+        Ok(None)
+    }
+
+    fn top_or(&self) -> Option<&[Node]> {
+        let or = |n: &'_ Node| matches!(n, Node::Or(_));
+        match &self.root {
+            Node::Or(any) => Some(any),
+            Node::And(all) => match all.iter().find(|n| or(n)) {
+                Some(Node::Or(any)) => Some(any),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     pub(crate) fn root(&self) -> &Node {
         &self.root
     }

@@ -231,3 +231,14 @@ fn places_and_collations_restrict() {
         assert_eq!(error("{}", cx).is_err(), refused);
     }
 }
+
+#[test]
+fn choices_of_an_or_count_from_the_first() {
+    let doc = extjson::parse(r#"{"a": 1, "b": 2}"#).unwrap();
+    let q = parsed(r#"{"a": 1, "$or": [{"b": 1}, {"b": 2}, {"a": 1}]}"#);
+    assert_eq!(q.choices(), 3);
+    assert_eq!(q.first_choice(Doc::trusted(&doc)).unwrap(), Some(1));
+    let q = parsed(r#"{"$or": [{"b": 1}, {"b": 3}]}"#);
+    assert_eq!((q.choices(), q.first_choice(Doc::trusted(&doc)).unwrap()), (2, None));
+    assert_eq!(parsed(r#"{"a": 1}"#).choices(), 0);
+}

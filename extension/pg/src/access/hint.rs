@@ -3,7 +3,7 @@
 use engine::raw::View;
 use engine::{Doc, Error, Val, codes};
 
-use crate::catalog::Collection;
+use crate::catalog::{Collection, Index};
 use crate::error::Result;
 
 /// A hint.
@@ -11,8 +11,11 @@ use crate::error::Result;
 pub enum Hint {
     /// The server chooses.
     None,
-    /// The table in its own order.
-    Natural,
+    /// The table in its own order, or in the reverse.
+    Natural {
+        /// From the end.
+        backward: bool,
+    },
     /// The primary key.
     Id,
     /// The secondary index at this place of [`Collection::indexes`].
@@ -32,16 +35,17 @@ impl Hint {
         };
         let found = match v.view() {
             View::String("_id_") => return Ok(Hint::Id),
-            View::String(name) => c.indexes.iter().position(|i| i.name == name),
+            View::String(name) => c.indexes.iter().position(|i| shown(i) && i.name == name),
             View::Document(d) => {
                 let first = d.first().ok_or_else(unknown)?;
                 if first.name() == "$natural" {
-                    return Ok(Hint::Natural);
+                    let backward = engine::compare::values(first.val, Val::ZERO).is_lt();
+                    return Ok(Hint::Natural { backward });
                 }
                 if is_id_pattern(d) {
                     return Ok(Hint::Id);
                 }
-                c.indexes.iter().position(|i| same_pattern(Doc::trusted(&i.key), d))
+                c.indexes.iter().position(|i| shown(i) && same_pattern(Doc::trusted(&i.key), d))
             }
             _ => {
                 let t = v.type_name();
@@ -66,6 +70,12 @@ impl Hint {
             _ => Ok(()),
         }
     }
+}
+
+/// Neither hidden nor unfinished: for commands there are no others.
+fn shown(i: &Index) -> bool {
+    let options = i.options.as_deref().map(Doc::trusted);
+    i.valid && !options.and_then(|d| d.get("hidden")).and_then(Val::as_bool).unwrap_or(false)
 }
 
 /// `{_id: 1}`

@@ -14,6 +14,6 @@ mod reader;
 pub use hint::{Hint, is_id_pattern, same_pattern};
 pub use near::{NearWay, only_field};
 pub use pk::Ids;
-pub use plan::{Plan, Want, Way, plan};
+pub use plan::{Ends, Plan, Want, Way, plan};
 pub use position::Position;
 pub use reader::Reader;

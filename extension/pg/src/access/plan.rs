@@ -5,10 +5,10 @@
 
 use std::rc::Rc;
 
-use engine::Doc;
 use engine::key::bounds::{Bounds, Traits, implies};
 use engine::key::{Predicate, TRUNCATED, predicates};
 use engine::query::Query;
+use engine::{Doc, Error, codes};
 use pgrx::pg_sys;
 
 use super::Hint;
@@ -19,6 +19,9 @@ use crate::catalog::{Collection, Index};
 use crate::error::Result;
 use crate::storage::{Table, first_key};
 
+/// Most choices of an `$or` that are looked up one by one.
+const MAX_CHOICES: usize = 64;
+
 /// What the command wants besides the filter.
 #[derive(Clone, Debug)]
 pub struct Want<'a> {
@@ -28,13 +31,34 @@ pub struct Want<'a> {
     pub few: bool,
     /// A way that is prescribed.
     pub hint: Hint,
+    /// Ends of the walk along a hinted index.
+    pub ends: Ends<'a>,
+}
+
+/// `min` (included) and `max` (excluded) of a find: values for each field of the hinted index (MongoDB manual,
+/// cursor.min).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ends<'a> {
+    /// Where to begin.
+    pub min: Option<Doc<'a>>,
+    /// Where to end.
+    pub max: Option<Doc<'a>>,
+}
+
+impl Ends<'_> {
+    /// Neither is given.
+    pub fn are_open(&self) -> bool {
+        self.min.is_none() && self.max.is_none()
+    }
 }
 
 /// A way.
 #[derive(Clone)]
 pub enum Way {
     /// The whole table.
-    Heap,
+    Heap { backward: bool },
+    /// One way for each choice of the filter's `$or`; a document counts under the first choice that it matches.
+    Or(Vec<Plan>),
     /// The primary key.
     Id { ids: Ids, backward: bool },
     /// A secondary index.
@@ -64,7 +88,11 @@ impl Plan {
     /// One line for tests and logs: which index, if any.
     pub fn describe(&self) -> String {
         match &self.way {
-            Way::Heap => "COLLSCAN".to_owned(),
+            Way::Heap { .. } => "COLLSCAN".to_owned(),
+            Way::Or(choices) => {
+                let each: Vec<String> = choices.iter().map(Plan::describe).collect();
+                format!("OR ({})", each.join(", "))
+            }
             Way::Id { ids: Ids::All, .. } => "IXSCAN _id_ (all)".to_owned(),
             Way::Id { .. } => "IXSCAN _id_".to_owned(),
             Way::Near(way) => format!("{} {}", way.stage(), way.name),
@@ -86,17 +114,22 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
         way: Way::Id { ids, backward: by_id.unwrap_or(false) },
         sorted: want.sort.is_empty() || by_id.is_some(),
     };
-    let heap = Plan { way: Way::Heap, sorted: want.sort.is_empty() };
-    let conditions = predicates(query.source());
+    let heap = |backward| Plan { way: Way::Heap { backward }, sorted: want.sort.is_empty() };
+    if !want.ends.are_open() {
+        return between(table, c, want, id_plan);
+    }
+    let heap_forward = heap(false);
+    let filter = query.source();
+    let conditions = predicates(filter);
     match want.hint {
-        Hint::Natural => return Ok(heap),
+        Hint::Natural { backward } => return Ok(heap(backward)),
         Hint::Id => return Ok(id_plan(ids(query))),
         Hint::Index(i) => {
             let hinted = c.indexes.get(i).filter(|x| x.relation != pg_sys::InvalidOid);
-            let Some(index) = hinted else { return Ok(heap) };
-            return Ok(match candidate(table, query, &conditions, want, index, true)? {
+            let Some(index) = hinted else { return Ok(heap_forward) };
+            return Ok(match candidate(table, filter, &conditions, want, index, true)? {
                 Some((_, plan)) => plan,
-                None => heap,
+                None => heap_forward,
             });
         }
         Hint::None => {}
@@ -108,18 +141,115 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
         Ids::Range(_) => 30,
         Ids::All => 0,
     } + order_score(by_id.is_some(), ids != Ids::All, want);
-    let mut best = (1, heap);
+    let mut best = (1, heap_forward);
     if id_score > best.0 {
         best = (id_score, id_plan(ids));
     }
     for index in &c.indexes {
-        if let Some((score, plan)) = candidate(table, query, &conditions, want, index, false)?
+        if let Some((score, plan)) = candidate(table, filter, &conditions, want, index, false)?
             && score > best.0
         {
             best = (score, plan);
         }
     }
+    if best.0 == 1
+        && let Some(choices) = each_choice(table, c, query)?
+    {
+        return Ok(Plan { way: Way::Or(choices), sorted: want.sort.is_empty() });
+    }
     Ok(best.1)
+}
+
+/// A restricted way for every choice of the filter's `$or`; `None` where one of them needs the whole table anyway.
+fn each_choice(table: &Table, c: &Collection, query: &Query) -> Result<Option<Vec<Plan>>> {
+    let filter = query.source();
+    let Some(list) = filter.get("$or").and_then(|v| v.as_array()) else { return Ok(None) };
+    // Whatever may hide another `$or`, or have been simplified, is left alone: choices must be those the query counts.
+    let plain = filter.iter().filter(|e| e.name() == "$or").count() == 1 && filter.get("$and").is_none();
+    if !plain || list.iter().count() != query.choices() || query.choices() > MAX_CHOICES {
+        return Ok(None);
+    }
+    let want = Want { sort: &[], few: false, hint: Hint::None, ends: Ends::default() };
+    let mut ways = Vec::new();
+    for choice in list.values() {
+        let Some(choice) = choice.as_doc() else { return Ok(None) };
+        let mut w = engine::DocWriter::new();
+        for e in filter.iter().filter(|e| e.name() != "$or") {
+            w.put_elem(&e);
+        }
+        w.put("$and", &engine::Value::array_of(&[engine::Value::Document(choice.bytes().to_vec())]));
+        let both = w.finish();
+        let both = Doc::trusted(&both);
+        let conditions = predicates(both);
+        let mut best: Option<(usize, Plan)> = None;
+        for index in &c.indexes {
+            if let Some((score, plan)) = candidate(table, both, &conditions, &want, index, false)?
+                && best.as_ref().is_none_or(|(s, _)| score > *s)
+            {
+                best = Some((score, plan));
+            }
+        }
+        // Only equality: conditions on `_id` are read from a parsed filter, which a choice is not.
+        if let Some(id) = choice.get("_id").filter(|v| equality(*v)) {
+            let ids = Ids::Points(vec![crate::types::wrap(id)]);
+            best = Some((usize::MAX, Plan { way: Way::Id { ids, backward: false }, sorted: true }));
+        }
+        let Some((_, plan)) = best else { return Ok(None) };
+        ways.push(plan);
+    }
+    Ok(Some(ways))
+}
+
+/// A value to compare with that an `_id` can have.
+fn equality(v: engine::Val<'_>) -> bool {
+    use engine::raw::ty;
+    !matches!(v.ty, ty::DOCUMENT | ty::ARRAY | ty::REGEX | ty::UNDEFINED | ty::DB_POINTER)
+}
+
+/// The way from `min` to `max` along the hinted index.
+///
+/// # Errors
+/// BadValue when they are not of that index, or in the wrong order.
+fn between(table: &Table, c: &Collection, want: &Want<'_>, id_plan: impl Fn(Ids) -> Plan) -> Result<Plan> {
+    let incompatible = || Error::new(codes::BAD_VALUE, "The index chosen is not compatible with min/max");
+    let disordered = || {
+        let text = "The value provided for min() does not come before the value provided for max() in the query hint";
+        Error::new(codes::BAD_VALUE, text)
+    };
+    let Ends { min, max } = want.ends;
+    if want.hint == Hint::Id {
+        let only = |d: Doc<'_>| {
+            let first = d.first().filter(|e| e.name() == "_id" && d.iter().nth(1).is_none());
+            first.map(|e| crate::types::wrap(e.val)).ok_or_else(incompatible)
+        };
+        let (min, max) = (min.map(only).transpose()?, max.map(only).transpose()?);
+        if let (Some(min), Some(max)) = (&min, &max)
+            && engine::compare::docs(Doc::trusted(min), Doc::trusted(max)).is_ge()
+        {
+            return Err(disordered().into());
+        }
+        let ge = min.map(|id| (pg_sys::BTGreaterEqualStrategyNumber as u16, id));
+        let lt = max.map(|id| (pg_sys::BTLessStrategyNumber as u16, id));
+        return Ok(id_plan(Ids::Range(ge.into_iter().chain(lt).collect())));
+    }
+    let Hint::Index(i) = want.hint else { return Err(incompatible().into()) };
+    let index = c.indexes.get(i).filter(|x| x.relation != pg_sys::InvalidOid).ok_or_else(incompatible)?;
+    let (definition, traits) = inspect(table, index.relation)?.ok_or_else(incompatible)?;
+    let spec = &definition.spec;
+    let key = |d: Doc<'_>| spec.key_of(d).ok_or_else(incompatible);
+    let (min, max) = (min.map(key).transpose()?, max.map(key).transpose()?);
+    let bounds = Bounds::between(min, max).ok_or_else(disordered)?;
+    let order = if want.sort.is_empty() { Some(false) } else { bounds.order(spec, &traits, want.sort) };
+    let way = Way::Index {
+        name: index.name.clone(),
+        id: index.id,
+        relation: index.relation,
+        multi: traits.multi.iter().any(|m| *m),
+        definition,
+        bounds,
+        backward: order == Some(true),
+    };
+    Ok(Plan { way, sorted: order.is_some() })
 }
 
 /// An order for nothing is worth most for a few documents, and more than sorting in memory always.
@@ -133,7 +263,7 @@ fn order_score(sorted: bool, restricted: bool, want: &Want<'_>) -> usize {
 
 fn candidate(
     table: &Table,
-    query: &Query,
+    filter: Doc<'_>,
     conditions: &[Predicate],
     want: &Want<'_>,
     index: &Index,
@@ -151,7 +281,7 @@ fn candidate(
         return Ok(None);
     }
     if let Some(partial) = &index.partial
-        && !implies(query.source(), conditions, Doc::trusted(partial))
+        && !implies(filter, conditions, Doc::trusted(partial))
         && !hinted
     {
         return Ok(None);

@@ -19,6 +19,8 @@ pub enum Position {
     Near { distance: f64, tid: Tid },
     /// At a row under a key of an index.
     Key { key: Vec<u8>, tid: Tid },
+    /// On the way of a choice of an `$or`.
+    Choice { number: usize, at: Box<Position> },
 }
 
 impl Position {
@@ -41,6 +43,10 @@ impl Position {
                 w.put("key", &Value::Binary { subtype: 0, bytes: key.clone() });
                 w.put("tid", &tid_value(*tid));
             }
+            Position::Choice { number, at } => {
+                w.put("choice", &Value::Int32(i32::try_from(*number).unwrap_or(i32::MAX)));
+                w.put_doc("at", Doc::trusted(&at.encode()));
+            }
         }
         w.finish()
     }
@@ -52,6 +58,15 @@ impl Position {
             Some(View::Binary { bytes, .. }) => Some(bytes),
             _ => None,
         };
+        if let (Some(number), Some(at)) = (d.get("choice"), d.get("at").and_then(|v| v.as_doc())) {
+            // One level only: the ways of choices have no choices.
+            if at.get("choice").is_some() {
+                return Err(bad());
+            }
+            let number =
+                crate::spec::integer(number).and_then(|n| usize::try_from(n).ok()).ok_or_else(bad)?;
+            return Ok(Position::Choice { number, at: Box::new(Position::decode(at)?) });
+        }
         let tid = binary("tid").map(|b| tid_of(b).ok_or_else(bad)).transpose()?;
         if let (Some(View::Double(distance)), Some(tid)) = (d.get("near").map(|v| v.view()), tid) {
             return Ok(Position::Near { distance, tid });

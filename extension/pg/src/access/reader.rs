@@ -29,6 +29,8 @@ enum Source<'t> {
     Index(KeyScan<'t>),
     /// By distance.
     Near(NearScan<'t>),
+    /// Readers for the choices of an `$or`, one after the other.
+    Or { choices: &'t [Plan], number: usize, reader: Box<Reader<'t>> },
 }
 
 /// A walk under the snapshot that is active when it begins; it must stay active as long.
@@ -67,8 +69,21 @@ impl<'t> Reader<'t> {
     ) -> Result<Option<Reader<'t>>> {
         let nowhere = Tid { ip_blkid: pg_sys::BlockIdData { bi_hi: 0, bi_lo: 0 }, ip_posid: 0 };
         let (source, at) = match (&plan.way, from) {
-            (Way::Heap, Position::Start) => (Source::Heap(Scan::all(table)), Place::Row(nowhere)),
-            (Way::Heap, Position::Row(tid)) => (Source::Heap(Scan::from(table, *tid)), Place::Row(nowhere)),
+            (Way::Heap { backward }, Position::Start) => {
+                (Source::Heap(Scan::all(table, *backward)), Place::Row(nowhere))
+            }
+            (Way::Heap { backward }, Position::Row(tid)) => {
+                (Source::Heap(Scan::from(table, *tid, *backward)), Place::Row(nowhere))
+            }
+            (Way::Or(choices), Position::Start | Position::Choice { .. }) => {
+                let (number, inner) = match from {
+                    Position::Choice { number, at } => (*number, &**at),
+                    _ => (0, &Position::Start),
+                };
+                let Some(first) = choices.get(number) else { return Ok(None) };
+                let Some(reader) = Reader::open(table, query, first, inner)? else { return Ok(None) };
+                (Source::Or { choices, number, reader: Box::new(reader) }, Place::Row(nowhere))
+            }
             (Way::Id { ids, backward }, Position::Start | Position::Id(_)) => {
                 let id = if let Position::Id(id) = from { Some(id.as_slice()) } else { None };
                 let rest = ids.scans(*backward, id).into_iter();
@@ -94,6 +109,21 @@ impl<'t> Reader<'t> {
     pub fn next(&mut self) -> Result<Option<Hit<'_>>> {
         loop {
             let row: Row<'_> = match &mut self.source {
+                Source::Or { choices, number, reader } => {
+                    let Some(hit) = reader.next()? else {
+                        *number += 1;
+                        let Some(plan) = choices.get(*number) else { return Ok(None) };
+                        match Reader::open(self.table, self.query, plan, &Position::Start)? {
+                            Some(next) => **reader = next,
+                            None => return Ok(None),
+                        }
+                        continue;
+                    };
+                    if self.query.first_choice(Doc::trusted(hit.document))? != Some(*number) {
+                        continue;
+                    }
+                    return Ok(Some(extend_hit(hit)));
+                }
                 Source::Heap(scan) => match scan.next() {
                     Some(row) => {
                         self.at = Place::Row(row.tid);
@@ -149,6 +179,9 @@ impl<'t> Reader<'t> {
 
     /// The position of the last match: another reader begins with it.
     pub fn position(&self) -> Position {
+        if let Source::Or { number, reader, .. } = &self.source {
+            return Position::Choice { number: *number, at: Box::new(reader.position()) };
+        }
         match &self.at {
             Place::Row(tid) => Position::Row(*tid),
             Place::Id(id) => Position::Id(id.clone()),
@@ -163,6 +196,12 @@ fn extend<'a>(row: Row<'_>) -> Row<'a> {
     // SAFETY: the bytes live in the scan's slot and memory until its next step, and the scan takes no step between here
     // and the return of `next`, whose result is tied to the borrow of the reader again.
     unsafe { core::mem::transmute::<Row<'_>, Row<'a>>(row) }
+}
+
+/// As [`extend`], for a hit of a reader within a reader.
+fn extend_hit<'a>(hit: Hit<'_>) -> Hit<'a> {
+    // SAFETY: as above; the inner reader takes no step between here and the return of `next`.
+    unsafe { core::mem::transmute::<Hit<'_>, Hit<'a>>(hit) }
 }
 
 /// The pieces of an index to walk, in scan order, from a position on.

@@ -212,20 +212,22 @@ impl Out {
         }
         if let Some(ran) = ran {
             // What passes between the steps above the scan is not counted.
-            let rows = if top { Some(ran.rows) } else { node.is_scan().then_some(ran.found) };
+            let rows = if top { Some(ran.rows) } else { node.finds.then_some(ran.found) };
             if let Some(rows) = rows {
                 self.integer(c"Actual Rows", rows);
                 self.integer(c"Actual Loops", 1);
                 self.float(c"Actual Total Time", ran.milliseconds);
             }
-            if node.is_scan() {
+            if node.finds {
                 let kept = rows.unwrap_or(ran.found);
                 self.integer(c"Rows Removed by Filter", ran.seen.saturating_sub(kept).max(0));
             }
         }
-        if let Some(below) = &node.below {
+        if !node.below.is_empty() {
             self.open(c"Plans", Some(c"Plans"));
-            self.node(below, ran, false);
+            for below in &node.below {
+                self.node(below, ran, false);
+            }
             self.close(c"Plans", Some(c"Plans"));
         }
         self.close(c"Plan", if top { Some(c"Plan") } else { None });

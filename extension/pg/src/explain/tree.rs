@@ -16,21 +16,18 @@ pub struct Node {
     /// From the end.
     pub backward: bool,
     /// What it reads from.
-    pub below: Option<Box<Node>>,
+    pub below: Vec<Node>,
+    /// It is where documents are found: what was looked at is counted here.
+    pub finds: bool,
 }
 
 impl Node {
-    fn new(kind: &'static str, below: Option<Node>) -> Node {
-        Node { kind, index: None, backward: false, below: below.map(Box::new) }
-    }
-
-    /// It finds documents itself.
-    pub fn is_scan(&self) -> bool {
-        self.below.is_none()
+    fn new(kind: &'static str, below: Vec<Node>) -> Node {
+        Node { kind, index: None, backward: false, finds: false, below }
     }
 
     fn over(self, kind: &'static str) -> Node {
-        Node::new(kind, Some(self))
+        Node::new(kind, vec![self])
     }
 }
 
@@ -63,10 +60,7 @@ impl Command {
         match self {
             Command::Find => find(db, &Find::parse(spec)?),
             Command::Count => Ok(find(db, &parse_count(spec)?)?.over("Aggregate")),
-            Command::Distinct => {
-                let (collection, filter) = distinct_parts(spec)?;
-                Ok(find(db, &Find { collection, filter, ..Find::EMPTY })?.over("Aggregate"))
-            }
+            Command::Distinct => Ok(find(db, &distinct_parts(spec)?)?.over("Aggregate")),
             Command::Pipeline => pipeline(&run_of(db, &Aggregate::parse(spec, false)?)?),
         }
     }
@@ -74,7 +68,7 @@ impl Command {
 
 fn find(db: &str, f: &Find<'_>) -> Result<Node> {
     let parsed = Parsed::new(f)?;
-    let Some(c) = catalog::find(db, f.collection)? else { return Ok(Node::new("Result", None)) };
+    let Some(c) = catalog::find(db, f.collection)? else { return Ok(Node::new("Result", Vec::new())) };
     if c.view.is_some() {
         return pipeline(&run_of_find(db, f)?);
     }
@@ -90,7 +84,7 @@ fn find(db: &str, f: &Find<'_>) -> Result<Node> {
 }
 
 fn pipeline(run: &crate::read::Run) -> Result<Node> {
-    let Some((opened, rest)) = run.opened()? else { return Ok(Node::new("Result", None)) };
+    let Some((opened, rest)) = run.opened()? else { return Ok(Node::new("Result", Vec::new())) };
     let mut node = scan(&opened);
     for stage in rest {
         let kind = match stage {
@@ -108,8 +102,18 @@ fn pipeline(run: &crate::read::Run) -> Result<Node> {
 }
 
 fn scan(opened: &Opened) -> Node {
-    let (kind, index, backward) = match opened.taken() {
-        Way::Heap => ("Seq Scan", None, false),
+    if let Way::Or(choices) = opened.taken() {
+        let each = choices.iter().map(|p| Node { finds: false, kind: "Bitmap Index Scan", ..of(&p.way) });
+        let found = Node::new("BitmapOr", each.collect()).over("Bitmap Heap Scan");
+        return Node { finds: true, ..found };
+    }
+    of(opened.taken())
+}
+
+fn of(way: &Way) -> Node {
+    let (kind, index, backward) = match way {
+        Way::Heap { backward } => ("Seq Scan", None, *backward),
+        Way::Or(_) => ("Append", None, false),
         // All of the primary key, in its order.
         Way::Id { ids: Ids::All | Ids::Range(_) | Ids::Points(_), backward } => {
             ("Index Scan", Some("_id_".to_owned()), *backward)
@@ -119,5 +123,5 @@ fn scan(opened: &Opened) -> Node {
         Way::Near(way) => ("Geo Near 2dsphere", Some(way.name.clone()), false),
         Way::Index { name, backward, .. } => ("Index Scan", Some(name.clone()), *backward),
     };
-    Node { kind, index, backward, below: None }
+    Node { kind, index, backward, below: Vec::new(), finds: true }
 }

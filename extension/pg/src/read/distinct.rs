@@ -6,7 +6,7 @@ use engine::{Doc, DocWriter, Error, Value, codes};
 use super::aggregate::each_of_view;
 use super::spec::{Find, collation, non_empty, required, unknown};
 use super::walk::{Opened, Parsed, query};
-use crate::access::Position;
+use crate::access::{Hint, Position};
 use crate::catalog;
 use crate::error::Result;
 use crate::spec::{document, is_common, max_time_ms, string};
@@ -29,18 +29,20 @@ struct Fields<'a> {
     collection: &'a str,
     key: &'a str,
     filter: Doc<'a>,
+    hint: Option<engine::Val<'a>>,
 }
 
-/// Collection and filter of a command.
+/// The command as the find whose documents it reads.
 ///
 /// # Errors
 /// Those of its fields.
-pub fn parts(command: Doc<'_>) -> Result<(&str, Doc<'_>)> {
-    fields(command).map(|f| (f.collection, f.filter))
+pub fn parts(command: Doc<'_>) -> Result<Find<'_>> {
+    let f = fields(command)?;
+    Ok(Find { collection: f.collection, filter: f.filter, hint: f.hint, ..Find::EMPTY })
 }
 
 fn fields(command: Doc<'_>) -> Result<Fields<'_>> {
-    let (mut collection, mut key, mut filter) = (None, "", Doc::EMPTY);
+    let (mut collection, mut key, mut filter, mut hint) = (None, "", Doc::EMPTY, None);
     for e in command {
         let v = e.val;
         match e.name() {
@@ -48,6 +50,7 @@ fn fields(command: Doc<'_>) -> Result<Fields<'_>> {
             "key" => key = string("key", v)?,
             "query" if v.is_nullish() => {}
             "query" => filter = document("query", v)?,
+            "hint" => hint = Some(v),
             "collation" => collation(v)?,
             "maxTimeMS" => limit_time(max_time_ms("distinct", v)?),
             name if is_common(name) => {}
@@ -61,22 +64,23 @@ fn fields(command: Doc<'_>) -> Result<Fields<'_>> {
     if key.contains('\0') {
         return Err(Error::new(codes::LOCATION31032, "Distinct key cannot have embedded nulls").into());
     }
-    Ok(Fields { collection, key, filter })
+    Ok(Fields { collection, key, filter, hint })
 }
 
 /// The command's reply.
 pub fn reply(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
-    let Fields { collection, key, filter } = fields(command)?;
+    let Fields { collection, key, filter, hint } = fields(command)?;
+    Hint::check(hint)?;
     let mut values = Distinct::new(key);
     let parsed = Parsed::of_query(query(filter)?)?;
     match catalog::find(db, collection)? {
         None => {}
         Some(c) if c.view.is_some() => {
-            let f = Find { collection, filter, ..Find::EMPTY };
+            let f = Find { collection, filter, hint, ..Find::EMPTY };
             each_of_view(db, &f, |document| values.add(Doc::trusted(document)))?;
         }
         Some(c) => {
-            let opened = Opened::new(c, &Find::EMPTY, &parsed)?;
+            let opened = Opened::new(c, &Find { hint, ..Find::EMPTY }, &parsed)?;
             let mut walk = opened.walk(&parsed, &Position::Start, None)?;
             while let Some(document) = walk.next()? {
                 values.add(Doc::trusted(document));

@@ -28,6 +28,10 @@ pub struct Find<'a> {
     pub single: bool,
     /// Hint.
     pub hint: Option<Val<'a>>,
+    /// Where the walk along the hinted index begins.
+    pub min: Option<Doc<'a>>,
+    /// Where it ends.
+    pub max: Option<Doc<'a>>,
     /// Variables.
     pub variables: Option<Doc<'a>>,
 }
@@ -44,6 +48,8 @@ impl<'a> Find<'a> {
         batch: None,
         single: false,
         hint: None,
+        min: None,
+        max: None,
         variables: None,
     };
 
@@ -78,9 +84,8 @@ impl<'a> Find<'a> {
                         return Err(refuse(format!("key {name} is not supported yet")));
                     }
                 }
-                // The planner chooses by itself; the answer is the same.
-                "min" | "max" if v.as_doc().is_some_and(Doc::is_empty) => {}
-                name @ ("min" | "max") => return Err(refuse(format!("key {name} is not supported yet"))),
+                "min" => f.min = Some(document("min", v)?).filter(|d| !d.is_empty()),
+                "max" => f.max = Some(document("max", v)?).filter(|d| !d.is_empty()),
                 name if is_common(name) => {}
                 name => return Err(unknown(name)),
             }

@@ -11,7 +11,7 @@ use engine::{Doc, Error, codes};
 
 use super::sorter::Sorter;
 use super::spec::Find;
-use crate::access::{Hint, NearWay, Plan, Position, Reader, Want, Way, plan};
+use crate::access::{Ends, Hint, NearWay, Plan, Position, Reader, Want, Way, plan};
 use crate::catalog::Collection;
 use crate::error::Result;
 use crate::storage::{Access, Table};
@@ -24,12 +24,15 @@ pub struct Parsed {
     pub sort: SortSpec,
     /// What is shown; `None` for all of it.
     pub projection: Option<Projection>,
+    /// `min` and `max`.
+    ends: [Option<Vec<u8>>; 2],
 }
 
 impl Parsed {
     /// Parses them, so that a bad filter fails on a missing collection too.
     pub fn new(f: &Find<'_>) -> Result<Parsed> {
         Hint::check(f.hint)?;
+        check_ends(f)?;
         let now = now();
         let variables = f.variables.map(|v| Variables::from_let(v, now)).transpose()?;
         let cx = ParseContext { place: Place::Find, variables: variables.as_ref(), now, collation: None };
@@ -38,12 +41,18 @@ impl Parsed {
             query: Query::parse(f.filter, &cx)?,
             sort: SortSpec::parse(f.sort)?,
             projection: (!f.projection.is_empty() && !projection.is_identity()).then_some(projection),
+            ends: [f.min, f.max].map(|d| d.map(|d| d.bytes().to_vec())),
         })
     }
 
     /// Everything that matches, whole and in any order.
     pub fn of_query(query: Query) -> Result<Parsed> {
-        Ok(Parsed { query, sort: SortSpec::parse(Doc::EMPTY)?, projection: None })
+        Ok(Parsed { query, sort: SortSpec::parse(Doc::EMPTY)?, projection: None, ends: [None, None] })
+    }
+
+    fn ends(&self) -> Ends<'_> {
+        let [min, max] = self.ends.each_ref().map(|d| d.as_deref().map(Doc::trusted));
+        Ends { min, max }
     }
 
     /// A found document as it is shown.
@@ -75,8 +84,6 @@ pub enum Walk<'a> {
     Found(Reader<'a>),
     /// Sorted.
     Sorted(Sorter<'a>),
-    /// Collected and turned round (`$natural: -1`).
-    Backwards(std::iter::Rev<std::vec::IntoIter<Vec<u8>>>, Vec<u8>),
 }
 
 impl Walk<'_> {
@@ -85,13 +92,6 @@ impl Walk<'_> {
         Ok(match self {
             Walk::Found(r) => r.next()?.map(|hit| hit.document),
             Walk::Sorted(s) => s.next(),
-            Walk::Backwards(rest, last) => match rest.next() {
-                Some(d) => {
-                    *last = d;
-                    Some(last)
-                }
-                None => None,
-            },
         })
     }
 
@@ -121,8 +121,9 @@ impl Opened {
     pub fn with_hint(collection: Rc<Collection>, p: &Parsed, hint: Hint, few: bool) -> Result<Opened> {
         let table = Table::open(&collection, Access::Read)?;
         let sort = index_order(&p.sort);
-        let hint = if p.sort.natural().is_some() { Hint::Natural } else { hint };
-        let plan = plan(&table, &collection, &p.query, &Want { sort: &sort, few, hint })?;
+        let hint = p.sort.natural().map_or(hint, |forward| Hint::Natural { backward: !forward });
+        let want = Want { sort: &sort, few, hint, ends: p.ends() };
+        let plan = plan(&table, &collection, &p.query, &want)?;
         Ok(Opened { collection, table, plan })
     }
 
@@ -134,8 +135,10 @@ impl Opened {
         let killed =
             || Error::new(codes::QUERY_PLAN_KILLED, "the index this cursor reads was dropped or changed");
         let hint = match way {
-            0 => Hint::Natural,
+            0 => Hint::Natural { backward: false },
+            -2 => Hint::Natural { backward: true },
             -1 => Hint::Id,
+            several if several <= SEVERAL => Hint::None,
             id => {
                 let at = collection.indexes.iter().position(|i| i64::from(i.id) == id);
                 Hint::Index(at.ok_or_else(killed)?)
@@ -151,9 +154,11 @@ impl Opened {
     /// Number of the way, for [`Opened::again`].
     pub fn way(&self) -> i64 {
         match &self.plan.way {
-            Way::Heap => 0,
-            Way::Id { .. } => -1,
-            Way::Index { id, .. } | Way::Near(NearWay { id, .. }) => i64::from(*id),
+            Way::Or(choices) => {
+                let mix = |sum: i64, p: &Plan| (sum * 31 + number(&p.way)) & 0xFFFF_FFFF;
+                SEVERAL - choices.iter().fold(7, mix)
+            }
+            one => number(one),
         }
     }
 
@@ -169,7 +174,7 @@ impl Opened {
 
     /// All documents have to be found before the first can be given.
     pub fn blocks(&self, p: &Parsed) -> bool {
-        p.sort.natural() == Some(false) || (!p.sort.is_empty() && !self.plan.sorted)
+        p.sort.natural().is_none() && !p.sort.is_empty() && !self.plan.sorted
     }
 
     /// The matching documents in order, from a place on. `bound`: so many are wanted at most.
@@ -181,13 +186,6 @@ impl Opened {
         if !self.blocks(p) {
             return Ok(Walk::Found(reader));
         }
-        if p.sort.is_empty() {
-            let mut all = Vec::new();
-            while let Some(hit) = reader.next()? {
-                all.push(hit.document.to_vec());
-            }
-            return Ok(Walk::Backwards(all.into_iter().rev(), Vec::new()));
-        }
         let mut sorter = Sorter::new(&p.sort, bound);
         while let Some(hit) = reader.next()? {
             sorter.put(hit.document)?;
@@ -195,6 +193,40 @@ impl Opened {
         sorter.sort();
         Ok(Walk::Sorted(sorter))
     }
+}
+
+/// Numbers of ways up to this one stand for several ways at once.
+const SEVERAL: i64 = -(1 << 40);
+
+/// Number of a single way: of an index its own.
+fn number(way: &Way) -> i64 {
+    match way {
+        Way::Heap { backward: false } => 0,
+        Way::Heap { backward: true } => -2,
+        Way::Id { .. } | Way::Or(_) => -1,
+        Way::Index { id, .. } | Way::Near(NearWay { id, .. }) => i64::from(*id),
+    }
+}
+
+/// What can be said of `min` and `max` without looking at indexes.
+///
+/// # Errors
+/// BadValue without a hint, and when they name different fields.
+fn check_ends(f: &Find<'_>) -> Result<()> {
+    if f.min.is_none() && f.max.is_none() {
+        return Ok(());
+    }
+    if let (Some(min), Some(max)) = (f.min, f.max)
+        && !min.iter().map(|e| e.name()).eq(max.iter().map(|e| e.name()))
+    {
+        return Err(Error::new(codes::BAD_VALUE, "min and max must have the same field names").into());
+    }
+    let none = f.hint.is_none_or(|v| v.as_doc().is_some_and(Doc::is_empty));
+    if none {
+        let text = "When using min()/max() a hint of which index to use must be provided";
+        return Err(Error::new(codes::BAD_VALUE, text).into());
+    }
+    Ok(())
 }
 
 /// The order an index would have to give; empty when none can.

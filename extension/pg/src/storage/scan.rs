@@ -25,8 +25,8 @@ pub struct Row<'a> {
 }
 
 enum Kind {
-    Heap(pg_sys::TableScanDesc),
-    HeapFrom(pg_sys::TableScanDesc),
+    Heap(pg_sys::TableScanDesc, i32),
+    HeapFrom(pg_sys::TableScanDesc, i32),
     Index {
         scan: pg_sys::IndexScanDesc,
         index: pg_sys::Relation,
@@ -49,6 +49,10 @@ pub(super) const DOCUMENT: i32 = 3;
 
 pub(super) const OBJECT_ID: i32 = 2;
 
+fn direction(backward: bool) -> i32 {
+    if backward { pg_sys::ScanDirection::BackwardScanDirection } else { ForwardScanDirection }
+}
+
 /// A memory context of its own below the current one.
 pub(super) fn scratch() -> pg_sys::MemoryContext {
     // SAFETY: a child of the current context, deleted with it at the latest.
@@ -64,8 +68,8 @@ pub(super) fn scratch() -> pg_sys::MemoryContext {
 }
 
 impl<'t> Scan<'t> {
-    /// Every row, in the order of the table.
-    pub fn all(table: &'t Table) -> Scan<'t> {
+    /// Every row, in the order of the table or in the reverse.
+    pub fn all(table: &'t Table, backward: bool) -> Scan<'t> {
         // SAFETY: the table is open as long as the scan lives.
         unsafe {
             let rel = table.relation();
@@ -79,21 +83,35 @@ impl<'t> Scan<'t> {
                 true,
                 false,
             );
-            Scan { kind: Kind::Heap(scan), slot, memory: scratch(), table: core::marker::PhantomData }
+            Scan {
+                kind: Kind::Heap(scan, direction(backward)),
+                slot,
+                memory: scratch(),
+                table: core::marker::PhantomData,
+            }
         }
     }
 
-    /// The rows from the place `first` on, in the order of the table.
-    pub fn from(table: &'t Table, first: Tid) -> Scan<'t> {
-        let mut from = first;
+    /// The rows from the place `first` on, in the order of the table or in the reverse.
+    pub fn from(table: &'t Table, first: Tid, backward: bool) -> Scan<'t> {
+        let start = pg_sys::BlockIdData { bi_hi: 0, bi_lo: 0 };
         let end = pg_sys::BlockIdData { bi_hi: 0xFFFF, bi_lo: 0xFFFE };
-        let mut to = Tid { ip_blkid: end, ip_posid: u16::MAX };
+        let (mut from, mut to) = if backward {
+            (Tid { ip_blkid: start, ip_posid: 1 }, first)
+        } else {
+            (first, Tid { ip_blkid: end, ip_posid: u16::MAX })
+        };
         // SAFETY: the table is open as long as the scan lives; the places are copied into the scan.
         unsafe {
             let rel = table.relation();
             let slot = pg_sys::table_slot_create(rel, core::ptr::null_mut());
             let scan = pg_sys::table_beginscan_tidrange(rel, pg_sys::GetActiveSnapshot(), &mut from, &mut to);
-            Scan { kind: Kind::HeapFrom(scan), slot, memory: scratch(), table: core::marker::PhantomData }
+            Scan {
+                kind: Kind::HeapFrom(scan, direction(backward)),
+                slot,
+                memory: scratch(),
+                table: core::marker::PhantomData,
+            }
         }
     }
 
@@ -108,8 +126,7 @@ impl<'t> Scan<'t> {
             let n = keys.len() as i32;
             let scan = pg_sys::index_beginscan(rel, index, pg_sys::GetActiveSnapshot(), n, 0);
             pg_sys::index_rescan(scan, keys.as_mut_ptr(), n, core::ptr::null_mut(), 0);
-            let direction =
-                if forward { ForwardScanDirection } else { pg_sys::ScanDirection::BackwardScanDirection };
+            let direction = direction(!forward);
             let kind = Kind::Index { scan, index, keys, direction };
             Ok(Scan { kind, slot, memory: scratch(), table: core::marker::PhantomData })
         }
@@ -122,9 +139,9 @@ impl<'t> Scan<'t> {
         unsafe {
             pg_sys::MemoryContextReset(self.memory);
             let found = match &mut self.kind {
-                Kind::Heap(scan) => pg_sys::table_scan_getnextslot(*scan, ForwardScanDirection, self.slot),
-                Kind::HeapFrom(scan) => {
-                    pg_sys::table_scan_getnextslot_tidrange(*scan, ForwardScanDirection, self.slot)
+                Kind::Heap(scan, direction) => pg_sys::table_scan_getnextslot(*scan, *direction, self.slot),
+                Kind::HeapFrom(scan, direction) => {
+                    pg_sys::table_scan_getnextslot_tidrange(*scan, *direction, self.slot)
                 }
                 Kind::Index { scan, direction, .. } => {
                     pg_sys::index_getnext_slot(*scan, *direction, self.slot)
@@ -186,7 +203,7 @@ impl Drop for Scan<'_> {
         // SAFETY: all of these were made by the constructors and are used by nobody else.
         unsafe {
             match &mut self.kind {
-                Kind::Heap(scan) | Kind::HeapFrom(scan) => pg_sys::table_endscan(*scan),
+                Kind::Heap(scan, _) | Kind::HeapFrom(scan, _) => pg_sys::table_endscan(*scan),
                 Kind::Index { scan, index, keys, .. } => {
                     pg_sys::index_endscan(*scan);
                     pg_sys::index_close(*index, pg_sys::NoLock as i32);

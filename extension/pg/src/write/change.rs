@@ -9,7 +9,7 @@ use engine::query::Query;
 use engine::sort::SortSpec;
 use pgrx::pg_sys;
 
-use crate::access::{Hint, Plan, Position, Reader, Want, Way, plan};
+use crate::access::{Ends, Hint, Plan, Position, Reader, Want, Way, plan};
 use crate::catalog::Collection;
 use crate::error::{Error, Result, internal};
 use crate::storage::{Change, NewRow, Table, Tid, Writer};
@@ -116,9 +116,9 @@ impl Search<'_> {
     /// The way to all documents that match. Where no index helps it is the primary key, not the table: commands that change
     /// many documents then lock them in the same order, and do not lock each other out.
     fn plan_all(&self) -> Result<Plan> {
-        let want = |hint| Want { sort: &[], few: false, hint };
+        let want = |hint| Want { sort: &[], few: false, hint, ends: Ends::default() };
         let chosen = plan(self.table, self.collection, self.query, &want(self.hint))?;
-        if self.hint == Hint::None && matches!(chosen.way, Way::Heap) {
+        if self.hint == Hint::None && matches!(chosen.way, Way::Heap { .. }) {
             return plan(self.table, self.collection, self.query, &want(Hint::Id));
         }
         Ok(chosen)
@@ -140,7 +140,7 @@ impl Search<'_> {
         let sort = self.sort.filter(|s| !s.is_empty());
         let paths = sort.and_then(SortSpec::paths).unwrap_or_default();
         let paths: Vec<(String, bool)> = paths.into_iter().map(|(p, d)| (p.to_owned(), d)).collect();
-        let want = Want { sort: &paths, few: true, hint: self.hint };
+        let want = Want { sort: &paths, few: true, hint: self.hint, ends: Ends::default() };
         let plan = plan(self.table, self.collection, self.query, &want)?;
         let mut reader = self.reader(&plan)?;
         let sort = sort.filter(|_| paths.is_empty() || !plan.sorted);
