@@ -127,7 +127,7 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
         Hint::Index(i) => {
             let hinted = c.indexes.get(i).filter(|x| x.relation != pg_sys::InvalidOid);
             let Some(index) = hinted else { return Ok(heap_forward) };
-            return Ok(match candidate(table, filter, &conditions, want, index, true)? {
+            return Ok(match candidate(table, Some(query), filter, &conditions, want, index, true)? {
                 Some((_, plan)) => plan,
                 None => heap_forward,
             });
@@ -146,7 +146,7 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
         best = (id_score, id_plan(ids));
     }
     for index in &c.indexes {
-        if let Some((score, plan)) = candidate(table, filter, &conditions, want, index, false)?
+        if let Some((score, plan)) = candidate(table, Some(query), filter, &conditions, want, index, false)?
             && score > best.0
         {
             best = (score, plan);
@@ -183,7 +183,7 @@ fn each_choice(table: &Table, c: &Collection, query: &Query) -> Result<Option<Ve
         let conditions = predicates(both);
         let mut best: Option<(usize, Plan)> = None;
         for index in &c.indexes {
-            if let Some((score, plan)) = candidate(table, both, &conditions, &want, index, false)?
+            if let Some((score, plan)) = candidate(table, None, both, &conditions, &want, index, false)?
                 && best.as_ref().is_none_or(|(s, _)| score > *s)
             {
                 best = Some((score, plan));
@@ -261,8 +261,10 @@ fn order_score(sorted: bool, restricted: bool, want: &Want<'_>) -> usize {
     }
 }
 
+/// The way along one index, and what it is worth. `query` is the parsed filter, where `filter` is all of it.
 fn candidate(
     table: &Table,
+    query: Option<&Query>,
     filter: Doc<'_>,
     conditions: &[Predicate],
     want: &Want<'_>,
@@ -274,7 +276,7 @@ fn candidate(
     }
     let first = Doc::trusted(&index.key).first().map(|e| e.name());
     let related = |path: &str| first == Some(path);
-    let geo = near::is_geo(index) && query.geo().next().is_some();
+    let geo = near::is_geo(index) && query.is_some_and(|q| q.geo().next().is_some());
     let useful =
         geo || conditions.iter().any(|p| related(&p.path)) || want.sort.iter().any(|(p, _)| related(p));
     if !useful && !hinted {
@@ -289,10 +291,10 @@ fn candidate(
     let Some((definition, traits)) = inspect(table, index.relation)? else { return Ok(None) };
     let spec = &definition.spec;
     let bounds = if spec.is_geo() {
-        let Some(bounds) = engine::key::geo::bounds(spec, &traits, conditions, query) else {
-            return Ok(None);
-        };
-        bounds
+        match query.and_then(|q| engine::key::geo::bounds(spec, &traits, conditions, q)) {
+            Some(bounds) => bounds,
+            None => return Ok(None),
+        }
     } else {
         Bounds::of(spec, &traits, conditions)
     };
