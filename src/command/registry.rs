@@ -4,7 +4,7 @@
 //! The options are those that MongoDB 7 and 8 document. What each function of the extension does with a field that
 //! passes is in sql-api.md 1.
 use super::local;
-use super::spec::Harmless::{Empty, False, SimpleCollation, True};
+use super::spec::Harmless::{Empty, False, True};
 use super::spec::{Auth, Command, Kind, Opt, Policy, Run, Target, ignored, pass, rejected, unless, used};
 use super::{
     admin, bulk_write, collections, crud, databases, explain, indexes, login, maintenance, sessions, users,
@@ -77,7 +77,7 @@ pub static COMMANDS: &[Command] = &[
             pass("bypassDocumentValidation"),
             pass("hint"),
             pass("let"),
-            unless("collation", SimpleCollation),
+            pass("collation"),
             pass("collectionUUID"),
             ignored("querySettings", PLANNER),
             ignored("includeQueryStatsMetrics", STATISTICS),
@@ -206,7 +206,7 @@ pub static COMMANDS: &[Command] = &[
             pass("skip"),
             pass("hint"),
             pass("fields"),
-            unless("collation", SimpleCollation),
+            pass("collation"),
             rejected("encryptionInformation"),
             ignored("querySettings", PLANNER),
             unless("rawData", False),
@@ -235,7 +235,7 @@ pub static COMMANDS: &[Command] = &[
             pass("clusteredIndex"),
             pass("changeStreamPreAndPostImages"),
             used("expireAfterSeconds"),
-            unless("collation", SimpleCollation),
+            pass("collation"),
             unless("encryptedFields", Empty),
             ignored("storageEngine", "the storage has no settings per collection"),
             ignored("indexOptionDefaults", "the storage has no settings per collection"),
@@ -330,7 +330,7 @@ pub static COMMANDS: &[Command] = &[
             pass("key"),
             pass("query"),
             pass("hint"),
-            unless("collation", SimpleCollation),
+            pass("collation"),
             rejected("encryptionInformation"),
             ignored("querySettings", PLANNER),
             ignored("includeQueryStatsMetrics", STATISTICS),
@@ -438,7 +438,7 @@ pub static COMMANDS: &[Command] = &[
             pass("showRecordId"),
             unless("min", Empty),
             unless("max", Empty),
-            unless("collation", SimpleCollation),
+            pass("collation"),
             Opt {
                 name: "tailable",
                 policy: Policy::RefusedUnless(
@@ -492,7 +492,7 @@ pub static COMMANDS: &[Command] = &[
                 pass("new"),
                 pass("arrayFilters"),
                 pass("let"),
-                unless("collation", SimpleCollation),
+                pass("collation"),
                 unless("rawData", False),
             ],
             WRITE_FIELDS,

@@ -211,8 +211,6 @@ pub enum Harmless {
     True,
     /// An empty document.
     Empty,
-    /// A collation with the locale `simple`.
-    SimpleCollation,
 }
 
 impl Harmless {
@@ -228,9 +226,6 @@ impl Harmless {
             }
             Self::True => crate::reply::ok::is_true(value),
             Self::Empty => value.as_document().is_some_and(bson::RawDocument::is_empty),
-            Self::SimpleCollation => value.as_document().is_some_and(|collation| {
-                collation.is_empty() || collation.get_str("locale").is_ok_and(|locale| locale == "simple")
-            }),
         }
     }
 
@@ -240,7 +235,6 @@ impl Harmless {
             Self::False => "false",
             Self::True => "true",
             Self::Empty => "{}",
-            Self::SimpleCollation => "{locale: \"simple\"}",
         }
     }
 }

@@ -1,7 +1,28 @@
 //! MongoDB's order of values (MongoDB manual, "Comparison/Sort Order").
 
+use crate::collation::{Collation, Collator};
 use crate::raw::{Doc, Val, View, ty};
 use std::cmp::Ordering;
+
+/// How two strings compare. A type parameter, so that the comparison by bytes asks for no collation on its way.
+trait Strings {
+    fn order(&self, a: &[u8], b: &[u8]) -> Ordering;
+}
+
+struct Bytes;
+
+impl Strings for Bytes {
+    #[inline]
+    fn order(&self, a: &[u8], b: &[u8]) -> Ordering {
+        a.cmp(b)
+    }
+}
+
+impl Strings for Collator {
+    fn order(&self, a: &[u8], b: &[u8]) -> Ordering {
+        self.compare(a, b)
+    }
+}
 
 /// Rank of a type in the order between types. Types of one rank compare by value.
 #[must_use]
@@ -27,15 +48,39 @@ pub fn bracket(t: u8) -> u8 {
     }
 }
 
-/// Compares two values of any types.
+/// Compares two values of any types, strings by their bytes.
 #[must_use]
 pub fn values(a: Val<'_>, b: Val<'_>) -> Ordering {
+    values_by(a, b, &Bytes)
+}
+
+/// Compares two values of any types, strings by `collation`, also those in documents and arrays.
+#[must_use]
+#[inline]
+pub fn collated(a: Val<'_>, b: Val<'_>, collation: &Collation) -> Ordering {
+    match collation.collator() {
+        None => values_by(a, b, &Bytes),
+        Some(c) => values_by(a, b, c),
+    }
+}
+
+/// Has a string, itself or in it, whose order depends on a collation.
+#[must_use]
+pub fn has_string(v: Val<'_>) -> bool {
+    match v.view() {
+        View::String(_) | View::Symbol(_) => true,
+        View::Document(d) | View::Array(d) => d.values().any(has_string),
+        _ => false,
+    }
+}
+
+fn values_by<S: Strings>(a: Val<'_>, b: Val<'_>, strings: &S) -> Ordering {
     let rank = bracket(a.ty).cmp(&bracket(b.ty));
     if rank != Ordering::Equal {
         return rank;
     }
     match (a.view(), b.view()) {
-        (View::Document(x), View::Document(y)) | (View::Array(x), View::Array(y)) => docs(x, y),
+        (View::Document(x), View::Document(y)) | (View::Array(x), View::Array(y)) => docs_by(x, y, strings),
         (View::Binary { subtype: s, bytes: x }, View::Binary { subtype: t, bytes: y }) => {
             x.len().cmp(&y.len()).then(s.cmp(&t)).then_with(|| x.cmp(y))
         }
@@ -50,9 +95,10 @@ pub fn values(a: Val<'_>, b: Val<'_>) -> Ordering {
             ns.len().cmp(&m.len()).then_with(|| ns.cmp(m)).then(id.cmp(&j))
         }
         (View::CodeWithScope { code, scope }, View::CodeWithScope { code: c, scope: s }) => {
-            code.cmp(c).then_with(|| docs(scope, s))
+            code.cmp(c).then_with(|| docs_by(scope, s, &Bytes))
         }
-        (View::String(_) | View::Symbol(_), _) | (View::Code(_), _) => a.string_bytes().cmp(b.string_bytes()),
+        (View::String(_) | View::Symbol(_), _) => strings.order(a.string_bytes(), b.string_bytes()),
+        (View::Code(_), _) => a.string_bytes().cmp(b.string_bytes()),
         _ if a.is_number() => crate::number::compare(a, b),
         _ => Ordering::Equal,
     }
@@ -61,6 +107,10 @@ pub fn values(a: Val<'_>, b: Val<'_>) -> Ordering {
 /// Compares two documents field by field: type rank, then name, then value; a prefix is smaller.
 #[must_use]
 pub fn docs(a: Doc<'_>, b: Doc<'_>) -> Ordering {
+    docs_by(a, b, &Bytes)
+}
+
+fn docs_by<S: Strings>(a: Doc<'_>, b: Doc<'_>, strings: &S) -> Ordering {
     if a == b {
         return Ordering::Equal;
     }
@@ -75,7 +125,7 @@ pub fn docs(a: Doc<'_>, b: Doc<'_>) -> Ordering {
         let order = bracket(e.val.ty)
             .cmp(&bracket(f.val.ty))
             .then_with(|| e.name_bytes().cmp(f.name_bytes()))
-            .then_with(|| values(e.val, f.val));
+            .then_with(|| values_by(e.val, f.val, strings));
         if order != Ordering::Equal {
             return order;
         }

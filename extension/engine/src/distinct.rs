@@ -1,5 +1,6 @@
 //! The values the `distinct` command collects (MongoDB manual, "distinct").
 
+use crate::collation::Collation;
 use crate::compare;
 use crate::path::{Part, Path};
 use crate::raw::{Doc, Val, View};
@@ -14,13 +15,15 @@ pub struct Distinct {
     /// Values found so far, in the order of their first appearance, and their places by hash.
     found: Vec<(u8, Box<[u8]>)>,
     places: HashMap<u64, Vec<usize>>,
+    collation: Collation,
 }
 
 impl Distinct {
-    /// Nothing collected yet.
+    /// Nothing collected yet. Of strings that `collation` holds equal the first one counts.
     #[must_use]
-    pub fn new(path: &str) -> Self {
-        Self { path: Path::new(path), found: Vec::new(), places: HashMap::new() }
+    pub fn new(path: &str, collation: &Collation) -> Self {
+        let collation = collation.clone();
+        Self { path: Path::new(path), found: Vec::new(), places: HashMap::new(), collation }
     }
 
     /// Adds the document's values: an array at the end of the path counts with its elements, documents in an array
@@ -34,7 +37,7 @@ impl Distinct {
     /// The values as an encoded array, in MongoDB's order.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
-        self.found.sort_by(|a, b| compare::values(val(a), val(b)));
+        self.found.sort_by(|a, b| compare::collated(val(a), val(b), &self.collation));
         let mut w = ArrayWriter::new();
         for v in &self.found {
             w.push_val(val(v));
@@ -66,9 +69,9 @@ impl Distinct {
     }
 
     fn insert(&mut self, v: Val<'_>) {
-        let places = self.places.entry(crate::hash::value(v)).or_default();
+        let places = self.places.entry(crate::hash::collated(v, &self.collation)).or_default();
         let known = places.iter().filter_map(|p| self.found.get(*p));
-        if known.into_iter().any(|k| compare::values(val(k), v) == Ordering::Equal) {
+        if known.into_iter().any(|k| compare::collated(val(k), v, &self.collation) == Ordering::Equal) {
             return;
         }
         places.push(self.found.len());

@@ -1,6 +1,7 @@
 //! Hashes of values: equal for values that [`crate::compare`] finds equal, whatever their numeric types.
 
-use crate::compare::bracket;
+use crate::collation::Collation;
+use crate::compare::{bracket, has_string};
 use crate::key;
 use crate::raw::{Doc, Val, View, ty};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -30,6 +31,17 @@ pub fn value(v: Val<'_>) -> u64 {
             xxh3_64_with_seed(&encoded, rank)
         }
     }
+}
+
+/// 64-bit hash of a value, equal for values that `collation` finds equal.
+#[must_use]
+pub fn collated(v: Val<'_>, collation: &Collation) -> u64 {
+    if collation.is_simple() || !has_string(v) {
+        return value(v);
+    }
+    let mut encoded = Vec::with_capacity(2 * v.bytes.len() + 8);
+    key::encode_by(&mut encoded, v, collation);
+    xxh3_64_with_seed(&encoded, u64::from(bracket(v.ty)))
 }
 
 /// 64-bit hash of a document, different for different seeds. Stable as [`value`] is.

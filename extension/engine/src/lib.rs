@@ -7,6 +7,7 @@
 
 mod accumulator;
 pub mod codes;
+pub mod collation;
 pub mod compare;
 pub mod decimal;
 pub mod display;

@@ -222,6 +222,7 @@ CREATE TABLE documentdb_api_catalog.collections (
     validator documentdb_core.bson,
     validation_level text CHECK (validation_level IN ('off', 'strict', 'moderate')),
     validation_action text CHECK (validation_action IN ('warn', 'error')),
+    default_collation documentdb_core.bson,
     CONSTRAINT collections_pkey PRIMARY KEY (database_name, collection_name),
     CONSTRAINT valid_db_coll_name CHECK (documentdb_api_internal.ensure_valid_db_coll(database_name, collection_name))
 );

@@ -1,9 +1,12 @@
 //! Reading command documents: required and optional fields, their types, the errors MongoDB gives.
 
+use engine::collation::Collation;
 use engine::raw::View;
 use engine::{Doc, Val, codes, number};
 
+use crate::catalog::Collection;
 use crate::error::{Error, Result};
+use crate::guc;
 
 /// Fields of every command that a proxy passes on and nobody here needs (sql-api.md 0).
 const COMMON: [&str; 47] = [
@@ -156,15 +159,42 @@ pub fn collection_name<'a>(v: Val<'a>) -> Result<&'a str> {
     Ok(name)
 }
 
-/// A collation: the simple one is what everything does anyway, others are refused by name.
+/// A collation as a command gives it, checked; it means something only together with the collection's ([`effective`]).
 ///
 /// # Errors
-/// TypeMismatch for what is no document, CommandNotSupported for a locale.
+/// TypeMismatch for what is no document, those of [`Collation::parse`].
 pub fn collation<'a>(path: &str, v: Val<'a>) -> Result<Option<Doc<'a>>> {
     let d = document(path, v)?;
-    match d.get("locale").map(|l| l.as_str()) {
-        None if d.is_empty() => Ok(None),
-        Some(Some("simple")) => Ok(None),
-        _ => Err(error(codes::COMMAND_NOT_SUPPORTED, format!("BSON field '{path}' is not yet supported"))),
+    read_collation(d)?;
+    Ok((!d.is_empty()).then_some(d))
+}
+
+/// How a command compares strings: as it says itself, otherwise as the collection or view does.
+///
+/// # Errors
+/// Those of [`Collation::parse`]; OptionNotSupportedOnView 167 for another collation than a view's.
+pub fn effective(given: Option<Doc<'_>>, c: Option<&Collection>) -> Result<Collation> {
+    if given.is_none() && c.is_none_or(|c| c.collation.is_simple()) {
+        return Ok(Collation::SIMPLE);
+    }
+    let default = c.map_or(Collation::SIMPLE, |c| c.collation.clone());
+    let collation = match given {
+        Some(d) => read_collation(d)?,
+        None => default.clone(),
+    };
+    if collation != default && c.is_some_and(|c| c.view.is_some()) {
+        let text = "Cannot override a view's default collation";
+        return Err(error(codes::OPTION_NOT_SUPPORTED_ON_VIEW, text.to_owned()));
+    }
+    // What the settings switch off compares bytes, as the official extension has it.
+    Ok(if guc::flag(c"documentdb_core.enableCollation") { collation } else { Collation::SIMPLE })
+}
+
+fn read_collation(d: Doc<'_>) -> Result<Collation> {
+    match Collation::parse(d) {
+        Err(e) if e.code == codes::COMMAND_NOT_SUPPORTED && guc::flag(c"documentdb.skipFailOnCollation") => {
+            Ok(Collation::SIMPLE)
+        }
+        parsed => Ok(parsed?),
     }
 }

@@ -5,8 +5,9 @@ mod parse;
 pub(crate) mod percentile;
 pub(crate) mod sum;
 
+use crate::collation::Collation;
 use crate::error::Result;
-use crate::expr::{EvalContext, Expr, compare_values, count_of_n, merge_into, merged, nullish};
+use crate::expr::{EvalContext, Expr, collated, count_of_n, merge_into, merged, nullish};
 use crate::raw::Doc;
 use crate::sort::{SortKey, SortSpec};
 use crate::value::Value;
@@ -20,6 +21,7 @@ use sum::{Covariance, Deviation, Sum};
 pub(crate) struct Accumulator {
     kind: Kind,
     input: Expr,
+    collation: Collation,
 }
 
 #[derive(Clone, Debug)]
@@ -71,16 +73,16 @@ pub(crate) enum Which {
 pub(crate) enum State {
     Sum(Sum),
     Avg(Sum),
-    Extreme { best: Option<Value>, keep: Ordering },
+    Extreme { best: Option<Value>, keep: Ordering, collation: Collation },
     First(Option<Option<Value>>),
     Last(Option<Value>),
     Push(Vec<Value>),
-    Set { seen: HashSet<Vec<u8>>, out: Vec<Value> },
+    Set { seen: HashSet<Vec<u8>>, out: Vec<Value>, collation: Collation },
     Count(i64),
     Deviation { state: Deviation, sample: bool },
     Covariance { state: Covariance, sample: bool },
     Merge(Vec<(String, Value)>),
-    Several { which: Which, n: usize, items: Vec<Value> },
+    Several { which: Which, n: usize, items: Vec<Value>, collation: Collation },
     Ranked { bottom: bool, n: usize, single: bool, items: Vec<(SortKey, Value)> },
     Percentile(Numbers),
 }
@@ -91,24 +93,28 @@ impl Accumulator {
     /// # Errors
     /// When `n` is no positive whole number.
     pub(crate) fn start(&self, group: &EvalContext<'_>) -> Result<State> {
+        let collation = || self.collation.clone();
         Ok(match &self.kind {
             Kind::Sum => State::Sum(Sum::default()),
             Kind::Avg => State::Avg(Sum::default()),
-            Kind::Min => State::Extreme { best: None, keep: Ordering::Less },
-            Kind::Max => State::Extreme { best: None, keep: Ordering::Greater },
+            Kind::Min => State::Extreme { best: None, keep: Ordering::Less, collation: collation() },
+            Kind::Max => State::Extreme { best: None, keep: Ordering::Greater, collation: collation() },
             Kind::First => State::First(None),
             Kind::Last => State::Last(None),
             Kind::Push => State::Push(Vec::new()),
-            Kind::AddToSet => State::Set { seen: HashSet::new(), out: Vec::new() },
+            Kind::AddToSet => State::Set { seen: HashSet::new(), out: Vec::new(), collation: collation() },
             Kind::Count => State::Count(0),
             Kind::StdDev { sample } => State::Deviation { state: Deviation::default(), sample: *sample },
             Kind::Covariance { sample } => {
                 State::Covariance { state: Covariance::default(), sample: *sample }
             }
             Kind::MergeObjects => State::Merge(Vec::new()),
-            Kind::Several { which, n } => {
-                State::Several { which: *which, n: count_of_n(n.eval(group)?.as_ref())?, items: Vec::new() }
-            }
+            Kind::Several { which, n } => State::Several {
+                which: *which,
+                n: count_of_n(n.eval(group)?.as_ref())?,
+                items: Vec::new(),
+                collation: collation(),
+            },
             Kind::Ranked { bottom, n, .. } => State::Ranked {
                 bottom: *bottom,
                 n: match n {
@@ -177,10 +183,10 @@ fn held(v: &Value) -> usize {
         }
 }
 
-/// Bytes that equal values share and different ones don't.
-pub(crate) fn identity(v: &Value) -> Vec<u8> {
+/// Bytes that equal values share and different ones don't; they order as the values do.
+pub(crate) fn identity(v: &Value, collation: &Collation) -> Vec<u8> {
     let mut out = Vec::new();
-    v.with_val(|v| crate::key::encode(&mut out, v));
+    v.with_val(|v| crate::key::encode_by(&mut out, v, collation));
     out
 }
 
@@ -192,13 +198,13 @@ impl State {
             (State::First(first @ None), v) => *first = Some(v),
             (State::First(Some(_)), _) => {}
             (State::Last(last), v) => *last = v,
-            (State::Several { which, n, items }, v) => several(*which, *n, items, v),
+            (State::Several { which, n, items, collation }, v) => several(*which, *n, items, v, collation),
             (State::Merge(fields), v) => merge_into(fields, &v)?,
             (_, None) => {}
             (State::Sum(s) | State::Avg(s), Some(v)) => s.add(&v),
-            (State::Extreme { best, keep }, Some(v)) => {
+            (State::Extreme { best, keep, collation }, Some(v)) => {
                 if !matches!(v, Value::Null | Value::Undefined)
-                    && best.as_ref().is_none_or(|b| compare_values(&v, b) == *keep)
+                    && best.as_ref().is_none_or(|b| collated(&v, b, collation) == *keep)
                 {
                     *best = Some(v);
                 }
@@ -208,8 +214,8 @@ impl State {
                 out.push(v);
                 return Ok(size);
             }
-            (State::Set { seen, out }, Some(v)) => {
-                let key = identity(&v);
+            (State::Set { seen, out, collation }, Some(v)) => {
+                let key = identity(&v, collation);
                 let size = key.len();
                 if seen.insert(key) {
                     out.push(v);
@@ -250,7 +256,7 @@ impl State {
     }
 }
 
-fn several(which: Which, n: usize, items: &mut Vec<Value>, v: Option<Value>) {
+fn several(which: Which, n: usize, items: &mut Vec<Value>, v: Option<Value>, collation: &Collation) {
     match which {
         Which::First => {
             if items.len() < n {
@@ -266,7 +272,7 @@ fn several(which: Which, n: usize, items: &mut Vec<Value>, v: Option<Value>) {
         Which::Min | Which::Max => {
             let Some(v) = v.filter(|v| !nullish(&Some(v.clone()))) else { return };
             let at = items.partition_point(|x| {
-                let order = compare_values(x, &v);
+                let order = collated(x, &v, collation);
                 if which == Which::Min { order != Ordering::Greater } else { order != Ordering::Less }
             });
             if at < n {

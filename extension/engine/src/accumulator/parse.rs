@@ -52,8 +52,9 @@ impl Accumulator {
     /// # Errors
     /// 15952 for an unknown name, and the accumulator's own.
     pub(crate) fn parse(name: &str, v: Val<'_>, cx: &ParseContext) -> Result<Self> {
+        let collation = cx.collation.clone();
         if let Some(kind) = simple(name) {
-            return Ok(Self { kind, input: Expr::parse(v, cx)? });
+            return Ok(Self { kind, input: Expr::parse(v, cx)?, collation });
         }
         if let Some(which) = several(name) {
             return several_of(name, which, v, cx);
@@ -66,12 +67,12 @@ impl Accumulator {
                 if !v.as_doc().is_some_and(Doc::is_empty) {
                     bail!(codes::TYPE_MISMATCH, "$count takes no arguments, i.e. $count:{{}}");
                 }
-                Ok(Self { kind: Kind::Count, input: Expr::constant(None) })
+                Ok(Self { kind: Kind::Count, input: Expr::constant(None), collation })
             }
             "$median" | "$percentile" => percentile_of(name, v, cx),
             "$covariancePop" | "$covarianceSamp" if cx.windows => {
                 let sample = name == "$covarianceSamp";
-                Ok(Self { kind: Kind::Covariance { sample }, input: Expr::parse(v, cx)? })
+                Ok(Self { kind: Kind::Covariance { sample }, input: Expr::parse(v, cx)?, collation })
             }
             "$accumulator" => {
                 bail!(codes::COMMAND_NOT_SUPPORTED, "Accumulator $accumulator is not supported yet")
@@ -109,7 +110,7 @@ fn several_of(name: &str, which: Which, v: Val<'_>, cx: &ParseContext) -> Result
     let Some(n) = n else { bail!(codes::LOCATION5787906, "{name} requires an 'n' field") };
     let Some(input) = input else { bail!(codes::LOCATION5787907, "{name} requires an 'input' field") };
     check_n(&n)?;
-    Ok(Accumulator { kind: Kind::Several { which, n }, input })
+    Ok(Accumulator { kind: Kind::Several { which, n }, input, collation: cx.collation.clone() })
 }
 
 /// A constant `n` is refused before any document is read.
@@ -128,7 +129,7 @@ fn ranked_of(name: &str, bottom: bool, with_n: bool, v: Val<'_>, cx: &ParseConte
     for e in d {
         match e.name() {
             "sortBy" => match e.val.as_doc() {
-                Some(d) => by = Some(SortSpec::parse(d)?),
+                Some(d) => by = Some(SortSpec::parse(d)?.collated(&cx.collation)),
                 None => bail!(
                     codes::LOCATION5788604,
                     "expected 'sortBy' to already be an object in the arguments to {name}"
@@ -147,7 +148,7 @@ fn ranked_of(name: &str, bottom: bool, with_n: bool, v: Val<'_>, cx: &ParseConte
     if let Some(n) = &n {
         check_n(n)?;
     }
-    Ok(Accumulator { kind: Kind::Ranked { by, bottom, n }, input: output })
+    Ok(Accumulator { kind: Kind::Ranked { by, bottom, n }, input: output, collation: cx.collation.clone() })
 }
 
 fn percentile_of(name: &str, v: Val<'_>, cx: &ParseContext) -> Result<Accumulator> {
@@ -180,5 +181,5 @@ fn percentile_of(name: &str, v: Val<'_>, cx: &ParseContext) -> Result<Accumulato
         None => bail!(codes::LOCATION40414, "BSON field '${name}.p' is missing but is a required field"),
     };
     percentile::check_method(name, method)?;
-    Ok(Accumulator { kind: Kind::Percentile { ps, median }, input })
+    Ok(Accumulator { kind: Kind::Percentile { ps, median }, input, collation: cx.collation.clone() })
 }

@@ -1,6 +1,7 @@
 //! What an expression is parsed and evaluated against.
 
 use super::Expr;
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::raw::Doc;
 use crate::value::Value;
@@ -29,8 +30,8 @@ impl Variables {
     ///
     /// # Errors
     /// For a name no user variable may have, and those of the expressions.
-    pub fn from_let(spec: Doc<'_>, now: i64) -> Result<Self> {
-        let cx = ParseContext { now, ..ParseContext::default() };
+    pub fn from_let(spec: Doc<'_>, now: i64, collation: &Collation) -> Result<Self> {
+        let cx = ParseContext { now, collation: collation.clone(), ..ParseContext::default() };
         let mut out = Self::new();
         for e in spec {
             super::parse::check_name(e.name(), true)?;
@@ -63,6 +64,8 @@ pub struct ParseContext {
     pub redact: bool,
     /// Accumulators that only windows have exist (in `$setWindowFields`).
     pub windows: bool,
+    /// How strings compare.
+    pub collation: Collation,
 }
 
 /// What evaluation needs: the document and the bound variables.

@@ -28,15 +28,11 @@ pub(super) fn node(n: &Node, cx: &EvalContext<'_>) -> Result<Computed> {
             }
             Ok(Some(Value::Array(out.finish())))
         }
-        Node::Call { op, args } => match op.run {
-            Run::Values(f) => {
-                let mut values = Vec::with_capacity(args.len());
-                for a in args {
-                    values.push(a.eval(cx)?);
-                }
-                f(op.name, &values)
-            }
+        Node::Call { op, args, collation } => match op.run {
+            Run::Values(f) => f(op.name, &evaluated(args, cx)?),
+            Run::Ordered(f) => f(op.name, &evaluated(args, cx)?, collation),
             Run::Lazy(f) => f(op.name, args, cx),
+            Run::LazyOrdered(f) => f(op.name, args, cx, collation),
         },
         Node::Let { vars, body } => {
             let mut values = Vec::with_capacity(vars.len());
@@ -87,6 +83,14 @@ pub(super) fn node(n: &Node, cx: &EvalContext<'_>) -> Result<Computed> {
             }
         }
     }
+}
+
+fn evaluated(args: &[Expr], cx: &EvalContext<'_>) -> Result<Vec<Computed>> {
+    let mut values = Vec::with_capacity(args.len());
+    for a in args {
+        values.push(a.eval(cx)?);
+    }
+    Ok(values)
 }
 
 fn object(fields: &[(String, Expr)], cx: &EvalContext<'_>) -> Result<Computed> {

@@ -47,7 +47,7 @@ pub(super) fn cond(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<
             args.len()
         );
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 pub(super) fn if_null(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
@@ -55,7 +55,7 @@ pub(super) fn if_null(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Resu
     if args.len() < 2 {
         bail!(codes::LOCATION1257300, "$ifNull needs at least two arguments, had: {}", args.len());
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 pub(super) fn switch(_: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {

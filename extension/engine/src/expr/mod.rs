@@ -19,7 +19,7 @@ mod tests;
 pub use context::{Binding, EvalContext, ParseContext, Variables};
 pub use path::FieldPath;
 
-pub(crate) use ops::compare::values as compare_values;
+pub(crate) use ops::compare::{collated, values as compare_values};
 pub(crate) use ops::object::{merge_into, merged};
 pub(crate) use ops::order::count_of_n;
 pub(crate) use ops::{dec128, num};
@@ -32,6 +32,7 @@ pub(crate) mod dates {
 
 pub(crate) use parse::check_name;
 
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::raw::Val;
 use crate::value::Value;
@@ -60,7 +61,7 @@ enum Node {
     /// `[…]`
     Array(Vec<Expr>),
     /// An operator of the table with its arguments in the order of its parameters.
-    Call { op: &'static Operator, args: Vec<Expr> },
+    Call { op: &'static Operator, args: Vec<Expr>, collation: Collation },
     /// `$let`
     Let { vars: Vec<(String, Expr)>, body: Box<Expr> },
     /// `$map`, and the condition of `$filter`, run per element with `name` bound.

@@ -7,6 +7,7 @@ use super::{Expr, Node};
 use crate::Code;
 use crate::bail;
 use crate::codes;
+use crate::collation::Collation;
 use crate::error::{Error, Result};
 use crate::raw::{Doc, Val};
 use crate::value::Value;
@@ -80,7 +81,7 @@ pub(super) fn first_last_n(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) ->
             if ends { format!("{} requires an 'n' field", op.name) } else { "Missing value for 'n'".into() };
         return Err(Error::new(codes::LOCATION5787906, text));
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 /// `$getField`: `[field, input]`; the short form takes the field from `$$CURRENT`.
@@ -116,7 +117,7 @@ pub(super) fn get_field(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Re
             field.type_name()
         );
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 /// `$setField` and `$unsetField`: `[field, input, value]`.
@@ -154,7 +155,7 @@ pub(super) fn set_field(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Re
         }
         None => {}
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 /// `$trim`, `$ltrim`, `$rtrim`: `[input, chars]`.
@@ -170,7 +171,7 @@ pub(super) fn trim(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<
         bail!(codes::LOCATION50695, "{} requires an 'input' field", op.name);
     }
     // Whether `chars` was given decides between it and white space, also when it is missing at run time.
-    if given(args.get(1)) { call(op, args) } else { call(op, args.into_iter().take(1).collect()) }
+    if given(args.get(1)) { call(op, args, sc) } else { call(op, args.into_iter().take(1).collect(), sc) }
 }
 
 /// `$replaceOne`, `$replaceAll`: `[input, find, replacement]`.
@@ -192,7 +193,7 @@ pub(super) fn replace(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Resu
             bail!(code, "{} requires '{name}' to be specified", op.name);
         }
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 /// `$sortArray`: `[input, sortBy]`, the second a constant.
@@ -213,7 +214,7 @@ pub(super) fn sort_array(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> R
     };
     let Some(by) = by else { bail!(codes::LOCATION2942503, "$sortArray requires 'sortBy' to be specified") };
     super::ops::order::check_sort_by(by)?;
-    call(op, vec![input, Expr::constant(Some(Value::from(by)))])
+    call(op, vec![input, Expr::constant(Some(Value::from(by)))], sc)
 }
 
 /// `$zip`: `[useLongestLength, defaults or absent, inputs…]`.
@@ -272,7 +273,7 @@ pub(super) fn zip(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<E
     }
     args.extend(inputs);
     args.extend(defaults);
-    call(op, args)
+    call(op, args, sc)
 }
 
 /// `$convert`: `[input, to, onError, onNull, format]`.
@@ -289,7 +290,7 @@ pub(super) fn convert(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Resu
             bail!(codes::FAILED_TO_PARSE, "Missing '{name}' parameter to $convert");
         }
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 /// `$regexMatch` and its kin: `[input, regex, options]`.
@@ -308,7 +309,7 @@ pub(super) fn regex(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result
             bail!(code, "{} requires '{name}' parameter", op.name);
         }
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 /// `$rand` takes nothing.
@@ -317,7 +318,7 @@ pub(super) fn rand(op: &'static Operator, v: Val<'_>, _: &Scope<'_>) -> Result<E
     if !empty {
         bail!(codes::LOCATION3040501, "$rand does not currently accept arguments");
     }
-    Ok(Expr(Node::Call { op, args: Vec::new() }))
+    Ok(Expr(Node::Call { op, args: Vec::new(), collation: Collation::SIMPLE }))
 }
 
 /// `$meta`: there is no metadata in a stream of documents.

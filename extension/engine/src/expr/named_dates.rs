@@ -23,10 +23,10 @@ pub(super) fn date_part(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Re
                 items.len()
             )
         };
-        return call(op, vec![expression(*one, sc)?]);
+        return call(op, vec![expression(*one, sc)?], sc);
     }
     let Some(d) = v.as_doc().filter(|d| !d.first().is_some_and(|e| e.name().starts_with('$'))) else {
-        return call(op, vec![expression(v, sc)?]);
+        return call(op, vec![expression(v, sc)?], sc);
     };
     let (mut date, mut zone) = (None, None);
     for e in d {
@@ -39,7 +39,7 @@ pub(super) fn date_part(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Re
     let Some(date) = date else {
         bail!(codes::LOCATION40539, "missing 'date' argument to {name}, provided: {name}: {}", render::doc(d))
     };
-    call(op, [Some(date), zone].into_iter().flatten().collect())
+    call(op, [Some(date), zone].into_iter().flatten().collect(), sc)
 }
 
 /// Refuses what is not an object or names an argument that does not exist.
@@ -69,7 +69,7 @@ pub(super) fn to_string(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Re
     if let Some(Some(Value::String(f))) = args.get(1).and_then(Expr::as_constant) {
         ops::date::format::check(f)?;
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 pub(super) fn from_string(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
@@ -84,7 +84,7 @@ pub(super) fn from_string(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> 
     if !given(args.first()) {
         bail!(codes::LOCATION40542, "Missing 'dateString' parameter to $dateFromString");
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 pub(super) fn to_parts(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
@@ -99,7 +99,7 @@ pub(super) fn to_parts(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Res
     if !given(args.first()) {
         bail!(codes::LOCATION40522, "Missing 'date' parameter to $dateToParts");
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 pub(super) fn from_parts(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
@@ -124,7 +124,7 @@ pub(super) fn from_parts(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> R
         (_, true) if has(1) || has(2) => bail!(codes::LOCATION40525, "{mixed}"),
         _ => {}
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 pub(super) fn add(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
@@ -153,7 +153,7 @@ pub(super) fn add(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<E
     if args.iter().take(2).any(|a| matches!(a.0, Node::Absent)) {
         bail!(codes::LOCATION5166402, "{} requires startDate, unit, and amount to be present", op.name);
     }
-    call(op, args)
+    call(op, args, sc)
 }
 
 fn required(args: &[Expr], name: &str, wanted: &[(&str, Code)]) -> Result<()> {
@@ -183,7 +183,7 @@ pub(super) fn diff(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<
             ("unit", codes::LOCATION5166305),
         ],
     )?;
-    call(op, args)
+    call(op, args, sc)
 }
 
 pub(super) fn trunc(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
@@ -200,5 +200,5 @@ pub(super) fn trunc(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result
         }),
     )?;
     required(&args, op.name, &[("date", codes::LOCATION5439009), ("unit", codes::LOCATION5439010)])?;
-    call(op, args)
+    call(op, args, sc)
 }

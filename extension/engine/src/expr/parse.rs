@@ -192,7 +192,7 @@ fn operator(name: &str, arg: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
         Shape::One | Shape::Fixed(_) | Shape::Range(..) | Shape::Any => {
             let args = arguments(arg, sc)?;
             check_count(op, args.len())?;
-            call(op, args)
+            call(op, args, sc)
         }
     }
 }
@@ -228,8 +228,9 @@ fn wrong_count(name: &str, want: usize, n: usize) -> Error {
 }
 
 /// A call, folded when its arguments are constant.
-pub(super) fn call(op: &'static Operator, args: Vec<Expr>) -> Result<Expr> {
-    fold_if(op.pure && args.iter().all(is_constant), Node::Call { op, args })
+pub(super) fn call(op: &'static Operator, args: Vec<Expr>, sc: &Scope<'_>) -> Result<Expr> {
+    let collation = sc.cx.collation.clone();
+    fold_if(op.pure && args.iter().all(is_constant), Node::Call { op, args, collation })
 }
 
 fn is_constant(e: &Expr) -> bool {

@@ -10,6 +10,7 @@ use super::ops::{
 };
 use super::parse::Scope;
 use super::{Computed, EvalContext, Expr};
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::raw::Val;
 
@@ -33,11 +34,18 @@ pub(super) type Eager = fn(&'static str, &[Computed]) -> Result<Computed>;
 /// A function that evaluates its arguments itself.
 pub(super) type Lazy = fn(&'static str, &[Expr], &EvalContext<'_>) -> Result<Computed>;
 
+/// An [`Eager`] function that compares values.
+pub(super) type Ordered = fn(&'static str, &[Computed], &Collation) -> Result<Computed>;
+/// A [`Lazy`] function that compares values.
+pub(super) type LazyOrdered = fn(&'static str, &[Expr], &EvalContext<'_>, &Collation) -> Result<Computed>;
+
 /// How an operator runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Run {
     Values(Eager),
     Lazy(Lazy),
+    Ordered(Ordered),
+    LazyOrdered(LazyOrdered),
 }
 
 /// One operator.
@@ -56,6 +64,11 @@ const fn op(name: &'static str, shape: Shape, f: Eager) -> Operator {
 
 const fn lazy(name: &'static str, shape: Shape, f: Lazy) -> Operator {
     Operator { name, shape, run: Run::Lazy(f), pure: true }
+}
+
+/// The answer depends on how strings compare.
+const fn ordered(name: &'static str, shape: Shape, f: Ordered) -> Operator {
+    Operator { name, shape, run: Run::Ordered(f), pure: true }
 }
 
 /// Forms with a node of their own never reach a function.
@@ -90,7 +103,7 @@ pub(super) static OPERATORS: &[Operator] = &[
     op("$atan", One, trig::unary),
     op("$atan2", Fixed(2), trig::atan2),
     op("$atanh", One, trig::unary),
-    lazy("$avg", Any, collect::collect),
+    Operator { name: "$avg", shape: Any, run: Run::LazyOrdered(collect::collect), pure: true },
     op("$binarySize", One, misc::binary_size),
     op("$bitAnd", Any, bits::and),
     op("$bitNot", One, bits::not),
@@ -98,7 +111,7 @@ pub(super) static OPERATORS: &[Operator] = &[
     op("$bitXor", Any, bits::xor),
     op("$bsonSize", One, misc::bson_size),
     op("$ceil", One, arith::ceil),
-    op("$cmp", Fixed(2), compare::cmp),
+    ordered("$cmp", Fixed(2), compare::cmp),
     op("$concat", Any, text::concat),
     op("$concatArrays", Any, array::concat),
     lazy("$cond", Own(f::cond), logic::cond),
@@ -119,19 +132,19 @@ pub(super) static OPERATORS: &[Operator] = &[
     op("$dayOfYear", Own(nd::date_part), parts::part),
     op("$degreesToRadians", One, trig::unary),
     op("$divide", Fixed(2), arith::divide),
-    op("$eq", Fixed(2), compare::eq),
+    ordered("$eq", Fixed(2), compare::eq),
     op("$exp", One, power::exp),
     form("$filter", f::filter),
     op("$first", One, array::first),
     op("$firstN", Own(n::first_last_n), order::first_n),
     op("$floor", One, arith::floor),
     op("$getField", Own(n::get_field), fields::get),
-    op("$gt", Fixed(2), compare::gt),
-    op("$gte", Fixed(2), compare::gte),
+    ordered("$gt", Fixed(2), compare::gt),
+    ordered("$gte", Fixed(2), compare::gte),
     op("$hour", Own(nd::date_part), parts::part),
     lazy("$ifNull", Own(f::if_null), logic::if_null),
-    op("$in", Fixed(2), array::contains),
-    op("$indexOfArray", Range(2, 4), array::index_of),
+    ordered("$in", Fixed(2), array::contains),
+    ordered("$indexOfArray", Range(2, 4), array::index_of),
     op("$indexOfBytes", Range(2, 4), text::index_of_bytes),
     op("$indexOfCP", Range(2, 4), text::index_of_cp),
     op("$isArray", One, array::is_array),
@@ -146,23 +159,23 @@ pub(super) static OPERATORS: &[Operator] = &[
     op("$ln", One, power::ln),
     op("$log", Fixed(2), power::log),
     op("$log10", One, power::log10),
-    op("$lt", Fixed(2), compare::lt),
-    op("$lte", Fixed(2), compare::lte),
+    ordered("$lt", Fixed(2), compare::lt),
+    ordered("$lte", Fixed(2), compare::lte),
     op("$ltrim", Own(n::trim), text::ltrim),
     op("$makeArray", One, array::make),
     form("$map", f::map),
-    lazy("$max", Any, collect::collect),
-    op("$maxN", Own(n::first_last_n), order::max_n),
+    Operator { name: "$max", shape: Any, run: Run::LazyOrdered(collect::collect), pure: true },
+    ordered("$maxN", Own(n::first_last_n), order::max_n),
     op("$mergeObjects", Any, object::merge),
     form("$meta", n::meta),
     op("$millisecond", Own(nd::date_part), parts::part),
-    lazy("$min", Any, collect::collect),
-    op("$minN", Own(n::first_last_n), order::min_n),
+    Operator { name: "$min", shape: Any, run: Run::LazyOrdered(collect::collect), pure: true },
+    ordered("$minN", Own(n::first_last_n), order::min_n),
     op("$minute", Own(nd::date_part), parts::part),
     op("$mod", Fixed(2), arith::modulo),
     op("$month", Own(nd::date_part), parts::part),
     op("$multiply", Any, arith::multiply),
-    op("$ne", Fixed(2), compare::ne),
+    ordered("$ne", Fixed(2), compare::ne),
     op("$not", One, logic::not),
     op("$objectToArray", One, object::object_to_array),
     lazy("$or", Any, logic::or),
@@ -180,21 +193,21 @@ pub(super) static OPERATORS: &[Operator] = &[
     op("$round", Range(1, 2), arith::round),
     op("$rtrim", Own(n::trim), text::rtrim),
     op("$second", Own(nd::date_part), parts::part),
-    op("$setDifference", Fixed(2), set::difference),
-    op("$setEquals", Any, set::equals),
+    ordered("$setDifference", Fixed(2), set::difference),
+    ordered("$setEquals", Any, set::equals),
     op("$setField", Own(n::set_field), fields::set),
-    op("$setIntersection", Any, set::intersection),
-    op("$setIsSubset", Fixed(2), set::is_subset),
-    op("$setUnion", Any, set::union),
+    ordered("$setIntersection", Any, set::intersection),
+    ordered("$setIsSubset", Fixed(2), set::is_subset),
+    ordered("$setUnion", Any, set::union),
     op("$sin", One, trig::unary),
     op("$sinh", One, trig::unary),
     op("$size", One, array::size),
     op("$slice", Range(2, 3), array::slice),
-    op("$sortArray", Own(n::sort_array), order::sort),
+    ordered("$sortArray", Own(n::sort_array), order::sort),
     op("$split", Fixed(2), text::split),
     op("$sqrt", One, power::sqrt),
-    lazy("$stdDevPop", Any, collect::collect),
-    lazy("$stdDevSamp", Any, collect::collect),
+    Operator { name: "$stdDevPop", shape: Any, run: Run::LazyOrdered(collect::collect), pure: true },
+    Operator { name: "$stdDevSamp", shape: Any, run: Run::LazyOrdered(collect::collect), pure: true },
     op("$strLenBytes", One, text::len_bytes),
     op("$strLenCP", One, text::len_cp),
     op("$strcasecmp", Fixed(2), text::strcasecmp),
@@ -202,7 +215,7 @@ pub(super) static OPERATORS: &[Operator] = &[
     op("$substrBytes", Fixed(3), text::substr_bytes),
     op("$substrCP", Fixed(3), text::substr_cp),
     op("$subtract", Fixed(2), arith::subtract),
-    lazy("$sum", Any, collect::collect),
+    Operator { name: "$sum", shape: Any, run: Run::LazyOrdered(collect::collect), pure: true },
     form("$switch", f::switch),
     op("$tan", One, trig::unary),
     op("$tanh", One, trig::unary),

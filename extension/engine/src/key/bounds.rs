@@ -1,7 +1,8 @@
 //! From the conditions of a filter to ranges of an index's keys.
 
-use super::filter::{Interval, Predicate, after, intersect, operators, truthy, within};
+use super::filter::{Interval, Predicate, Strings, after, intersect, operators, truthy, within};
 use super::{KeySpec, MAX_KEY, NULL, predicates};
+use crate::compare::has_string;
 use crate::raw::Doc;
 
 /// Most ranges one plan may consist of; past it the components that multiply them are left to the filter.
@@ -150,22 +151,35 @@ impl Bounds {
     }
 }
 
-/// The filter of a partial index holds for every document that `filter` matches.
+/// The filter of a partial index, which is under the index's collation, holds for every document that `filter`
+/// matches.
 #[must_use]
-pub fn implies(filter: Doc<'_>, conditions: &[Predicate], partial: Doc<'_>) -> bool {
+pub fn implies(filter: Doc<'_>, conditions: &[Predicate], partial: Doc<'_>, strings: Strings<'_>) -> bool {
     partial.iter().all(|e| {
-        if filter.iter().any(|f| f.name() == e.name() && f.val.ty == e.val.ty && f.val.bytes == e.val.bytes) {
+        let alike = matches!(strings, Strings::Alike(_)) || !has_string(e.val);
+        if alike
+            && filter
+                .iter()
+                .any(|f| f.name() == e.name() && f.val.ty == e.val.ty && f.val.bytes == e.val.bytes)
+        {
             return true;
         }
         if e.name() == "$and" {
             let parts = e.val.as_array().unwrap_or(Doc::EMPTY);
-            return parts.values().all(|v| v.as_doc().is_some_and(|d| implies(filter, conditions, d)));
+            return parts
+                .values()
+                .all(|v| v.as_doc().is_some_and(|d| implies(filter, conditions, d, strings)));
         }
-        !e.name().starts_with('$') && implied_field(conditions, e.name(), e.val)
+        !e.name().starts_with('$') && implied_field(conditions, e.name(), e.val, strings)
     })
 }
 
-fn implied_field(conditions: &[Predicate], path: &str, wanted: crate::raw::Val<'_>) -> bool {
+fn implied_field(
+    conditions: &[Predicate],
+    path: &str,
+    wanted: crate::raw::Val<'_>,
+    strings: Strings<'_>,
+) -> bool {
     let mine: Vec<_> = conditions.iter().filter(|p| p.path == path).collect();
     let each = |name: &str, v: crate::raw::Val<'_>| {
         if name == "$exists" {
@@ -178,7 +192,7 @@ fn implied_field(conditions: &[Predicate], path: &str, wanted: crate::raw::Val<'
         let mut inner = crate::DocWriter::new();
         inner.put_val(name, v);
         w.put_doc(path, Doc::trusted(&inner.finish()));
-        match predicates(Doc::trusted(&w.finish())).as_slice() {
+        match predicates(Doc::trusted(&w.finish()), strings).as_slice() {
             [p] if p.exact => mine.iter().any(|m| within(&m.set, &p.set)),
             _ => false,
         }

@@ -1,16 +1,26 @@
 //! One value to bytes.
 
 use super::number;
+use crate::collation::Collation;
 use crate::compare::bracket;
 use crate::raw::{Doc, Val, View};
 
 /// Appends the encoding of `v`: its type's rank, then bytes ordered as the type's values are.
 pub fn encode(out: &mut Vec<u8>, v: Val<'_>) {
+    encode_by(out, v, &Collation::SIMPLE);
+}
+
+/// As [`encode`], strings by the sort keys of `collation`, also those in documents and arrays.
+pub fn encode_by(out: &mut Vec<u8>, v: Val<'_>, collation: &Collation) {
     out.push(bracket(v.ty));
     match v.view() {
         View::Double(_) | View::Int32(_) | View::Int64(_) | View::Decimal128(_) => number::encode(out, v),
-        View::String(_) | View::Symbol(_) | View::Code(_) => encode_text(out, v.string_bytes()),
-        View::Document(d) | View::Array(d) => encode_doc(out, d),
+        View::String(_) | View::Symbol(_) => match collation.collator() {
+            None => encode_text(out, v.string_bytes()),
+            Some(c) => encode_text(out, &c.sort_key(v.string_bytes())),
+        },
+        View::Code(_) => encode_text(out, v.string_bytes()),
+        View::Document(d) | View::Array(d) => encode_doc(out, d, collation),
         View::Binary { subtype, bytes } => {
             out.extend_from_slice(&len32(bytes.len()));
             out.push(subtype);
@@ -34,7 +44,7 @@ pub fn encode(out: &mut Vec<u8>, v: Val<'_>) {
         }
         View::CodeWithScope { code, scope } => {
             encode_text(out, code.as_bytes());
-            encode_doc(out, scope);
+            encode_doc(out, scope, &Collation::SIMPLE);
         }
         View::Undefined | View::Null | View::MinKey | View::MaxKey => {}
     }
@@ -54,13 +64,13 @@ pub fn encode_text(out: &mut Vec<u8>, s: &[u8]) {
 }
 
 /// Documents compare element by element: rank, name, value; the end is lower than any rank.
-fn encode_doc(out: &mut Vec<u8>, d: Doc<'_>) {
+fn encode_doc(out: &mut Vec<u8>, d: Doc<'_>, collation: &Collation) {
     for e in d {
         out.push(bracket(e.val.ty));
         // Names hold no NUL, so one NUL ends them.
         out.extend_from_slice(e.name_bytes());
         out.push(0);
-        encode(out, e.val);
+        encode_by(out, e.val, collation);
     }
     out.push(0);
 }

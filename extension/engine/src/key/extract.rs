@@ -1,7 +1,7 @@
 //! The keys of one document.
 
 use super::spec::{KeySpec, position};
-use super::{EMPTY_ARRAY, MAX_KEY, NULL, encode};
+use super::{EMPTY_ARRAY, MAX_KEY, NULL, encode_by};
 use crate::raw::{Doc, Val, ty};
 use crate::{Result, bail, codes};
 use sha2::{Digest, Sha256};
@@ -172,7 +172,7 @@ impl<'s> Walk<'s> {
         for (a, field) in at.iter().zip(&self.spec.fields) {
             let start = key.len();
             match a {
-                At::Value(v) => encode(&mut key, *v),
+                At::Value(v) => encode_by(&mut key, *v, &self.spec.collation),
                 At::EmptyArray => key.push(EMPTY_ARRAY),
                 _ => key.push(NULL),
             }

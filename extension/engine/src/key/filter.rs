@@ -4,8 +4,9 @@
 //! `set`. The set may be wider than the filter (the filter is checked again on each document); it is never
 //! narrower. Parts of a filter that say nothing of that kind are left out.
 
-use super::{EMPTY_ARRAY, NULL, encode};
-use crate::compare::bracket;
+use super::{EMPTY_ARRAY, NULL, encode_by};
+use crate::collation::Collation;
+use crate::compare::{bracket, has_string};
 use crate::raw::{Doc, Val, View, ty};
 
 /// Keys between two prefixes. A bound that is included includes every key that starts with it.
@@ -108,26 +109,69 @@ pub(super) fn within(a: &[Interval], b: &[Interval]) -> bool {
     a.iter().all(|x| b.iter().any(|y| y.start() <= x.start() && x.end() <= y.end()))
 }
 
+/// How the strings of a filter stand to those of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strings<'c> {
+    /// Both have this collation: a string of the filter is found by its key.
+    Alike(&'c Collation),
+    /// The collations differ: keys say nothing about conditions with strings in them.
+    Apart {
+        /// The index has strings as they are, in which a regular expression's prefix can be looked up.
+        plain: bool,
+    },
+}
+
+impl<'c> Strings<'c> {
+    /// For a filter under `filter` and an index under `index`.
+    #[must_use]
+    pub fn of(filter: &'c Collation, index: &Collation) -> Self {
+        if filter == index { Strings::Alike(filter) } else { Strings::Apart { plain: index.is_simple() } }
+    }
+
+    /// The key of an operand; `None` when keys can't tell.
+    fn key(self, v: Val<'_>) -> Option<Vec<u8>> {
+        let collation = match self {
+            Strings::Alike(c) => c,
+            Strings::Apart { .. } if has_string(v) => return None,
+            Strings::Apart { .. } => &Collation::SIMPLE,
+        };
+        let mut key = Vec::new();
+        encode_by(&mut key, v, collation);
+        Some(key)
+    }
+
+    fn point(self, v: Val<'_>) -> Option<Interval> {
+        self.key(v).map(Interval::point)
+    }
+
+    fn are_plain(self) -> bool {
+        match self {
+            Strings::Alike(c) => c.is_simple(),
+            Strings::Apart { plain } => plain,
+        }
+    }
+}
+
 /// The conditions that hold together in every document `filter` matches.
 #[must_use]
-pub fn predicates(filter: Doc<'_>) -> Vec<Predicate> {
+pub fn predicates(filter: Doc<'_>, strings: Strings<'_>) -> Vec<Predicate> {
     let mut out = Vec::new();
-    top(filter, "", &mut out);
+    top(filter, "", strings, &mut out);
     out
 }
 
-fn top(filter: Doc<'_>, prefix: &str, out: &mut Vec<Predicate>) {
+fn top(filter: Doc<'_>, prefix: &str, strings: Strings<'_>, out: &mut Vec<Predicate>) {
     for e in filter {
         match e.name() {
             "$and" => {
                 for d in e.val.as_array().into_iter().flat_map(Doc::values).filter_map(Val::as_doc) {
-                    top(d, prefix, out);
+                    top(d, prefix, strings, out);
                 }
             }
             name if name.starts_with('$') => {}
             name => {
                 let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
-                field(&path, e.val, out);
+                field(&path, e.val, strings, out);
             }
         }
     }
@@ -140,30 +184,32 @@ pub(super) fn operators(v: Val<'_>) -> Option<Doc<'_>> {
     (name.starts_with('$') && !matches!(name, "$ref" | "$id" | "$db")).then_some(d)
 }
 
-fn field(path: &str, v: Val<'_>, out: &mut Vec<Predicate>) {
+fn field(path: &str, v: Val<'_>, strings: Strings<'_>, out: &mut Vec<Predicate>) {
     let Some(ops) = operators(v) else {
-        return add(path, equal(v), out);
+        return add(path, equal(v, strings), out);
     };
     for e in ops {
         match e.name() {
-            "$elemMatch" => elem_match(path, e.val, out),
+            "$elemMatch" => elem_match(path, e.val, strings, out),
             "$all" => {
                 for x in e.val.as_array().into_iter().flat_map(Doc::values) {
                     if operators(x).is_none() {
-                        add(path, equal(x), out);
+                        add(path, equal(x, strings), out);
                     }
                 }
             }
             "$regex" => {
                 let options = ops.get("$options").and_then(Val::as_str).unwrap_or("");
                 let set = match e.val.view() {
-                    View::String(p) => regex(p, options),
-                    View::Regex { pattern, options: own } if options.is_empty() => regex(pattern, own),
+                    View::String(p) => regex(p, options, strings),
+                    View::Regex { pattern, options: own } if options.is_empty() => {
+                        regex(pattern, own, strings)
+                    }
                     _ => None,
                 };
                 add(path, set.map(|s| (s, false)), out);
             }
-            name => add(path, operator(name, e.val), out),
+            name => add(path, operator(name, e.val, strings), out),
         }
     }
 }
@@ -176,11 +222,11 @@ fn add(path: &str, set: Option<(Vec<Interval>, bool)>, out: &mut Vec<Predicate>)
 
 /// `$elemMatch`: all conditions hold for one array element. Conditions on the element itself therefore intersect;
 /// conditions on its fields are conditions on longer paths.
-fn elem_match(path: &str, v: Val<'_>, out: &mut Vec<Predicate>) {
+fn elem_match(path: &str, v: Val<'_>, strings: Strings<'_>, out: &mut Vec<Predicate>) {
     let Some(d) = v.as_doc() else { return };
     let Some(first) = d.first() else { return };
     if !first.name().starts_with('$') {
-        return top(d, path, out);
+        return top(d, path, strings, out);
     }
     let mut joined: Option<Vec<Interval>> = None;
     for e in d {
@@ -188,7 +234,7 @@ fn elem_match(path: &str, v: Val<'_>, out: &mut Vec<Predicate>) {
         if e.name() == "$eq" && e.val.as_array().is_some() {
             continue;
         }
-        let Some((set, _)) = operator(e.name(), e.val) else { continue };
+        let Some((set, _)) = operator(e.name(), e.val, strings) else { continue };
         let set = normalize(set);
         joined = Some(match joined {
             None => set,
@@ -198,22 +244,22 @@ fn elem_match(path: &str, v: Val<'_>, out: &mut Vec<Predicate>) {
     add(path, joined.map(|s| (s, false)), out);
 }
 
-fn operator(name: &str, v: Val<'_>) -> Option<(Vec<Interval>, bool)> {
+fn operator(name: &str, v: Val<'_>, strings: Strings<'_>) -> Option<(Vec<Interval>, bool)> {
     match name {
-        "$eq" if v.ty == ty::REGEX => Some((vec![value_point(v)], false)),
-        "$eq" => equal(v),
+        "$eq" if v.ty == ty::REGEX => Some((vec![strings.point(v)?], false)),
+        "$eq" => equal(v, strings),
         "$in" => {
             let mut set = Vec::new();
             let mut exact = true;
             for x in v.as_array()?.values() {
-                let (s, e) = equal(x)?;
+                let (s, e) = equal(x, strings)?;
                 set.extend(s);
                 exact &= e;
             }
             Some((set, exact))
         }
         "$exists" if !truthy(v) => Some((vec![Interval::point(vec![NULL])], false)),
-        "$gt" | "$gte" | "$lt" | "$lte" => range(name, v),
+        "$gt" | "$gte" | "$lt" | "$lte" => range(name, v, strings),
         _ => None,
     }
 }
@@ -228,13 +274,7 @@ pub fn truthy(v: Val<'_>) -> bool {
     }
 }
 
-fn value_point(v: Val<'_>) -> Interval {
-    let mut key = Vec::new();
-    encode(&mut key, v);
-    Interval::point(key)
-}
-
-fn equal(v: Val<'_>) -> Option<(Vec<Interval>, bool)> {
+fn equal(v: Val<'_>, strings: Strings<'_>) -> Option<(Vec<Interval>, bool)> {
     Some(match v.view() {
         View::Undefined => return None,
         View::Null => {
@@ -242,28 +282,30 @@ fn equal(v: Val<'_>) -> Option<(Vec<Interval>, bool)> {
             (vec![undefined, Interval::point(vec![NULL])], false)
         }
         View::Regex { pattern, options } => {
-            let mut set = regex(pattern, options)?;
-            set.push(value_point(v));
+            let mut set = regex(pattern, options, strings)?;
+            set.push(strings.point(v)?);
             (set, false)
         }
         // The document's array is this one (its first element is a key), or has this one as an element.
         View::Array(a) => {
-            let first = a.values().next().map_or(Interval::point(vec![EMPTY_ARRAY]), value_point);
-            (vec![first, value_point(v)], false)
+            let first = match a.values().next() {
+                Some(v) => strings.point(v)?,
+                None => Interval::point(vec![EMPTY_ARRAY]),
+            };
+            (vec![first, strings.point(v)?], false)
         }
-        _ => (vec![value_point(v)], true),
+        _ => (vec![strings.point(v)?], true),
     })
 }
 
-fn range(name: &str, v: Val<'_>) -> Option<(Vec<Interval>, bool)> {
+fn range(name: &str, v: Val<'_>, strings: Strings<'_>) -> Option<(Vec<Interval>, bool)> {
     if matches!(v.ty, ty::ARRAY | ty::MIN_KEY | ty::MAX_KEY | ty::UNDEFINED | ty::REGEX) {
         return None;
     }
     if v.ty == ty::NULL {
-        return equal(v);
+        return equal(v, strings);
     }
-    let mut key = Vec::new();
-    encode(&mut key, v);
+    let key = strings.key(v)?;
     let rank = vec![bracket(v.ty)];
     let inclusive = name.ends_with('e');
     Some(if name.starts_with("$g") {
@@ -272,7 +314,7 @@ fn range(name: &str, v: Val<'_>) -> Option<(Vec<Interval>, bool)> {
         // NaN sorts below all numbers but is less than none of them.
         let (lo, lo_in) = if v.is_number() && !is_nan(v) {
             let mut nan = Vec::new();
-            encode(&mut nan, Val { ty: ty::DOUBLE, bytes: &f64::NAN.to_le_bytes() });
+            super::encode(&mut nan, Val { ty: ty::DOUBLE, bytes: &f64::NAN.to_le_bytes() });
             (nan, false)
         } else {
             (rank, true)
@@ -291,9 +333,9 @@ fn is_nan(v: Val<'_>) -> bool {
 
 /// What an anchored pattern can match: strings with its literal prefix, and regular expression values. Other patterns
 /// restrict too little to walk an index for.
-fn regex(pattern: &str, options: &str) -> Option<Vec<Interval>> {
+fn regex(pattern: &str, options: &str, strings: Strings<'_>) -> Option<Vec<Interval>> {
     let prefix = literal_prefix(pattern);
-    if !options.is_empty() || prefix.is_empty() {
+    if !options.is_empty() || prefix.is_empty() || !strings.are_plain() {
         return None;
     }
     let low = [&[bracket(ty::STRING)], prefix.as_bytes()].concat();

@@ -17,9 +17,9 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use encode::{encode, encode_text};
+pub use encode::{encode, encode_by, encode_text};
 pub use extract::{Extracted, TRUNCATED, finish, marker};
-pub use filter::{Predicate, predicates, truthy};
+pub use filter::{Predicate, Strings, predicates, truthy};
 pub use spec::{KeyField, KeySpec};
 
 /// Longest key stored, in bytes. PostgreSQL's btree takes entries up to a third of a page (2704 bytes with headers).

@@ -1,6 +1,7 @@
 //! What an index covers.
 
 use super::geo::GeoKind;
+use crate::collation::Collation;
 use crate::raw::{Doc, View};
 use crate::{Error, Result, codes};
 
@@ -28,6 +29,8 @@ pub struct KeySpec {
     pub sparse: bool,
     /// Keys are kept apart from each other by value, so a [`super::marker`] needs a row identity.
     pub unique: bool,
+    /// How strings are ordered.
+    pub collation: Collation,
 }
 
 impl KeyField {
@@ -51,7 +54,7 @@ pub fn position(part: &str) -> Option<usize> {
 }
 
 impl KeySpec {
-    /// Reads `{key: {path: 1 | -1, …}, sparse: bool, unique: bool}`; other fields are left to the caller.
+    /// Reads `{key: {path: 1 | -1, …}, sparse: bool, unique: bool, collation: {…}}`; other fields are left to the caller.
     ///
     /// # Errors
     /// `CannotCreateIndex` when the pattern is missing, empty or has a component that is not a direction.
@@ -86,7 +89,11 @@ impl KeySpec {
             return Err(Error::new(codes::CANNOT_CREATE_INDEX, "Index keys cannot be empty."));
         }
         let flag = |name| spec.get(name).and_then(|v| v.as_bool()).unwrap_or(false);
-        Ok(Self { fields, sparse: flag("sparse"), unique: flag("unique") })
+        let collation = match spec.get("collation").and_then(|v| v.as_doc()) {
+            Some(d) => Collation::parse(d)?,
+            None => Collation::SIMPLE,
+        };
+        Ok(Self { fields, sparse: flag("sparse"), unique: flag("unique"), collation })
     }
 
     /// The key of these values, which are named as the pattern's fields are and in that order; `None` when they are not.

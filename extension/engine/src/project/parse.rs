@@ -40,6 +40,7 @@ fn expression_context(cx: &ParseContext<'_>) -> expr::ParseContext {
         now: cx.now,
         redact: false,
         windows: false,
+        collation: cx.strings().clone(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a filter is parsed for.
 
+use crate::collation::Collation;
 use crate::expr::Variables;
-use crate::raw::Doc;
 
 /// Where a filter stands: some operators are allowed only in some places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,14 @@ pub struct ParseContext<'a> {
     pub variables: Option<&'a Variables>,
     /// The statement's time for `$$NOW`, milliseconds since 1970-01-01T00:00:00Z.
     pub now: i64,
-    /// The command's `collation` document. Anything but the simple collation is refused.
-    pub collation: Option<Doc<'a>>,
+    /// How strings compare; `None` is by their bytes.
+    pub collation: Option<&'a Collation>,
+}
+
+impl ParseContext<'_> {
+    /// How strings compare.
+    #[must_use]
+    pub fn strings(&self) -> &Collation {
+        self.collation.unwrap_or(&Collation::SIMPLE)
+    }
 }

@@ -18,7 +18,13 @@ impl ExprFilter {
         let variables = cx.variables.cloned().unwrap_or_default();
         Ok(Self(Expr::parse(
             expression,
-            &expr::ParseContext { variables, now: cx.now, redact: false, windows: false },
+            &expr::ParseContext {
+                variables,
+                now: cx.now,
+                redact: false,
+                windows: false,
+                collation: cx.strings().clone(),
+            },
         )?))
     }
 

@@ -30,6 +30,7 @@ pub(crate) use regex::LIMITS as REGEX_LIMITS;
 pub use regex::Regex;
 pub use type_set::{TypeSet, type_of_alias};
 
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::raw::{Doc, Val};
 use node::Node;
@@ -39,6 +40,7 @@ use node::Node;
 pub struct Query {
     root: Node,
     source: Vec<u8>,
+    collation: Collation,
 }
 
 impl Query {
@@ -47,12 +49,15 @@ impl Query {
     /// # Errors
     /// MongoDB's code and message for what is not a filter, or `CommandNotSupported` naming what is not supported.
     pub fn parse(filter: Doc<'_>, cx: &ParseContext<'_>) -> Result<Self> {
-        if let Some(spec) = cx.collation {
-            restrict::collation(spec)?;
-        }
         let root = parse::parse(filter, cx)?;
         restrict::place(&root, cx)?;
-        Ok(Self { root, source: filter.bytes().to_vec() })
+        Ok(Self { root, source: filter.bytes().to_vec(), collation: cx.strings().clone() })
+    }
+
+    /// How the filter compares strings.
+    #[must_use]
+    pub fn collation(&self) -> &Collation {
+        &self.collation
     }
 
     /// The filter, and documents by their distance at `path`: what `$geoNear` asks for.

@@ -1,5 +1,6 @@
 //! The right side of a comparison: an owned value prepared for many comparisons.
 
+use crate::collation::Collation;
 use crate::compare;
 use crate::raw::{Val, View, ty};
 use std::cmp::Ordering;
@@ -11,13 +12,28 @@ pub struct Operand {
     bytes: Box<[u8]>,
     bracket: u8,
     nan: bool,
+    /// Simple for an operand without strings, whatever the filter's is.
+    collation: Collation,
 }
 
 impl Operand {
-    /// Copies `v`.
+    /// Copies `v`, which compares with strings by `collation`.
     #[must_use]
-    pub fn new(v: Val<'_>) -> Self {
-        Self { ty: v.ty, bytes: v.bytes.into(), bracket: compare::bracket(v.ty), nan: is_nan(v) }
+    pub fn new(v: Val<'_>, collation: &Collation) -> Self {
+        let plain = collation.is_simple() || !compare::has_string(v);
+        Self {
+            ty: v.ty,
+            bytes: v.bytes.into(),
+            bracket: compare::bracket(v.ty),
+            nan: is_nan(v),
+            collation: if plain { Collation::SIMPLE } else { collation.clone() },
+        }
+    }
+
+    /// Equality is that of the values' bytes where strings are concerned.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.collation.is_simple()
     }
 
     /// The value.
@@ -47,8 +63,8 @@ impl Operand {
             Some(v) if v.ty == self.ty && v.bytes == &*self.bytes => true,
             Some(v) => {
                 compare::bracket(v.ty) == self.bracket
-                    && !same_bytes_decide(self.ty, v.ty)
-                    && compare::values(v, self.val()) == Ordering::Equal
+                    && !(self.is_plain() && same_bytes_decide(self.ty, v.ty))
+                    && compare::collated(v, self.val(), &self.collation) == Ordering::Equal
             }
         }
     }
@@ -71,7 +87,7 @@ impl Operand {
         if (self.nan || matches!(v.ty, ty::DOUBLE | ty::DECIMAL128)) && is_nan(v) != self.nan {
             return None;
         }
-        Some(compare::values(v, self.val()))
+        Some(compare::collated(v, self.val(), &self.collation))
     }
 }
 
@@ -106,16 +122,17 @@ pub fn is_nan(v: Val<'_>) -> bool {
 pub struct OperandSet {
     sorted: Vec<Operand>,
     null: bool,
+    collation: Collation,
 }
 
 impl OperandSet {
     /// Sorts `values`.
     #[must_use]
-    pub fn new(mut values: Vec<Operand>) -> Self {
-        values.sort_by(|a, b| compare::values(a.val(), b.val()));
-        values.dedup_by(|a, b| compare::values(a.val(), b.val()) == Ordering::Equal);
+    pub fn new(mut values: Vec<Operand>, collation: &Collation) -> Self {
+        values.sort_by(|a, b| compare::collated(a.val(), b.val(), collation));
+        values.dedup_by(|a, b| compare::collated(a.val(), b.val(), collation) == Ordering::Equal);
         let null = values.iter().any(Operand::is_nullish);
-        Self { sorted: values, null }
+        Self { sorted: values, null, collation: collation.clone() }
     }
 
     /// The values in order.
@@ -130,7 +147,7 @@ impl OperandSet {
         let Some(v) = v else { return self.null };
         match self.sorted.as_slice() {
             [one] => one.equals(Some(v)),
-            many => many.binary_search_by(|o| compare::values(o.val(), v)).is_ok(),
+            many => many.binary_search_by(|o| compare::collated(o.val(), v, &self.collation)).is_ok(),
         }
     }
 }

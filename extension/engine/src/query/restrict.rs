@@ -1,35 +1,10 @@
-//! What is not allowed everywhere: collations, and operators that a partial index or a validator refuses.
+//! What is not allowed everywhere: operators that a partial index or a validator refuses.
 
 use super::context::{ParseContext, Place};
 use super::node::Node;
 use super::predicate::Predicate;
 use crate::error::Result;
-use crate::number;
-use crate::raw::{Doc, Val, View};
 use crate::{bail, codes, display};
-
-/// Checks the command's collation: only the simple one, which compares strings by their bytes, is there.
-pub(super) fn collation(spec: Doc<'_>) -> Result<()> {
-    if spec.is_empty() {
-        return Ok(());
-    }
-    if let Some(strength) = spec.get("strength").and_then(number::exact_i64)
-        && strength > 5
-    {
-        bail!(
-            codes::LOCATION51024,
-            "unable to parse collation :: caused by :: BSON field 'strength' value must be <= 5, actual value '{strength}'"
-        );
-    }
-    match spec.get("locale").map(Val::view) {
-        Some(View::String("simple")) => Ok(()),
-        Some(View::String(locale)) => {
-            bail!(codes::COMMAND_NOT_SUPPORTED, "collation with locale '{locale}' is not supported yet")
-        }
-        Some(_) => bail!(codes::TYPE_MISMATCH, "BSON field 'collation.locale' is the wrong type"),
-        None => bail!(codes::LOCATION40414, "BSON field 'collation.locale' is missing but a required field"),
-    }
-}
 
 /// Checks a parsed filter for its place.
 pub(super) fn place(node: &Node, cx: &ParseContext<'_>) -> Result<()> {

@@ -200,7 +200,7 @@ fn equalities_for_upserts() {
 }
 
 #[test]
-fn places_and_collations_restrict() {
+fn places_restrict() {
     let error = |filter: &str, cx: ParseContext<'_>| {
         let filter = extjson::parse(filter).unwrap();
         Query::parse(Doc::trusted(&filter), &cx).map(|_| ()).map_err(|e| e.message)
@@ -219,16 +219,6 @@ fn places_and_collations_restrict() {
             error(filter, partial),
             Err(format!("unsupported expression in partial index: {expression}\n"))
         );
-    }
-    for (collation, refused) in [
-        (r#"{"locale": "simple"}"#, false),
-        (r#"{"locale": "en"}"#, true),
-        (r#"{"strength": 1}"#, true),
-        (r#"{"locale": "en", "strength": 9}"#, true),
-    ] {
-        let collation = extjson::parse(collation).unwrap();
-        let cx = ParseContext { collation: Some(Doc::trusted(&collation)), ..ParseContext::default() };
-        assert_eq!(error("{}", cx).is_err(), refused);
     }
 }
 

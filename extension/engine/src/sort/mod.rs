@@ -1,5 +1,6 @@
 //! Sorting by paths (MongoDB manual, "cursor.sort()").
 
+use crate::collation::Collation;
 use crate::error::{Error, Result};
 use crate::key::{KeyField, KeySpec};
 use crate::number::{self, Truncated};
@@ -39,7 +40,7 @@ impl SortSpec {
     /// `BadValue` for a direction that is neither 1 nor -1 or a path that is none, 16410 for a component that starts
     /// with `$`, 13103 for more than 32 components, 31138 and 40218 for `$meta`.
     pub fn parse(spec: Doc<'_>) -> Result<Self> {
-        let keys = KeySpec { fields: Vec::new(), sparse: false, unique: false };
+        let keys = KeySpec { fields: Vec::new(), sparse: false, unique: false, collation: Collation::SIMPLE };
         let mut sort = SortSpec { parts: Vec::new(), keys, natural: None };
         for e in spec {
             if e.name() == "$natural" {
@@ -58,6 +59,19 @@ impl SortSpec {
             bail!(codes::LOCATION13103, "too many compound keys");
         }
         Ok(sort)
+    }
+
+    /// The same sort with strings in the order of `collation`.
+    #[must_use]
+    pub fn collated(mut self, collation: &Collation) -> Self {
+        self.keys.collation = collation.clone();
+        self
+    }
+
+    /// The order of strings.
+    #[must_use]
+    pub fn collation(&self) -> &Collation {
+        &self.keys.collation
     }
 
     /// Sorts nothing: no component, or only `$natural`.
@@ -98,7 +112,7 @@ impl SortSpec {
                 (Part::Field, 0) => {}
                 (Part::Field, _) => {
                     let field = fields.next().cloned().into_iter().collect();
-                    let one = KeySpec { fields: field, sparse: false, unique: false };
+                    let one = KeySpec { fields: field, ..self.keys.clone() };
                     key.extend(least(&one, doc)?);
                 }
             }

@@ -4,9 +4,10 @@ use super::granularity::Series;
 use super::group::{Running, field};
 use super::{Budget, Docs, ParseContext, Run, Stage, blocking};
 use crate::accumulator::Accumulator;
+use crate::collation::Collation;
 use crate::compare::bracket;
 use crate::error::Result;
-use crate::expr::{EvalContext, Expr, compare_values, num, render};
+use crate::expr::{EvalContext, Expr, collated, compare_values, num, render};
 use crate::raw::{Doc, Val};
 use crate::value::{DocWriter, Value};
 use crate::{bail, codes};
@@ -21,6 +22,7 @@ struct Bucket {
     boundaries: Vec<Value>,
     default: Option<Value>,
     fields: Fields,
+    collation: Collation,
 }
 
 impl Stage for Bucket {
@@ -54,7 +56,7 @@ impl Stage for Bucket {
 
 impl Bucket {
     fn slot(&self, v: &Value) -> Result<(usize, &Value)> {
-        let after = self.boundaries.partition_point(|b| compare_values(b, v) != Ordering::Greater);
+        let after = self.boundaries.partition_point(|b| collated(b, v, &self.collation) != Ordering::Greater);
         let last = self.boundaries.len() - 1;
         if after > 0
             && after <= last
@@ -134,7 +136,10 @@ pub(super) fn bucket(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     };
     if let (Some(d), Some(low), Some(high)) = (&default, boundaries.first(), boundaries.last()) {
         let same = bracket(d.ty()) == bracket(low.ty());
-        if same && compare_values(d, low) != Ordering::Less && compare_values(d, high) == Ordering::Less {
+        if same
+            && collated(d, low, &cx.collation) != Ordering::Less
+            && collated(d, high, &cx.collation) == Ordering::Less
+        {
             bail!(
                 codes::LOCATION40199,
                 "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary."
@@ -142,7 +147,7 @@ pub(super) fn bucket(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
         }
     }
     let fields = outputs(output, "$bucket", &cx)?;
-    Ok(Rc::new(Bucket { by, boundaries, default, fields }))
+    Ok(Rc::new(Bucket { by, boundaries, default, fields, collation: cx.collation }))
 }
 
 fn limits(v: Val<'_>, cx: &crate::expr::ParseContext) -> Result<Vec<Value>> {
@@ -181,7 +186,7 @@ fn limits(v: Val<'_>, cx: &crate::expr::ParseContext) -> Result<Vec<Value>> {
                 b.type_name()
             );
         }
-        if compare_values(a, b) != Ordering::Less {
+        if collated(a, b, &cx.collation) != Ordering::Less {
             bail!(
                 codes::LOCATION40194,
                 "The $bucket 'boundaries' field must be an array of values in ascending order."
@@ -197,6 +202,7 @@ struct BucketAuto {
     buckets: usize,
     series: Option<Series>,
     fields: Fields,
+    collation: Collation,
 }
 
 pub(super) fn bucket_auto(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
@@ -238,7 +244,7 @@ pub(super) fn bucket_auto(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>
         bail!(codes::LOCATION40246, "$bucketAuto requires 'groupBy' and 'buckets' to be specified.")
     };
     let fields = outputs(output, "$bucketAuto", &cx)?;
-    Ok(Rc::new(BucketAuto { by, buckets, series, fields }))
+    Ok(Rc::new(BucketAuto { by, buckets, series, fields, collation: cx.collation }))
 }
 
 fn bucket_count(v: Val<'_>) -> Result<usize> {
@@ -279,7 +285,7 @@ impl Stage for BucketAuto {
                 }
                 rows.push((v, doc));
             }
-            rows.sort_by(|a, b| compare_values(&a.0, &b.0));
+            rows.sort_by(|a, b| collated(&a.0, &b.0, &self.collation));
             self.divide(&rows).map(Into::into)
         })
     }
@@ -345,7 +351,9 @@ impl BucketAuto {
                 lower = Some(edge.clone());
                 max = edge;
             } else {
-                while end < rows.len() && compare_values(&rows[end].0, &rows[end - 1].0) == Ordering::Equal {
+                while end < rows.len()
+                    && collated(&rows[end].0, &rows[end - 1].0, &self.collation) == Ordering::Equal
+                {
                     end += 1;
                 }
                 max = rows.get(end).or(rows.last()).map_or(Value::Null, |r| r.0.clone());

@@ -3,6 +3,7 @@
 use super::unwind::with_value;
 use super::{Budget, Docs, ParseContext, Run, Stage, blocking};
 use crate::accumulator::identity;
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::dates::{Unit, Zone, add};
 use crate::expr::num::{self, Num};
@@ -31,6 +32,7 @@ struct Densify {
     step: Num,
     unit: Option<Unit>,
     bounds: Bounds,
+    collation: Collation,
 }
 
 /// The documents that agree in the partition's fields.
@@ -60,8 +62,10 @@ impl Stage for Densify {
                 };
                 self.check(&v)?;
                 let values: Vec<Option<Value>> = self.by.iter().map(|p| p.get(d)).collect();
-                let key: Vec<u8> =
-                    values.iter().flat_map(|v| identity(v.as_ref().unwrap_or(&Value::Null))).collect();
+                let key: Vec<u8> = values
+                    .iter()
+                    .flat_map(|v| identity(v.as_ref().unwrap_or(&Value::Null), &self.collation))
+                    .collect();
                 match groups.iter_mut().find(|g| g.key == key) {
                     Some(g) => g.rows.push((v, doc)),
                     None => groups.push(Group { key, values, rows: vec![(v, doc)] }),
@@ -167,7 +171,7 @@ impl Densify {
     }
 }
 
-pub(super) fn densify(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
+pub(super) fn densify(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let Some(spec) = v.as_doc() else {
         bail!(
             codes::LOCATION5733401,
@@ -236,7 +240,7 @@ pub(super) fn densify(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
         );
     }
     let bounds = range_bounds(bounds, &Value::from(step), unit, &by)?;
-    Ok(Rc::new(Densify { field, by, step: step_number, unit, bounds }))
+    Ok(Rc::new(Densify { field, by, step: step_number, unit, bounds, collation: cx.collation.clone() }))
 }
 
 fn wrong(name: &str, v: Val<'_>, wanted: &str) -> Result<Rc<dyn Stage>> {

@@ -37,14 +37,21 @@ pub(super) fn fill(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
             "Maximum one of 'partitionBy' and 'partitionByFields can be specified in '$fill'"
         );
     }
-    let (sort, sort_field) = sort_by(sort)?;
+    let (sort, sort_field) = sort_by(sort, &cx.collation)?;
     let mut outputs = Vec::new();
     for e in output {
         let path = FieldPath::parse(e.name())?;
         let function = method(e.name(), e.val, &cx, sort.is_some(), sort_field.is_some())?;
         outputs.push(Output { path, function, bounds: Bounds::Partition });
     }
-    Ok(Rc::new(Windows { partition: partition.or(by_fields), sort, sort_field, outputs, name: "$fill" }))
+    Ok(Rc::new(Windows {
+        partition: partition.or(by_fields),
+        sort,
+        sort_field,
+        outputs,
+        name: "$fill",
+        collation: cx.collation,
+    }))
 }
 
 fn object<'a>(field: &str, v: Val<'a>) -> Result<Doc<'a>> {

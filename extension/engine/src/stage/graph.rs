@@ -3,6 +3,7 @@
 use super::unwind::with_value;
 use super::{Budget, Docs, ParseContext, Run, Stage};
 use crate::accumulator::identity;
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::{EvalContext, Expr, FieldPath, num};
 use crate::path::{Leaf, Path};
@@ -23,6 +24,7 @@ struct GraphLookup {
     max_depth: Option<i64>,
     depth_field: Option<FieldPath>,
     restrict: Option<Query>,
+    collation: Collation,
 }
 
 /// The collection in memory, with the positions of each value at `connectToField`.
@@ -68,7 +70,7 @@ impl GraphLookup {
             let at = graph.docs.len();
             let mut keys: Vec<Vec<u8>> = Vec::new();
             self.connect_to.visit(d, Leaf::Expand, &mut |v, _| {
-                keys.extend(v.map(|v| identity(&Value::from(v))));
+                keys.extend(v.map(|v| identity(&Value::from(v), &self.collation)));
                 Ok(false)
             })?;
             keys.sort_unstable();
@@ -95,7 +97,7 @@ impl GraphLookup {
             cx.host.check_interrupts()?;
             let mut found: Vec<usize> = Vec::new();
             for v in frontier.drain(..) {
-                let key = identity(&v);
+                let key = identity(&v, &self.collation);
                 found.extend(graph.by_value.get(&key).into_iter().flatten());
                 asked.insert(key);
             }
@@ -109,7 +111,7 @@ impl GraphLookup {
                 budget.take(hit.len())?;
                 let hit = Doc::trusted(hit);
                 let next = spread(self.connect_from.get(hit));
-                frontier.extend(next.into_iter().filter(|v| !asked.contains(&identity(v))));
+                frontier.extend(next.into_iter().filter(|v| !asked.contains(&identity(v, &self.collation))));
                 match &self.depth_field {
                     Some(f) => {
                         let v = Value::Int64(depth);
@@ -193,6 +195,7 @@ pub(super) fn graph_lookup(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage
         max_depth,
         depth_field,
         restrict,
+        collation: cx.collation.clone(),
     }))
 }
 

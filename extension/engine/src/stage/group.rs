@@ -2,9 +2,11 @@
 
 use super::{Budget, Docs, ParseContext, Run, Stage, blocking, sort};
 use crate::accumulator::{Accumulator, State, identity};
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::{EvalContext, Expr};
 use crate::raw::{Doc, Val};
+use crate::sort::SortSpec;
 use crate::value::{DocWriter, Value};
 use crate::{bail, codes};
 use std::collections::HashMap;
@@ -14,6 +16,7 @@ use std::rc::Rc;
 struct Group {
     id: Expr,
     fields: Vec<(String, Accumulator)>,
+    collation: Collation,
 }
 
 /// The accumulators of one group.
@@ -58,7 +61,7 @@ impl Stage for Group {
                 let doc = doc?;
                 let d = Doc::trusted(&doc);
                 let id = self.id.eval(&EvalContext::new(d))?.unwrap_or(Value::Null);
-                let key = identity(&id);
+                let key = identity(&id, &self.collation);
                 let at = match index.get(&key) {
                     Some(at) => *at,
                     None => {
@@ -112,7 +115,7 @@ pub(super) fn group(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
         }
     }
     match id {
-        Some(id) => Ok(Rc::new(Group { id, fields })),
+        Some(id) => Ok(Rc::new(Group { id, fields, collation: cx.collation })),
         None => bail!(codes::LOCATION15955, "a group specification must include an _id"),
     }
 }
@@ -126,7 +129,7 @@ impl Stage for SortByCount {
         let counted = Rc::clone(&self.0).run(input, cx);
         let mut by = DocWriter::new();
         by.put("count", &Value::Int32(-1));
-        sort::top(Doc::trusted(&by.finish()), u64::MAX, counted, cx)
+        sort::top(SortSpec::parse(Doc::trusted(&by.finish())), u64::MAX, counted, cx)
     }
 }
 
@@ -145,5 +148,5 @@ pub(super) fn sort_by_count(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stag
     let cx = cx.expr();
     let one = Value::Int32(1).with_val(|one| Accumulator::parse("$sum", one, &cx))?;
     let fields = vec![("count".to_owned(), one)];
-    Ok(Rc::new(SortByCount(Rc::new(Group { id: Expr::parse(v, &cx)?, fields }))))
+    Ok(Rc::new(SortByCount(Rc::new(Group { id: Expr::parse(v, &cx)?, fields, collation: cx.collation }))))
 }

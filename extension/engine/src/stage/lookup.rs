@@ -3,6 +3,7 @@
 use super::parse::Place;
 use super::unwind::with_value;
 use super::{Budget, Docs, ParseContext, Pipeline, Run, Stage, ready};
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::{Binding, EvalContext, Expr, FieldPath, Variables, check_name};
 use crate::path::{Leaf, Path};
@@ -133,7 +134,7 @@ impl Lookup {
         let wanted = values_at(d, local)?;
         if cx.host.finds_by(self.db.as_deref(), from, foreign) {
             let filter = membership(foreign, &wanted);
-            let query = Query::parse(Doc::trusted(&filter), &crate::query::ParseContext::default())?;
+            let query = Query::parse(Doc::trusted(&filter), &self.cx.query())?;
             let found = cx.host.open(self.db.as_deref(), from, Some(Doc::trusted(&filter)))?;
             return Ok(Box::new(found.filter_map(move |doc| match doc {
                 Ok(doc) => match query.matches(Doc::trusted(&doc)) {
@@ -150,7 +151,9 @@ impl Lookup {
         };
         let mut at: Vec<usize> = Vec::new();
         for v in &wanted {
-            at.extend(held.by_value.get(&crate::accumulator::identity(v)).into_iter().flatten());
+            at.extend(
+                held.by_value.get(&crate::accumulator::identity(v, &self.cx.collation)).into_iter().flatten(),
+            );
         }
         at.sort_unstable();
         at.dedup();
@@ -164,7 +167,7 @@ impl Lookup {
         let path = Path::new(foreign);
         let mut by_value: std::collections::HashMap<Vec<u8>, Vec<usize>> = std::collections::HashMap::new();
         for (i, doc) in docs.iter().enumerate() {
-            for key in keys_of(Doc::trusted(doc), &path)? {
+            for key in keys_of(Doc::trusted(doc), &path, &self.cx.collation)? {
                 budget.take(key.len())?;
                 by_value.entry(key).or_default().push(i);
             }
@@ -188,7 +191,7 @@ fn values_at(d: Doc<'_>, path: &Path) -> Result<Vec<Value>> {
 }
 
 /// What a foreign document is found by: each value a `{field: value}` filter would match.
-fn keys_of(d: Doc<'_>, path: &Path) -> Result<Vec<Vec<u8>>> {
+fn keys_of(d: Doc<'_>, path: &Path, collation: &Collation) -> Result<Vec<Vec<u8>>> {
     let mut out: Vec<Vec<u8>> = Vec::new();
     path.visit(d, Leaf::Expand, &mut |v, _| {
         let v = match v {
@@ -196,7 +199,7 @@ fn keys_of(d: Doc<'_>, path: &Path) -> Result<Vec<Vec<u8>>> {
             Some(v) if v.is_nullish() => Value::Null,
             Some(v) => Value::from(v),
         };
-        out.push(crate::accumulator::identity(&v));
+        out.push(crate::accumulator::identity(&v, collation));
         Ok(false)
     })?;
     out.sort_unstable();

@@ -35,6 +35,7 @@ pub use parse::ParseContext;
 
 use crate::error::{Error, Result};
 use crate::raw::{Doc, Val, ty};
+use crate::sort::SortSpec;
 use crate::value::{ArrayWriter, DocWriter, Value};
 use std::collections::VecDeque;
 use std::fmt;
@@ -70,8 +71,8 @@ pub(crate) trait Stage: fmt::Debug {
         None
     }
 
-    /// The sort specification, for `$sort`.
-    fn order(&self) -> Option<Doc<'_>> {
+    /// The sort specification as it is written and as it was read, for `$sort`.
+    fn order(&self) -> Option<(Doc<'_>, &SortSpec)> {
         None
     }
 
@@ -124,8 +125,10 @@ impl Pipeline {
         let checked: Docs<'h> = Box::new(Interruptible { inner: source, host: cx.host, count: 0 });
         self.stages.iter().enumerate().fold(checked, |docs, (i, stage)| {
             // A sort before a limit keeps only the documents that can still be answered.
-            if let (Some(spec), Some(n)) = (stage.order(), self.stages.get(i + 1).and_then(|s| s.at_most())) {
-                return sort::top(spec, n, docs, cx);
+            if let (Some((_, spec)), Some(n)) =
+                (stage.order(), self.stages.get(i + 1).and_then(|s| s.at_most()))
+            {
+                return sort::top(Ok(spec.clone()), n, docs, cx);
             }
             // A stage may make many documents of one.
             Box::new(Interruptible { inner: Rc::clone(stage).run(docs, cx), host: cx.host, count: 0 })
@@ -156,7 +159,7 @@ impl Pipeline {
     /// The sort specification when `$sort` is the first stage: an index may give that order.
     #[must_use]
     pub fn leading_sort(&self) -> Option<Doc<'_>> {
-        self.stages.first().and_then(|s| s.order())
+        self.stages.first().and_then(|s| s.order()).map(|(spec, _)| spec)
     }
 
     /// The options of `$geoNear` when it is the first stage: who opens the collection does what it asks for.

@@ -5,6 +5,7 @@ use super::{
     bucket, densify, documents, facet, fill, geo_near, graph, group, lookup, output, redact, shape, simple,
     sort, union, unwind, window,
 };
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::{self, Variables};
 use crate::raw::{Doc, Val};
@@ -22,6 +23,8 @@ pub struct ParseContext {
     pub allow_disk_use: Option<bool>,
     /// `{aggregate: 1}`: the first stage must make its documents itself.
     pub collectionless: bool,
+    /// How strings compare.
+    pub collation: Collation,
     /// Where the pipeline stands.
     pub(crate) place: Place,
     /// Levels of sub-pipelines.
@@ -50,7 +53,13 @@ impl ParseContext {
 
     /// For the expressions of a stage.
     pub(crate) fn expr(&self) -> expr::ParseContext {
-        expr::ParseContext { variables: self.variables.clone(), now: self.now, redact: false, windows: false }
+        expr::ParseContext {
+            variables: self.variables.clone(),
+            now: self.now,
+            redact: false,
+            windows: false,
+            collation: self.collation.clone(),
+        }
     }
 
     /// For the filter of a stage.
@@ -59,6 +68,7 @@ impl ParseContext {
             place: query::Place::Match,
             variables: Some(&self.variables),
             now: self.now,
+            collation: Some(&self.collation),
             ..query::ParseContext::default()
         }
     }

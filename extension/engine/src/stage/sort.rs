@@ -31,22 +31,21 @@ impl Stage for Sort {
         })
     }
 
-    fn order(&self) -> Option<Doc<'_>> {
-        Some(Doc::trusted(&self.source))
+    fn order(&self) -> Option<(Doc<'_>, &SortSpec)> {
+        Some((Doc::trusted(&self.source), &self.spec))
     }
 }
 
-pub(super) fn sort(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
+pub(super) fn sort(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let Some(d) = v.as_doc() else { bail!(codes::BAD_VALUE, "Expected document for sort specification") };
     if d.is_empty() {
         bail!(codes::LOCATION15976, "$sort stage must have at least one sort key");
     }
-    Ok(Rc::new(Sort { source: d.bytes().to_vec(), spec: SortSpec::parse(d)? }))
+    Ok(Rc::new(Sort { source: d.bytes().to_vec(), spec: SortSpec::parse(d)?.collated(&cx.collation) }))
 }
 
 /// The first `n` documents of the order `spec`: a heap holds no more than these.
-pub(super) fn top<'h>(spec: Doc<'_>, n: u64, input: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
-    let spec = SortSpec::parse(spec);
+pub(super) fn top<'h>(spec: Result<SortSpec>, n: u64, input: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
     blocking(move || {
         let spec = spec?;
         let n = usize::try_from(n).unwrap_or(usize::MAX);

@@ -2,6 +2,7 @@
 
 use super::operand::Operand;
 use super::tree::Node;
+use crate::collation::Collation;
 use crate::compare;
 use crate::error::Result;
 use crate::query::{ParseContext, Place, Query};
@@ -18,6 +19,7 @@ pub struct Push {
     position: Option<i64>,
     slice: Option<i64>,
     sort: Option<PushSort>,
+    collation: Collation,
 }
 
 /// `$sort`: the whole element, or fields of it.
@@ -32,11 +34,11 @@ impl Push {
     ///
     /// # Errors
     /// `BadValue` for unknown clauses and arguments of wrong types.
-    pub fn parse(v: Val<'_>) -> Result<Self> {
+    pub fn parse(v: Val<'_>, collation: &Collation) -> Result<Self> {
         let Some(clauses) = v.as_doc().filter(|d| d.get("$each").is_some()) else {
             return Ok(Self { values: vec![v.into()], ..Self::default() });
         };
-        let mut push = Self::default();
+        let mut push = Self { collation: collation.clone(), ..Self::default() };
         for e in clauses {
             match e.name() {
                 "$each" => {
@@ -78,7 +80,7 @@ impl Push {
         let at = insert_at(self.position, items.len());
         items.splice(at..at, self.values.iter().map(|v| Node::Raw(v.val())));
         if let Some(sort) = &self.sort {
-            sort.apply(items);
+            sort.apply(items, &self.collation);
             changed = true;
         }
         if let Some(slice) = self.slice {
@@ -135,15 +137,18 @@ impl PushSort {
         Ok(PushSort::Fields(fields))
     }
 
-    fn apply(&self, items: &mut [Node<'_>]) {
+    fn apply(&self, items: &mut [Node<'_>], collation: &Collation) {
         let order = |o: Ordering, descending: bool| if descending { o.reverse() } else { o };
         items.sort_by(|a, b| {
             a.with_val(|a| {
                 b.with_val(|b| match self {
-                    PushSort::Whole { descending } => order(compare::values(a, b), *descending),
+                    PushSort::Whole { descending } => order(compare::collated(a, b, collation), *descending),
                     PushSort::Fields(fields) => {
                         fields.iter().fold(Ordering::Equal, |o, (path, descending)| {
-                            o.then_with(|| order(compare::values(at(a, path), at(b, path)), *descending))
+                            o.then_with(|| {
+                                let found = compare::collated(at(a, path), at(b, path), collation);
+                                order(found, *descending)
+                            })
                         })
                     }
                 })
@@ -174,7 +179,7 @@ fn at<'v>(v: Val<'v>, path: &str) -> Val<'v> {
 ///
 /// # Errors
 /// `TypeMismatch` when `$each` is no array, `BadValue` for anything beside it.
-pub fn parse_add_to_set(v: Val<'_>) -> Result<Vec<Operand>> {
+pub fn parse_add_to_set(v: Val<'_>, collation: &Collation) -> Result<Vec<Operand>> {
     let each = v.as_doc().and_then(|d| d.first().filter(|e| e.name() == "$each").map(|e| (d, e)));
     let Some((doc, each)) = each else { return Ok(vec![v.into()]) };
     let Some(values) = each.val.as_array() else {
@@ -194,7 +199,7 @@ pub fn parse_add_to_set(v: Val<'_>) -> Result<Vec<Operand>> {
     let mut distinct: Vec<Operand> = Vec::new();
     for v in values.values() {
         crate::interrupt::check();
-        if distinct.iter().all(|d| compare::values(d.val(), v).is_ne()) {
+        if distinct.iter().all(|d| compare::collated(d.val(), v, collation).is_ne()) {
             distinct.push(v.into());
         }
     }
@@ -202,11 +207,12 @@ pub fn parse_add_to_set(v: Val<'_>) -> Result<Vec<Operand>> {
 }
 
 /// Appends the values that are not there yet; true when there was one.
-pub fn add_to_set<'d>(items: &mut Vec<Node<'d>>, values: &'d [Operand]) -> bool {
+pub fn add_to_set<'d>(items: &mut Vec<Node<'d>>, values: &'d [Operand], collation: &Collation) -> bool {
     let before = items.len();
     for v in values {
         crate::interrupt::check();
-        let known = items.iter().take(before).any(|i| i.with_val(|i| compare::values(i, v.val())).is_eq());
+        let equal = |i: &Node<'_>| i.with_val(|i| compare::collated(i, v.val(), collation)).is_eq();
+        let known = items.iter().take(before).any(equal);
         if !known {
             items.push(Node::Raw(v.val()));
         }
@@ -234,7 +240,7 @@ pub fn retain(items: &mut Vec<Node<'_>>, keep: impl Fn(Val<'_>) -> Result<bool>)
 #[derive(Debug)]
 pub enum Pull {
     /// Equal to a value.
-    Equals(Operand),
+    Equals(Operand, Collation),
     /// A document that matches a filter.
     Document(Query),
     /// Any value that satisfies operators or a regular expression.
@@ -253,7 +259,7 @@ impl Pull {
                 return Ok(Pull::Document(Query::parse(doc, &cx)?));
             }
         } else if v.ty != ty::REGEX {
-            return Ok(Pull::Equals(v.into()));
+            return Ok(Pull::Equals(v.into(), cx.strings().clone()));
         }
         let mut filter = DocWriter::new();
         filter.put_val("", v);
@@ -267,7 +273,7 @@ impl Pull {
     /// Those of matching.
     pub fn matches(&self, v: Val<'_>) -> Result<bool> {
         match self {
-            Pull::Equals(wanted) => Ok(compare::values(v, wanted.val()).is_eq()),
+            Pull::Equals(wanted, collation) => Ok(compare::collated(v, wanted.val(), collation).is_eq()),
             Pull::Document(query) => v.as_doc().map_or(Ok(false), |d| query.matches(d)),
             Pull::Condition(query) => query.matches_value("", v),
         }

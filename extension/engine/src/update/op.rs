@@ -6,6 +6,7 @@ use super::operand::Operand;
 use super::paths::UpdatePath;
 use super::tree::Node;
 use super::{Clock, arith, array, text};
+use crate::collation::Collation;
 use crate::compare;
 use crate::error::Result;
 use crate::raw::Doc;
@@ -25,7 +26,7 @@ pub enum Op {
     /// `$inc`, `$mul`
     Arithmetic(arith::Kind, Operand),
     /// `$min` keeps the smaller value, `$max` the greater: the order in which the argument wins.
-    Bound(Ordering, Operand),
+    Bound(Ordering, Operand, Collation),
     /// `$currentDate`: a date, or a timestamp.
     CurrentDate {
         /// A timestamp is wanted.
@@ -39,7 +40,7 @@ pub enum Op {
     /// `$push`
     Push(Push),
     /// `$addToSet`, its values without duplicates.
-    AddToSet(Vec<Operand>),
+    AddToSet(Vec<Operand>, Collation),
     /// `$pop`
     Pop {
         /// The first element goes, not the last.
@@ -48,7 +49,7 @@ pub enum Op {
     /// `$pull`
     Pull(Pull),
     /// `$pullAll`
-    PullAll(Vec<Operand>),
+    PullAll(Vec<Operand>, Collation),
     /// `$bit`
     Bit(BitOps),
 }
@@ -66,7 +67,7 @@ impl Op {
     /// Makes the value when the path does not exist.
     #[must_use]
     pub fn creates(&self) -> bool {
-        !matches!(self, Op::Unset | Op::Pop { .. } | Op::Pull(_) | Op::PullAll(_))
+        !matches!(self, Op::Unset | Op::Pop { .. } | Op::Pull(_) | Op::PullAll(..))
     }
 
     /// Levels of nesting the operator may put below its path.
@@ -74,9 +75,9 @@ impl Op {
     pub fn depth(&self) -> usize {
         let deepest = |values: &[Operand]| values.iter().map(|v| v.depth() + 1).max().unwrap_or(0);
         match self {
-            Op::Set(v) | Op::SetOnInsert(v) | Op::Bound(_, v) => v.depth(),
+            Op::Set(v) | Op::SetOnInsert(v) | Op::Bound(_, v, _) => v.depth(),
             Op::Push(p) => deepest(&p.values),
-            Op::AddToSet(values) => deepest(values),
+            Op::AddToSet(values, _) => deepest(values),
             _ => 0,
         }
     }
@@ -103,8 +104,8 @@ impl Op {
                 }
                 Ok(!same)
             }
-            Op::Bound(wins, v) => {
-                let replace = node.with_val(|old| compare::values(v.val(), old)) == *wins;
+            Op::Bound(wins, v, collation) => {
+                let replace = node.with_val(|old| compare::collated(v.val(), old, collation)) == *wins;
                 if replace {
                     *node = Node::Raw(v.val());
                 }
@@ -125,7 +126,7 @@ impl Op {
                 };
                 Ok(push.apply(items))
             }
-            Op::AddToSet(values) => {
+            Op::AddToSet(values, collation) => {
                 let found = node.type_name();
                 let Some(items) = node.elements() else {
                     bail!(
@@ -134,7 +135,7 @@ impl Op {
                         path.rsplit('.').next().unwrap_or(path)
                     );
                 };
-                Ok(array::add_to_set(items, values))
+                Ok(array::add_to_set(items, values, collation))
             }
             Op::Pop { first } => {
                 let found = node.type_name();
@@ -153,11 +154,13 @@ impl Op {
                 };
                 array::retain(items, |v| pull.matches(v).map(|m| !m))
             }
-            Op::PullAll(values) => {
+            Op::PullAll(values, collation) => {
                 let Some(items) = node.elements() else {
                     bail!(codes::BAD_VALUE, "Cannot apply $pullAll to a non-array value");
                 };
-                array::retain(items, |v| Ok(values.iter().all(|w| compare::values(v, w.val()).is_ne())))
+                array::retain(items, |v| {
+                    Ok(values.iter().all(|w| compare::collated(v, w.val(), collation).is_ne()))
+                })
             }
             Op::Bit(ops) => {
                 let result = node.with_val(|old| ops.apply(old, path, cx.doc))?;
@@ -179,7 +182,7 @@ impl Op {
     /// None today; the signature leaves room for operators that can refuse.
     pub fn create<'d>(&'d self, cx: &OpContext<'d>) -> Result<Option<Node<'d>>> {
         Ok(Some(match self {
-            Op::Set(v) | Op::SetOnInsert(v) | Op::Bound(_, v) => Node::Raw(v.val()),
+            Op::Set(v) | Op::SetOnInsert(v) | Op::Bound(_, v, _) => Node::Raw(v.val()),
             Op::Arithmetic(kind, v) => Node::Owned(arith::initial(*kind, v.val())),
             Op::CurrentDate { timestamp } => Node::Owned(cx.clock.value(*timestamp)),
             Op::Push(push) => {
@@ -187,9 +190,11 @@ impl Op {
                 push.apply(&mut items);
                 Node::Array(items)
             }
-            Op::AddToSet(values) => Node::Array(values.iter().map(|v| Node::Raw(v.val())).collect()),
+            Op::AddToSet(values, _) => Node::Array(values.iter().map(|v| Node::Raw(v.val())).collect()),
             Op::Bit(ops) => Node::Owned(ops.initial()),
-            Op::Unset | Op::Pop { .. } | Op::Pull(_) | Op::PullAll(_) | Op::Rename { .. } => return Ok(None),
+            Op::Unset | Op::Pop { .. } | Op::Pull(_) | Op::PullAll(..) | Op::Rename { .. } => {
+                return Ok(None);
+            }
         }))
     }
 }

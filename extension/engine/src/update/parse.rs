@@ -138,6 +138,7 @@ impl Parser {
 
     fn argument(self, field: &Elem<'_>, cx: &ParseContext<'_>) -> Result<Op> {
         let v = field.val;
+        let strings = || cx.strings().clone();
         Ok(match self {
             Parser::Set => Op::Set(v.into()),
             Parser::SetOnInsert => Op::SetOnInsert(v.into()),
@@ -146,14 +147,14 @@ impl Parser {
                 arith::check_argument(kind, field.name(), v)?;
                 Op::Arithmetic(kind, v.into())
             }
-            Parser::Bound(wins) => Op::Bound(wins, v.into()),
+            Parser::Bound(wins) => Op::Bound(wins, v.into(), strings()),
             Parser::CurrentDate => Op::CurrentDate { timestamp: current_date(v)? },
-            Parser::Push => Op::Push(Push::parse(v)?),
-            Parser::AddToSet => Op::AddToSet(array::parse_add_to_set(v)?),
+            Parser::Push => Op::Push(Push::parse(v, cx.strings())?),
+            Parser::AddToSet => Op::AddToSet(array::parse_add_to_set(v, cx.strings())?, strings()),
             Parser::Pop => Op::Pop { first: pop(field)? },
             Parser::Pull => Op::Pull(Pull::parse(v, cx)?),
             Parser::PullAll => match v.as_array() {
-                Some(values) => Op::PullAll(values.values().map(Operand::from).collect()),
+                Some(values) => Op::PullAll(values.values().map(Operand::from).collect(), strings()),
                 None => bail!(
                     codes::BAD_VALUE,
                     "$pullAll requires an array argument but was given a {}",

@@ -40,6 +40,7 @@ impl PipelineUpdate {
         let cx = stage::ParseContext {
             variables: cx.variables.cloned().unwrap_or_default(),
             now: cx.now,
+            collation: cx.strings().clone(),
             ..stage::ParseContext::default()
         };
         Ok(Self(Pipeline::parse(stages, &cx)?))

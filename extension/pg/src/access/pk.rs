@@ -1,6 +1,6 @@
 //! What a filter says about `_id`, as ranges of the primary key. `_id` is never an array, so conditions intersect.
 
-use engine::compare::{bracket, values};
+use engine::compare::{bracket, has_string, values};
 use engine::query::{Bound, Query, Relation};
 use engine::raw::ty;
 use engine::{Doc, Val};
@@ -29,6 +29,9 @@ const GT: u16 = pg_sys::BTGreaterStrategyNumber as u16;
 /// The ids `query` asks for.
 pub fn ids(query: &Query) -> Ids {
     let mut range = Vec::new();
+    // The primary key has strings by their bytes.
+    let by_bytes = query.collation().is_simple();
+    let plain = |v: Val<'_>| plain(v) && (by_bytes || !has_string(v));
     for c in query.conjuncts().filter(|c| c.path.as_str() == "_id") {
         match c.bound {
             Bound::Eq(v) if plain(v) => return Ids::Points(vec![wrap(v)]),

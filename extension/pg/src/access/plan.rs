@@ -5,8 +5,9 @@
 
 use std::rc::Rc;
 
+use engine::collation::Collation;
 use engine::key::bounds::{Bounds, Traits, implies};
-use engine::key::{Predicate, TRUNCATED, predicates};
+use engine::key::{Predicate, Strings, TRUNCATED, predicates};
 use engine::query::Query;
 use engine::{Doc, Error, codes};
 use pgrx::pg_sys;
@@ -106,8 +107,10 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
     if let Some(near) = query.near() {
         return near::plan(table, c, query, near, want);
     }
+    // The primary key has strings by their bytes.
+    let by_bytes = query.collation().is_simple();
     let by_id = match want.sort {
-        [(path, descending)] if path == "_id" => Some(*descending),
+        [(path, descending)] if path == "_id" && by_bytes => Some(*descending),
         _ => None,
     };
     let id_plan = |ids| Plan {
@@ -116,18 +119,18 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
     };
     let heap = |backward| Plan { way: Way::Heap { backward }, sorted: want.sort.is_empty() };
     if !want.ends.are_open() {
-        return between(table, c, want, id_plan);
+        return between(table, c, query.collation(), want, id_plan);
     }
     let heap_forward = heap(false);
     let filter = query.source();
-    let conditions = predicates(filter);
+    let conditions = predicates(filter, Strings::of(query.collation(), &Collation::SIMPLE));
     match want.hint {
         Hint::Natural { backward } => return Ok(heap(backward)),
         Hint::Id => return Ok(id_plan(ids(query))),
         Hint::Index(i) => {
             let hinted = c.indexes.get(i).filter(|x| x.relation != pg_sys::InvalidOid);
             let Some(index) = hinted else { return Ok(heap_forward) };
-            return Ok(match candidate(table, Some(query), filter, &conditions, want, index, true)? {
+            return Ok(match candidate(table, (Some(query), query.collation()), filter, &conditions, want, index, true)? {
                 Some((_, plan)) => plan,
                 None => heap_forward,
             });
@@ -146,7 +149,7 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
         best = (id_score, id_plan(ids));
     }
     for index in &c.indexes {
-        if let Some((score, plan)) = candidate(table, Some(query), filter, &conditions, want, index, false)?
+        if let Some((score, plan)) = candidate(table, (Some(query), query.collation()), filter, &conditions, want, index, false)?
             && score > best.0
         {
             best = (score, plan);
@@ -180,17 +183,18 @@ fn each_choice(table: &Table, c: &Collection, query: &Query) -> Result<Option<Ve
         w.put("$and", &engine::Value::array_of(&[engine::Value::Document(choice.bytes().to_vec())]));
         let both = w.finish();
         let both = Doc::trusted(&both);
-        let conditions = predicates(both);
+        let conditions = predicates(both, Strings::of(query.collation(), &Collation::SIMPLE));
         let mut best: Option<(usize, Plan)> = None;
         for index in &c.indexes {
-            if let Some((score, plan)) = candidate(table, None, both, &conditions, &want, index, false)?
+            if let Some((score, plan)) = candidate(table, (None, query.collation()), both, &conditions, &want, index, false)?
                 && best.as_ref().is_none_or(|(s, _)| score > *s)
             {
                 best = Some((score, plan));
             }
         }
         // Only equality: conditions on `_id` are read from a parsed filter, which a choice is not.
-        if let Some(id) = choice.get("_id").filter(|v| equality(*v)) {
+        let by_bytes = |v: engine::Val<'_>| query.collation().is_simple() || !engine::compare::has_string(v);
+        if let Some(id) = choice.get("_id").filter(|v| equality(*v) && by_bytes(*v)) {
             let ids = Ids::Points(vec![crate::types::wrap(id)]);
             best = Some((usize::MAX, Plan { way: Way::Id { ids, backward: false }, sorted: true }));
         }
@@ -209,15 +213,25 @@ fn equality(v: engine::Val<'_>) -> bool {
 /// The way from `min` to `max` along the hinted index.
 ///
 /// # Errors
-/// BadValue when they are not of that index, or in the wrong order.
-fn between(table: &Table, c: &Collection, want: &Want<'_>, id_plan: impl Fn(Ids) -> Plan) -> Result<Plan> {
+/// BadValue when they are not of that index or its collation, or in the wrong order.
+fn between(
+    table: &Table,
+    c: &Collection,
+    collation: &Collation,
+    want: &Want<'_>,
+    id_plan: impl Fn(Ids) -> Plan,
+) -> Result<Plan> {
     let incompatible = || Error::new(codes::BAD_VALUE, "The index chosen is not compatible with min/max");
     let disordered = || {
         let text = "The value provided for min() does not come before the value provided for max() in the query hint";
         Error::new(codes::BAD_VALUE, text)
     };
     let Ends { min, max } = want.ends;
+    let strings = [min, max].into_iter().flatten().flat_map(Doc::values).any(engine::compare::has_string);
     if want.hint == Hint::Id {
+        if strings && !collation.is_simple() {
+            return Err(incompatible().into());
+        }
         let only = |d: Doc<'_>| {
             let first = d.first().filter(|e| e.name() == "_id" && d.iter().nth(1).is_none());
             first.map(|e| crate::types::wrap(e.val)).ok_or_else(incompatible)
@@ -234,12 +248,19 @@ fn between(table: &Table, c: &Collection, want: &Want<'_>, id_plan: impl Fn(Ids)
     }
     let Hint::Index(i) = want.hint else { return Err(incompatible().into()) };
     let index = c.indexes.get(i).filter(|x| x.relation != pg_sys::InvalidOid).ok_or_else(incompatible)?;
+    if strings && *collation != index.collation {
+        return Err(incompatible().into());
+    }
     let (definition, traits) = inspect(table, index.relation)?.ok_or_else(incompatible)?;
     let spec = &definition.spec;
     let key = |d: Doc<'_>| spec.key_of(d).ok_or_else(incompatible);
     let (min, max) = (min.map(key).transpose()?, max.map(key).transpose()?);
     let bounds = Bounds::between(min, max).ok_or_else(disordered)?;
-    let order = if want.sort.is_empty() { Some(false) } else { bounds.order(spec, &traits, want.sort) };
+    let order = match (want.sort.is_empty(), *collation == index.collation) {
+        (true, _) => Some(false),
+        (false, true) => bounds.order(spec, &traits, want.sort),
+        (false, false) => None,
+    };
     let way = Way::Index {
         name: index.name.clone(),
         id: index.id,
@@ -261,10 +282,11 @@ fn order_score(sorted: bool, restricted: bool, want: &Want<'_>) -> usize {
     }
 }
 
-/// The way along one index, and what it is worth. `query` is the parsed filter, where `filter` is all of it.
+/// The way along one index, and what it is worth. `query` is the parsed filter, where `filter` is all of it;
+/// `collation` is the filter's.
 fn candidate(
     table: &Table,
-    query: Option<&Query>,
+    (query, collation): (Option<&Query>, &Collation),
     filter: Doc<'_>,
     conditions: &[Predicate],
     want: &Want<'_>,
@@ -274,16 +296,26 @@ fn candidate(
     if !index.valid || index.relation == pg_sys::InvalidOid || hidden(index) && !hinted {
         return Ok(None);
     }
+    let strings = Strings::of(collation, &index.collation);
+    let own;
+    let conditions = if index.collation.is_simple() {
+        conditions
+    } else {
+        own = predicates(filter, strings);
+        &own
+    };
+    // In an index of another collation strings stand in another order.
+    let wanted = if *collation == index.collation { want.sort } else { &[] };
     let first = Doc::trusted(&index.key).first().map(|e| e.name());
     let related = |path: &str| first == Some(path);
     let geo = near::is_geo(index) && query.is_some_and(|q| q.geo().next().is_some());
     let useful =
-        geo || conditions.iter().any(|p| related(&p.path)) || want.sort.iter().any(|(p, _)| related(p));
+        geo || conditions.iter().any(|p| related(&p.path)) || wanted.iter().any(|(p, _)| related(p));
     if !useful && !hinted {
         return Ok(None);
     }
     if let Some(partial) = &index.partial
-        && !implies(filter, conditions, Doc::trusted(partial))
+        && !implies(filter, conditions, Doc::trusted(partial), strings)
         && !hinted
     {
         return Ok(None);
@@ -301,12 +333,10 @@ fn candidate(
     if spec.sparse && !bounds.present && !hinted {
         return Ok(None);
     }
-    let order = if want.sort.is_empty() {
-        Some(false)
-    } else if spec.is_geo() {
-        None
-    } else {
-        bounds.order(spec, &traits, want.sort)
+    let order = match (want.sort.is_empty(), wanted.is_empty() || spec.is_geo()) {
+        (true, _) => Some(false),
+        (false, true) => None,
+        (false, false) => bounds.order(spec, &traits, wanted),
     };
     let score = bounds.fixed * 100
         + if bounds.used > bounds.fixed { 30 } else { 0 }

@@ -58,9 +58,9 @@ pub fn option_text(
     if let Some(p) = partial {
         w.put_doc("partial", Doc::trusted(p));
     }
-    // The square of a `2d` index.
+    // The order of strings, and the square of a `2d` index.
     for e in options.map(Doc::trusted).into_iter().flatten() {
-        if matches!(e.name(), "bits" | "min" | "max") {
+        if matches!(e.name(), "bits" | "min" | "max" | "collation") {
             w.put_elem(&e);
         }
     }
@@ -106,14 +106,16 @@ fn parse(text: &[u8]) -> Result<Definition> {
         text.chunks(2).map(|p| Some(digit(*p.first()?)? << 4 | digit(*p.get(1)?)?)).collect();
     let bytes = bytes.ok_or_else(bad)?;
     let doc = Doc::new(&bytes).map_err(|_| bad())?;
+    let spec = KeySpec::parse(doc)?;
     let partial = match doc.get("partial").and_then(|v| v.as_doc()) {
         Some(filter) => {
-            let cx = ParseContext { place: Place::PartialIndex, ..ParseContext::default() };
+            let collation = Some(&spec.collation);
+            let cx = ParseContext { place: Place::PartialIndex, collation, ..ParseContext::default() };
             Some(Query::parse(filter, &cx)?)
         }
         None => None,
     };
-    Ok(Definition { text: text.to_vec(), spec: KeySpec::parse(doc)?, partial })
+    Ok(Definition { text: text.to_vec(), spec, partial })
 }
 
 pgfn! {

@@ -3,6 +3,8 @@
 use core::ffi::CStr;
 use std::ffi::CString;
 
+use engine::Doc;
+use engine::collation::Collation;
 use pgrx::pg_sys::{self, Oid};
 
 use super::{Collection, Index, Level, Validator};
@@ -37,13 +39,14 @@ pub fn catalog_oids() -> Result<[Oid; 2]> {
 pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
     let _snapshot = Snapshot::latest();
     let rows = spi::query(
-        "SELECT collection_id, collection_uuid, view_definition, validator, validation_level, validation_action
+        "SELECT collection_id, collection_uuid, view_definition, validator, validation_level, validation_action,
+                default_collation
          FROM documentdb_api_catalog.collections WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.=) $2",
         &[Param::Text(Some(db)), Param::Text(Some(name))],
     )?;
     let Some(row) = rows.into_iter().next() else { return Ok(None) };
-    let [id, uuid, view, validator, level, action] =
-        <[Cell; 6]>::try_from(row).map_err(|_| internal("the catalog has other columns"))?;
+    let [id, uuid, view, validator, level, action, collation] =
+        <[Cell; 7]>::try_from(row).map_err(|_| internal("the catalog has other columns"))?;
     let id = id.int().ok_or_else(|| internal("a collection without a number"))?;
     let view = view.bytes().map(<[u8]>::to_vec);
     let (mut heap, mut pk, mut indexes) = (pg_sys::InvalidOid, pg_sys::InvalidOid, vec![]);
@@ -61,6 +64,11 @@ pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
             builds::resume(id)?;
         }
     }
+    let collation = match (&view, collation.bytes()) {
+        (Some(view), _) => Doc::trusted(view).get("collation").and_then(|v| v.as_doc()),
+        (None, stored) => stored.map(Doc::trusted),
+    };
+    let collation = Collation::parse(collation.unwrap_or(Doc::EMPTY))?;
     let validator = validator.bytes().map(|filter| Validator {
         filter: filter.to_vec(),
         level: match level.text() {
@@ -77,6 +85,7 @@ pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
         uuid: uuid.bytes().and_then(|b| b.try_into().ok()),
         view,
         validator,
+        collation,
         heap,
         pk,
         indexes,
@@ -89,7 +98,8 @@ fn indexes(id: i64) -> Result<Vec<Index>> {
                 (index_spec).index_is_sparse, (index_spec).index_is_unique, (index_spec).index_version,
                 (index_spec).index_expire_after_seconds, (index_spec).index_options, index_is_valid
          FROM documentdb_api_catalog.collection_indexes
-         WHERE collection_id OPERATOR(pg_catalog.=) $1 AND (index_spec).index_name OPERATOR(pg_catalog.<>) '_id_' ORDER BY index_id",
+         WHERE collection_id OPERATOR(pg_catalog.=) $1 
+           AND ((index_spec).index_name OPERATOR(pg_catalog.<>) '_id_' OR (index_spec).index_options IS NOT NULL) ORDER BY index_id",
         &[Param::Int8(id)],
     )?;
     rows.iter().map(|r| index(r)).collect()
@@ -101,6 +111,8 @@ fn index(row: &[Cell]) -> Result<Index> {
     };
     let own = |c: &Cell| c.bytes().map(<[u8]>::to_vec);
     let id = id.int().unwrap_or(0) as i32;
+    let collation = options.bytes().and_then(|o| Doc::trusted(o).get("collation")).and_then(|v| v.as_doc());
+    let collation = Collation::parse(collation.unwrap_or(Doc::EMPTY))?;
     Ok(Index {
         id,
         name: name.text().unwrap_or("").to_owned(),
@@ -111,6 +123,7 @@ fn index(row: &[Cell]) -> Result<Index> {
         unique: unique.bool().unwrap_or(false),
         version: version.int().unwrap_or(2) as i32,
         expire_after: expire.int().map(|i| i as i32),
+        collation,
         options: own(options),
         valid: valid.bool().unwrap_or(false),
         relation: relation(c"documentdb_data", &format!("documents_rum_index_{id}"))?,

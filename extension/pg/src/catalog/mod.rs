@@ -8,6 +8,7 @@ pub use load::relation;
 
 use std::rc::Rc;
 
+use engine::collation::Collation;
 use pgrx::pg_sys::Oid;
 
 use crate::error::{Error, Result};
@@ -27,11 +28,14 @@ pub struct Collection {
     pub view: Option<Vec<u8>>,
     /// What documents must satisfy.
     pub validator: Option<Validator>,
+    /// How strings compare where a command does not say; of a view also where it does.
+    pub collation: Collation,
     /// `documentdb_data.documents_<id>`; invalid for views.
     pub heap: Oid,
     /// Its primary key (shard_key_value, object_id); invalid for views.
     pub pk: Oid,
-    /// Indexes other than `_id_`, in the order of their creation, unfinished ones included.
+    /// Secondary indexes, in the order of their creation, unfinished ones included. Where the collection's collation is not
+    /// the simple one, an index named `_id_` is among them: it keeps `_id` unique under that collation.
     pub indexes: Vec<Index>,
 }
 
@@ -78,6 +82,8 @@ pub struct Index {
     pub version: i32,
     /// TTL.
     pub expire_after: Option<i32>,
+    /// How its keys order strings.
+    pub collation: Collation,
     /// All other options as they were given.
     pub options: Option<Vec<u8>>,
     /// Built and usable.
@@ -86,7 +92,15 @@ pub struct Index {
     pub relation: Oid,
 }
 
+/// Name of the index on `_id`.
+pub const ID_INDEX: &str = "_id_";
+
 impl Collection {
+    /// The indexes other than `_id_`.
+    pub fn secondary(&self) -> impl Iterator<Item = &Index> {
+        self.indexes.iter().filter(|i| i.name != ID_INDEX)
+    }
+
     /// `db.collection`.
     pub fn namespace(&self) -> String {
         format!("{}.{}", self.db, self.name)

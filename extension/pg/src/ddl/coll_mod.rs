@@ -58,7 +58,7 @@ impl<'a> IndexChange<'a> {
             (None, Some(key)) => engine::compare::docs(key, Doc::trusted(&i.key)).is_eq(),
             (None, None) => false,
         };
-        collection.indexes.iter().find(is_it).ok_or_else(|| {
+        collection.secondary().find(is_it).ok_or_else(|| {
             let what = match (self.name, self.key) {
                 (Some(name), _) => name.to_owned(),
                 (None, key) => engine::display::document(key.unwrap_or(Doc::EMPTY)),
@@ -166,8 +166,8 @@ impl<'a> CollMod<'a> {
             if collection.view.is_none() {
                 return Err(invalid(format!("ns {} is a collection, not a view", collection.namespace())));
             }
-            let definition = view_definition(on, self.pipeline);
-            view::check(&collection.db, &collection.name, Doc::trusted(&definition))?;
+            let definition = view_definition(on, self.pipeline, collection.collation.spec());
+            view::check(&collection.db, &collection.name, Doc::trusted(&definition), &collection.collation)?;
             update(collection, "view_definition = $2", Param::Bytes(Some(&definition)))?;
         }
         if let Some(index) = &self.index {

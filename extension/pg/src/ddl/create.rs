@@ -1,5 +1,6 @@
 //! create.
 
+use engine::collation::{Collation, with_defaults};
 use engine::{Doc, DocWriter, Value, codes};
 
 use super::options::{ValidatorFields, view_definition};
@@ -17,6 +18,7 @@ struct Create<'a> {
     view_on: Option<&'a str>,
     pipeline: Option<Doc<'a>>,
     validator: ValidatorFields<'a>,
+    collation: Collation,
     max_time: i64,
 }
 
@@ -47,6 +49,7 @@ impl<'a> Create<'a> {
                 other @ ("clusteredIndex" | "changeStreamPreAndPostImages" | "encryptedFields") => {
                     return Err(refuse(other));
                 }
+                "collation" => c.collation = collation(spec::document("create.collation", e.val)?)?,
                 "maxTimeMS" => c.max_time = spec::max_time_ms("create", e.val)?,
                 // Without effect on a collection that is neither capped nor clustered; MongoDB keeps the id index alike.
                 "capped"
@@ -77,41 +80,57 @@ impl<'a> Create<'a> {
         names::check_new(db, self.name)?;
         guard::write()?;
         xact::limit_time(self.max_time);
-        let definition = self.view_on.map(|on| view_definition(on, self.pipeline));
+        let definition = self.view_on.map(|on| view_definition(on, self.pipeline, self.collation.spec()));
         let validator = self.validator.apply(None);
         if let Some(there) = catalog::find(db, self.name)? {
-            return compare(&there, definition.as_deref(), validator.as_ref());
+            return self.compare(&there, definition.as_deref(), validator.as_ref());
         }
         if let Some(definition) = &definition {
-            view::check(db, self.name, Doc::trusted(definition))?;
+            view::check(db, self.name, Doc::trusted(definition), &self.collation)?;
         }
-        let options = Options { view: definition.as_deref(), validator: validator.as_ref() };
+        let options = Options {
+            view: definition.as_deref(),
+            validator: validator.as_ref(),
+            collation: self.collation.clone(),
+        };
         if !table::create(db, self.name, &options)?
             && let Some(there) = catalog::find(db, self.name)?
         {
-            return compare(&there, definition.as_deref(), validator.as_ref());
+            return self.compare(&there, definition.as_deref(), validator.as_ref());
         }
         Ok(())
     }
-}
 
-/// Creating what is there already is fine when it is the same.
-fn compare(there: &Collection, view: Option<&[u8]>, validator: Option<&Validator>) -> Result<()> {
-    if there.view.as_deref() == view && there.validator.as_ref() == validator {
-        return Ok(());
+    /// Creating what is there already is fine when it is the same.
+    fn compare(&self, there: &Collection, view: Option<&[u8]>, validator: Option<&Validator>) -> Result<()> {
+        if there.view.as_deref() == view
+            && there.validator.as_ref() == validator
+            && there.collation == self.collation
+        {
+            return Ok(());
+        }
+        let options = match &there.view {
+            Some(view) => types::json::relaxed(Doc::trusted(view)),
+            None => types::json::relaxed(Doc::trusted(&options(there))),
+        };
+        let message = format!("ns: {} already exists with different options: {options}", there.namespace());
+        Err(fail(codes::NAMESPACE_EXISTS, message))
     }
-    let options = match (&there.view, &there.validator) {
-        (Some(view), _) => types::json::relaxed(Doc::trusted(view)),
-        (None, Some(v)) => types::json::relaxed(Doc::trusted(&validator_options(v))),
-        (None, None) => "{}".to_owned(),
-    };
-    let message = format!("ns: {} already exists with different options: {options}", there.namespace());
-    Err(fail(codes::NAMESPACE_EXISTS, message))
 }
 
-/// A validator in the words of listCollections.
-fn validator_options(v: &Validator) -> Vec<u8> {
+/// The default collation of a new collection or view.
+fn collation(given: Doc<'_>) -> Result<Collation> {
+    let read = || Collation::parse(Doc::trusted(&with_defaults(given)?));
+    read().map_err(|e| fail(e.code, e.message.replace("'collation.", "'create.collation.")))
+}
+
+/// A collection's options in the words of listCollections.
+fn options(there: &Collection) -> Vec<u8> {
     let mut w = DocWriter::new();
+    if let Some(spec) = there.collation.spec() {
+        w.put_doc("collation", spec);
+    }
+    let Some(v) = &there.validator else { return w.finish() };
     w.put_doc("validator", Doc::trusted(&v.filter));
     w.put_str("validationLevel", level_name(v.level));
     w.put_str("validationAction", if v.refuse { "error" } else { "warn" });

@@ -87,12 +87,15 @@ fn not_a_value(path: &str, value: &str) -> Error {
     fail(codes::BAD_VALUE, message)
 }
 
-/// `{viewOn, pipeline}` as the catalog keeps it; without a pipeline where none was given.
-pub fn view_definition(view_on: &str, pipeline: Option<Doc<'_>>) -> Vec<u8> {
+/// `{viewOn, pipeline, collation}` as the catalog keeps it; without a pipeline where none was given.
+pub fn view_definition(view_on: &str, pipeline: Option<Doc<'_>>, collation: Option<Doc<'_>>) -> Vec<u8> {
     let mut w = DocWriter::new();
     w.put_str("viewOn", view_on);
     if let Some(pipeline) = pipeline {
         w.put_array("pipeline", pipeline);
+    }
+    if let Some(collation) = collation {
+        w.put_doc("collation", collation);
     }
     w.finish()
 }

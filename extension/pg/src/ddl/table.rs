@@ -3,8 +3,10 @@
 use std::rc::Rc;
 
 use engine::codes;
+use engine::collation::Collation;
 use pgrx::pg_sys;
 
+use crate::am::option_text;
 use crate::catalog::{self, Collection, Level, Validator, names};
 use crate::error::{Error, Result, internal};
 use crate::spi::{self, Param};
@@ -17,6 +19,8 @@ pub struct Options<'a> {
     pub view: Option<&'a [u8]>,
     /// Validator.
     pub validator: Option<&'a Validator>,
+    /// Default collation.
+    pub collation: Collation,
 }
 
 /// The collection of this name, made if it is missing (the first insert does).
@@ -49,11 +53,13 @@ pub fn create(db: &str, name: &str, options: &Options<'_>) -> Result<bool> {
         None => (None, None),
         Some(v) => (Some(level_name(v.level)), Some(if v.refuse { "error" } else { "warn" })),
     };
+    let collation = options.collation.spec().filter(|_| options.view.is_none());
     // Waits for another transaction that makes the same name, and takes its side if that commits.
     let rows = spi::run_returning(
         "INSERT INTO documentdb_api_catalog.collections
-             (database_name, collection_name, collection_uuid, view_definition, validator, validation_level, validation_action)
-         VALUES ($1, $2, pg_catalog.gen_random_uuid(), $3, $4, $5, $6)
+             (database_name, collection_name, collection_uuid, view_definition, validator, validation_level, validation_action,
+              default_collation)
+         VALUES ($1, $2, pg_catalog.gen_random_uuid(), $3, $4, $5, $6, $7)
          ON CONFLICT DO NOTHING RETURNING collection_id",
         &[
             Param::Text(Some(db)),
@@ -62,11 +68,12 @@ pub fn create(db: &str, name: &str, options: &Options<'_>) -> Result<bool> {
             Param::Bytes(options.validator.map(|v| v.filter.as_slice())),
             Param::Text(level),
             Param::Text(action),
+            Param::Bytes(collation.map(|d| d.bytes())),
         ],
     )?;
     let Some(id) = rows.first().and_then(|r| r.first()).and_then(spi::Cell::int) else { return Ok(false) };
     if options.view.is_none() {
-        create_table(id)?;
+        create_table(id, &options.collation)?;
     }
     Ok(true)
 }
@@ -99,7 +106,7 @@ fn check_case(db: &str) -> Result<()> {
     }
 }
 
-fn create_table(id: i64) -> Result<()> {
+fn create_table(id: i64, collation: &Collation) -> Result<()> {
     let _admin = AsAdmin::new()?;
     spi::run(
         &format!(
@@ -117,11 +124,26 @@ fn create_table(id: i64) -> Result<()> {
         w.put_val("_id", one);
         w.finish()
     });
-    spi::run(
+    let options = collation.spec().map(|spec| {
+        let mut w = engine::DocWriter::new();
+        w.put_doc("collation", spec);
+        w.finish()
+    });
+    let rows = spi::run_returning(
         "INSERT INTO documentdb_api_catalog.collection_indexes (collection_id, index_spec, index_is_valid)
-         VALUES ($1, ROW('_id_', $2, NULL, NULL, NULL, NULL, 2, NULL, NULL, NULL)::documentdb_api_catalog.index_spec_type_internal, true)",
-        &[Param::Int8(id), Param::Bytes(Some(&key))],
+         VALUES ($1, ROW('_id_', $2, NULL, NULL, NULL, NULL, 2, NULL, NULL, $3)::documentdb_api_catalog.index_spec_type_internal, true)
+         RETURNING index_id",
+        &[Param::Int8(id), Param::Bytes(Some(&key)), Param::Bytes(options.as_deref())],
     )?;
+    if collation.is_simple() {
+        return Ok(());
+    }
+    // The primary key compares bytes: that no two `_id`s are equal under the collation is this index's matter.
+    let index = rows.first().and_then(|r| r.first()).and_then(spi::Cell::int);
+    let index =
+        index.and_then(|i| i32::try_from(i).ok()).ok_or_else(|| internal("no number for a new index"))?;
+    let spec = option_text(&key, false, true, None, options.as_deref());
+    spi::run(&crate::index::definition(id, index, true, &spec, ""), &[])?;
     Ok(())
 }
 

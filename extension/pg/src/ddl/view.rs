@@ -1,5 +1,6 @@
 //! What a view may be defined as.
 
+use engine::collation::Collation;
 use engine::expr::Variables;
 use engine::stage::{ParseContext, Pipeline};
 use engine::{Doc, codes};
@@ -14,10 +15,10 @@ const DEPTH: usize = 20;
 /// Checks a definition `{viewOn, pipeline}` of the view `db.name`.
 ///
 /// # Errors
-/// GraphContainsCycle, ViewDepthLimitExceeded, and what is wrong with the pipeline.
-pub fn check(db: &str, name: &str, definition: Doc<'_>) -> Result<()> {
+/// GraphContainsCycle, ViewDepthLimitExceeded, OptionNotSupportedOnView for a view over one of another collation, and what is wrong with the pipeline.
+pub fn check(db: &str, name: &str, definition: Doc<'_>, collation: &Collation) -> Result<()> {
     let pipeline = definition.get("pipeline").and_then(|v| v.as_array()).unwrap_or(Doc::EMPTY);
-    check_pipeline(pipeline)?;
+    check_pipeline(pipeline, collation)?;
     let mut on = definition.get("viewOn").and_then(|v| v.as_str()).unwrap_or("").to_owned();
     let mut chain = format!("{db}.{name}");
     for _ in 0..DEPTH {
@@ -32,13 +33,19 @@ pub fn check(db: &str, name: &str, definition: Doc<'_>) -> Result<()> {
         chain = format!("{chain} -> {db}.{on}");
         let Some(next) = catalog::find(db, &on)? else { return Ok(()) };
         let Some(view) = &next.view else { return Ok(()) };
+        if next.collation != *collation {
+            return Err(fail(
+                codes::OPTION_NOT_SUPPORTED_ON_VIEW,
+                format!("View {db}.{name} has conflicting collation with view {db}.{on}"),
+            ));
+        }
         on = Doc::trusted(view).get("viewOn").and_then(|v| v.as_str()).unwrap_or("").to_owned();
     }
     Err(fail(codes::VIEW_DEPTH_LIMIT_EXCEEDED, format!("View depth too deep: {DEPTH} views at most")))
 }
 
 /// A view's pipeline must be one that an aggregation would take, and only read.
-fn check_pipeline(pipeline: Doc<'_>) -> Result<()> {
+fn check_pipeline(pipeline: Doc<'_>, collation: &Collation) -> Result<()> {
     for stage in pipeline.values().filter_map(|s| s.as_doc()?.first()) {
         if matches!(stage.name(), "$out" | "$merge") {
             let message = format!(
@@ -50,6 +57,8 @@ fn check_pipeline(pipeline: Doc<'_>) -> Result<()> {
     }
     let caused =
         |e: engine::Error| fail(e.code, format!("Invalid pipeline for view caused by :: {}", e.message));
-    Pipeline::parse(pipeline, &ParseContext::new(Variables::new(), 0)).map_err(caused)?;
+    let mut cx = ParseContext::new(Variables::new(), 0);
+    cx.collation = collation.clone();
+    Pipeline::parse(pipeline, &cx).map_err(caused)?;
     Ok(())
 }

@@ -67,8 +67,9 @@ impl Command {
 }
 
 fn find(db: &str, f: &Find<'_>) -> Result<Node> {
-    let parsed = Parsed::new(f)?;
-    let Some(c) = catalog::find(db, f.collection)? else { return Ok(Node::new("Result", Vec::new())) };
+    let found = catalog::find(db, f.collection)?;
+    let parsed = Parsed::new(f, found.as_deref())?;
+    let Some(c) = found else { return Ok(Node::new("Result", Vec::new())) };
     if c.view.is_some() {
         return pipeline(&run_of_find(db, f)?);
     }

@@ -138,9 +138,11 @@ impl<'a> Command<'a> {
         let collection = catalog::find_table(db, self.collection)?.unwrap_or(collection);
         let before = count(&collection);
         let mut asked = Vec::new();
-        let mut all: Vec<Index> = collection.indexes.clone();
+        let mut all: Vec<Index> = collection.secondary().cloned().collect();
         let mut new: Vec<Spec> = Vec::new();
-        for s in self.specs {
+        for mut s in self.specs {
+            // An index that says nothing orders strings as the collection does.
+            s.collation.get_or_insert_with(|| collection.collation.clone());
             if crate::access::is_id_pattern(Doc::trusted(&s.key)) {
                 continue;
             }
@@ -201,6 +203,7 @@ fn exists(s: &Spec, all: &[Index]) -> Result<Option<i32>> {
             && i.partial == s.partial
             && i.sparse == s.sparse
             && i.unique == s.unique
+            && i.collation == s.collation()
     };
     if let Some(i) = all.iter().find(same) {
         let text = if i.expire_after == s.expire_after {
@@ -239,11 +242,15 @@ fn enter(c: &Collection, s: &Spec) -> Result<i32> {
 /// The statement that builds an index; `how` is `CONCURRENTLY` or nothing.
 pub fn statement(c: &Collection, id: i32, s: &Spec, how: &str) -> String {
     let spec = option_text(&s.key, s.sparse, s.unique, s.partial.as_deref(), s.options().as_deref());
-    let unique = if s.unique { "UNIQUE " } else { "" };
+    definition(c.id, id, s.unique, &spec, how)
+}
+
+/// The statement that makes index `id` of collection `collection`; `spec` is its [`option_text`].
+pub fn definition(collection: i64, id: i32, unique: bool, spec: &str, how: &str) -> String {
+    let unique = if unique { "UNIQUE " } else { "" };
     format!(
-        "CREATE {unique}INDEX {how} documents_rum_index_{id} ON documentdb_data.documents_{}
-         USING bson_btree (document documentdb_api_internal.bson_key_ops (spec = '{spec}'))",
-        c.id
+        "CREATE {unique}INDEX {how} documents_rum_index_{id} ON documentdb_data.documents_{collection}
+         USING bson_btree (document documentdb_api_internal.bson_key_ops (spec = '{spec}'))"
     )
 }
 

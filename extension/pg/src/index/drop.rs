@@ -88,7 +88,7 @@ impl<'a> Chosen<'a> {
 
     fn ids(&self, c: &Collection) -> Result<Vec<i32>> {
         match self {
-            Chosen::All => Ok(c.indexes.iter().map(|i| i.id).collect()),
+            Chosen::All => Ok(c.secondary().map(|i| i.id).collect()),
             Chosen::Names(names) => names.iter().map(|n| by_name(c, n)).collect(),
             Chosen::Key(key) => Ok(vec![by_key(c, *key)?]),
         }
@@ -111,7 +111,7 @@ fn by_name(c: &Collection, name: &str) -> Result<i32> {
     if name == "_id_" {
         return Err(keep_id());
     }
-    let found = c.indexes.iter().find(|i| i.name == name);
+    let found = c.secondary().find(|i| i.name == name);
     let not_found = || Error::new(codes::INDEX_NOT_FOUND, format!("index not found with name [{name}]"));
     Ok(found.ok_or_else(not_found)?.id)
 }
@@ -120,7 +120,7 @@ fn by_key(c: &Collection, key: Doc<'_>) -> Result<i32> {
     if is_id_pattern(key) {
         return Err(keep_id());
     }
-    let found: Vec<&Index> = c.indexes.iter().filter(|i| same_pattern(Doc::trusted(&i.key), key)).collect();
+    let found: Vec<&Index> = c.secondary().filter(|i| same_pattern(Doc::trusted(&i.key), key)).collect();
     match found.as_slice() {
         [one] => Ok(one.id),
         [] => {

@@ -10,13 +10,15 @@ mod parse;
 mod show;
 mod worker;
 
+pub use create::definition;
+
 use crate::catalog::Collection;
 use crate::error::Result;
 use crate::spi::{self, Param};
 
 /// Number of a collection's indexes, `_id_` included.
 fn count(c: &Collection) -> i32 {
-    i32::try_from(c.indexes.len()).unwrap_or(i32::MAX - 1) + 1
+    i32::try_from(c.secondary().count()).unwrap_or(i32::MAX - 1) + 1
 }
 
 /// Removes an index: its relation, its catalog row, its place in the queue. Builds of the collection are [paused](builds::pause).

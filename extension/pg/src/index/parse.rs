@@ -1,5 +1,6 @@
 //! One element of createIndexes' `indexes`.
 
+use engine::collation::Collation;
 use engine::query::{ParseContext, Place, Query};
 use engine::raw::View;
 use engine::{Code, Doc, DocWriter, Error, Val, Value, codes};
@@ -28,6 +29,8 @@ pub struct Spec {
     pub hidden: bool,
     /// Options of a geospatial index, as listIndexes shows them.
     pub geo: Vec<(String, Value)>,
+    /// How its keys order strings; `None` as the collection does.
+    pub collation: Option<Collation>,
 }
 
 /// Most components of a key pattern.
@@ -59,6 +62,7 @@ impl Spec {
             expire_after: None,
             hidden: false,
             geo: Vec::new(),
+            collation: None,
         };
         let (mut name, mut key) = (None, None);
         for e in d {
@@ -78,8 +82,12 @@ impl Spec {
                 "expireAfterSeconds" => s.expire_after = Some(seconds(d, v)?),
                 "v" => s.version = version(d, v)?,
                 "collation" => {
-                    let cause = "createIndex.collation is not implemented yet";
-                    return Err(wrong(d, codes::COMMAND_NOT_SUPPORTED, cause));
+                    let spec = v.as_doc().ok_or_else(|| must_be(d, "collation", "an object", v))?;
+                    if spec.is_empty() {
+                        let cause = "The field 'collation' cannot be an empty object.";
+                        return Err(wrong(d, codes::BAD_VALUE, cause));
+                    }
+                    s.collation = Some(Collation::parse(spec).map_err(|e| wrong(d, e.code, e.message))?);
                 }
                 "weights" | "default_language" | "language_override" | "textIndexVersion" => {
                     let cause = format!("the field '{}' can only be specified with text indexes", e.name());
@@ -162,6 +170,7 @@ impl Spec {
             unique: self.unique,
             version: self.version,
             expire_after: self.expire_after,
+            collation: self.collation(),
             options: self.options(),
             valid: true,
             relation: pgrx::pg_sys::InvalidOid,
@@ -177,7 +186,16 @@ impl Spec {
         for (name, v) in &self.geo {
             w.put(name, v);
         }
-        (self.hidden || !self.geo.is_empty()).then(|| w.finish())
+        if let Some(spec) = self.collation().spec() {
+            w.put_doc("collation", spec);
+        }
+        let w = w.finish();
+        (!Doc::trusted(&w).is_empty()).then_some(w)
+    }
+
+    /// How its keys order strings; the simple collation where that is still open.
+    pub fn collation(&self) -> Collation {
+        self.collation.clone().unwrap_or_default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! `aggregate_cursor_first_page`, and the finds that are aggregations because they are on views.
 
+use engine::collation::Collation;
 use engine::stage::{Docs, ParseContext};
 use engine::{ArrayWriter, Doc, DocWriter, Val, Value};
 
@@ -12,6 +13,7 @@ use super::spec::{Aggregate, Find, default_batch};
 use super::walk::Parsed;
 use super::{held, spool};
 use crate::error::Result;
+use crate::{catalog, spec};
 
 pgfn! {
     /// `aggregate_cursor_first_page(database, commandSpec, cursorId)`
@@ -23,10 +25,17 @@ pgfn! {
     }
 }
 
+/// How a command on this collection or view compares strings.
+fn collation(db: &str, name: Option<&str>, given: Option<Doc<'_>>) -> Result<Collation> {
+    let found = name.map(|name| catalog::find(db, name)).transpose()?.flatten();
+    spec::effective(given, found.as_deref())
+}
+
 /// The pipeline of a command.
 pub fn run_of(db: &str, a: &Aggregate<'_>) -> Result<Run> {
     let mut cx = ParseContext::default();
-    cx.variables = variables(a.variables)?;
+    cx.collation = collation(db, a.collection, a.collation)?;
+    cx.variables = variables(a.variables, &cx.collation)?;
     cx.allow_disk_use = a.allow_disk_use;
     cx.collectionless = a.collection.is_none();
     Run::new(db, a.collection, a.pipeline, cx, a.hint)
@@ -34,7 +43,7 @@ pub fn run_of(db: &str, a: &Aggregate<'_>) -> Result<Run> {
 
 fn first_page(db: &str, command: Doc<'_>, a: &Aggregate<'_>, given: i64) -> Result<First> {
     let run = run_of(db, a)?;
-    let host = Server::new(db, a.collection);
+    let host = Server::new(db, a.collection, run.collation());
     let batch = a.batch.unwrap_or_else(default_batch);
     let name = a.collection.unwrap_or("$cmd.aggregate");
     let page = Page::new(&[db, ".", name], "firstBatch", batch);
@@ -172,7 +181,7 @@ fn go_on(
     if page.is_full() {
         return Ok(Some(Next::Stream(s.clone())));
     }
-    let host = Server::new(db, name);
+    let host = Server::new(db, name, run.collation());
     let (docs, place) = run.start(&host, Some(s))?;
     let mut rows = Rows::new(docs, place, &host, shown);
     if rows.fill(page)?.is_none() {
@@ -204,7 +213,8 @@ pub fn run_of_find(db: &str, f: &Find<'_>) -> Result<Run> {
     }
     let stages = stages.finish();
     let mut cx = ParseContext::default();
-    cx.variables = variables(f.variables)?;
+    cx.collation = collation(db, Some(f.collection), f.collation)?;
+    cx.variables = variables(f.variables, &cx.collation)?;
     Run::new(db, Some(f.collection), Doc::trusted(&stages), cx, f.hint)
 }
 
@@ -218,7 +228,7 @@ pub fn find_on_view(
     given: i64,
 ) -> Result<First> {
     let run = run_of_find(db, f)?;
-    let host = Server::new(db, Some(f.collection));
+    let host = Server::new(db, Some(f.collection), run.collation());
     let streams = f.sort.is_empty() && f.skip == 0 && f.limit <= 1 && run.pipeline.is_streamable();
     let (docs, place) = run.start(&host, None)?;
     let mut rows = Rows::new(docs, place, &host, Some(p));
@@ -230,7 +240,7 @@ pub fn find_on_view(
 /// Every document of a view that matches, one after the other.
 pub fn each_of_view(db: &str, f: &Find<'_>, mut each: impl FnMut(&[u8])) -> Result<()> {
     let run = run_of_find(db, f)?;
-    let host = Server::new(db, Some(f.collection));
+    let host = Server::new(db, Some(f.collection), run.collation());
     let (docs, _) = run.start(&host, None)?;
     for d in docs {
         each(&d.map_err(|e| host.land(e))?);

@@ -23,7 +23,7 @@ pub fn parse(command: Doc<'_>) -> Result<Find<'_>> {
             "limit" => f.limit = limit(v)?.checked_abs().unwrap_or(i64::MAX),
             "skip" => f.skip = skip(v)?,
             "hint" => f.hint = Some(v),
-            "collation" => collation(v)?,
+            "collation" => f.collation = collation(v)?,
             "maxTimeMS" => limit_time(max_time_ms("count", v)?),
             "fields" => {}
             name if is_common(name) => {}
@@ -63,8 +63,9 @@ pub fn reply(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
 }
 
 fn count(db: &str, f: &Find<'_>) -> Result<i64> {
-    let parsed = Parsed::new(f)?;
-    let Some(c) = catalog::find(db, f.collection)? else { return Ok(0) };
+    let found = catalog::find(db, f.collection)?;
+    let parsed = Parsed::new(f, found.as_deref())?;
+    let Some(c) = found else { return Ok(0) };
     if c.view.is_some() {
         let mut n = 0;
         each_of_view(db, f, |_| n += 1)?;

@@ -5,7 +5,7 @@ use engine::{Doc, DocWriter, Error, Value, codes};
 
 use super::aggregate::each_of_view;
 use super::spec::{Find, collation, non_empty, required, unknown};
-use super::walk::{Opened, Parsed, query};
+use super::walk::{Opened, Parsed};
 use crate::access::{Hint, Position};
 use crate::catalog;
 use crate::error::Result;
@@ -30,6 +30,7 @@ struct Fields<'a> {
     key: &'a str,
     filter: Doc<'a>,
     hint: Option<engine::Val<'a>>,
+    collation: Option<Doc<'a>>,
 }
 
 /// The command as the find whose documents it reads.
@@ -37,12 +38,13 @@ struct Fields<'a> {
 /// # Errors
 /// Those of its fields.
 pub fn parts(command: Doc<'_>) -> Result<Find<'_>> {
-    let f = fields(command)?;
-    Ok(Find { collection: f.collection, filter: f.filter, hint: f.hint, ..Find::EMPTY })
+    let Fields { collection, filter, hint, collation, .. } = fields(command)?;
+    Ok(Find { collection, filter, hint, collation, ..Find::EMPTY })
 }
 
 fn fields(command: Doc<'_>) -> Result<Fields<'_>> {
-    let (mut collection, mut key, mut filter, mut hint) = (None, "", Doc::EMPTY, None);
+    let (mut collection, mut key, mut filter) = (None, "", Doc::EMPTY);
+    let (mut hint, mut strings) = (None, None);
     for e in command {
         let v = e.val;
         match e.name() {
@@ -51,7 +53,7 @@ fn fields(command: Doc<'_>) -> Result<Fields<'_>> {
             "query" if v.is_nullish() => {}
             "query" => filter = document("query", v)?,
             "hint" => hint = Some(v),
-            "collation" => collation(v)?,
+            "collation" => strings = collation(v)?,
             "maxTimeMS" => limit_time(max_time_ms("distinct", v)?),
             name if is_common(name) => {}
             name => return Err(unknown(name)),
@@ -64,19 +66,20 @@ fn fields(command: Doc<'_>) -> Result<Fields<'_>> {
     if key.contains('\0') {
         return Err(Error::new(codes::LOCATION31032, "Distinct key cannot have embedded nulls").into());
     }
-    Ok(Fields { collection, key, filter, hint })
+    Ok(Fields { collection, key, filter, hint, collation: strings })
 }
 
 /// The command's reply.
 pub fn reply(db: &str, command: Doc<'_>) -> Result<Vec<u8>> {
-    let Fields { collection, key, filter, hint } = fields(command)?;
+    let Fields { collection, key, filter, hint, collation } = fields(command)?;
+    let f = Find { collection, filter, hint, collation, ..Find::EMPTY };
+    let found = catalog::find(db, collection)?;
+    let parsed = Parsed::new(&f, found.as_deref())?;
     Hint::check(hint)?;
-    let mut values = Distinct::new(key);
-    let parsed = Parsed::of_query(query(filter)?)?;
-    match catalog::find(db, collection)? {
+    let mut values = Distinct::new(key, parsed.query.collation());
+    match found {
         None => {}
         Some(c) if c.view.is_some() => {
-            let f = Find { collection, filter, hint, ..Find::EMPTY };
             each_of_view(db, &f, |document| values.add(Doc::trusted(document)))?;
         }
         Some(c) => {

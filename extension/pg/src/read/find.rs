@@ -13,6 +13,7 @@ use super::{held, spool};
 use crate::access::Position;
 use crate::catalog::{self, Collection};
 use crate::error::Result;
+use crate::spec;
 use crate::storage::{Access, Key, Scan, Table};
 use crate::sys::varlena;
 
@@ -63,11 +64,14 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     if let (Some(c), Some(id)) = (&collection, point(f))
         && c.view.is_none()
         && batch > 0
+        // Strings under a collation are not found by their bytes.
+        && (id.ty != ty::STRING && id.ty != ty::SYMBOL
+            || spec::effective(f.collation, Some(c))?.is_simple())
     {
         by_id(c, id, &mut page)?;
         return Ok(First::complete(page, false));
     }
-    let parsed = Parsed::new(f)?;
+    let parsed = Parsed::new(f, collection.as_deref())?;
     // The official extension's kinds: what it streams, and what it computes as a whole.
     let streams = f.sort.is_empty() && f.skip == 0 && f.limit <= 1 && parsed.query.near().is_none();
     let keeping = cursor::keeping();

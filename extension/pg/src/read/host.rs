@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use engine::collation::Collation;
 use engine::query::{ParseContext as FilterContext, Place, Query};
 use engine::stage::{Docs, GeoNear, Host, Output, ParseContext, Statistics};
 use engine::{Doc, codes};
@@ -19,14 +20,21 @@ pub struct Server {
     pub db: String,
     /// The command's collection.
     pub collection: Option<String>,
+    /// How the pipeline compares strings, also those of other collections.
+    collation: Collation,
     /// An error that the engine's errors can't express (PostgreSQL's own), on its way through the pipeline.
     carried: RefCell<Option<Error>>,
 }
 
 impl Server {
     /// For a command on `db.collection`.
-    pub fn new(db: &str, collection: Option<&str>) -> Server {
-        Server { db: db.to_owned(), collection: collection.map(str::to_owned), carried: RefCell::default() }
+    pub fn new(db: &str, collection: Option<&str>, collation: &Collation) -> Server {
+        Server {
+            db: db.to_owned(),
+            collection: collection.map(str::to_owned),
+            collation: collation.clone(),
+            carried: RefCell::default(),
+        }
     }
 
     /// Sends an error through the engine; [`Server::land`] gives it back.
@@ -48,17 +56,24 @@ impl Server {
         let db = db.unwrap_or(&self.db);
         let Some(c) = catalog::find(db, collection)? else { return Ok(Box::new(std::iter::empty())) };
         if c.view.is_some() {
+            if c.collation != self.collation {
+                let text = "Cannot override a view's default collation";
+                return Err(engine::Error::new(codes::OPTION_NOT_SUPPORTED_ON_VIEW, text).into());
+            }
             let none = engine::ArrayWriter::new().finish();
-            let run = Run::new(db, Some(collection), Doc::trusted(&none), ParseContext::default(), None)?;
+            let mut cx = ParseContext::default();
+            cx.collation = self.collation.clone();
+            let run = Run::new(db, Some(collection), Doc::trusted(&none), cx, None)?;
             // A pipeline runs over its own database: one of another database is read as a whole.
-            let other = Server::new(db, Some(collection));
+            let other = Server::new(db, Some(collection), &self.collation);
             let all: Vec<Vec<u8>> = {
                 let (docs, _) = run.start(&other, None)?;
                 docs.collect::<engine::Result<_>>().map_err(|e| other.land(e))?
             };
             return Ok(Box::new(all.into_iter().map(Ok)));
         }
-        let cx = FilterContext { place: Place::Match, now: now(), ..FilterContext::default() };
+        let collation = Some(&self.collation);
+        let cx = FilterContext { place: Place::Match, now: now(), collation, ..FilterContext::default() };
         let parsed = Parsed::of_query(Query::parse(filter.unwrap_or(Doc::EMPTY), &cx)?)?;
         let opened = Opened::with_hint(c, &parsed, Hint::None, false)?;
         let mut owned = Owned::new(opened, parsed, &Position::Start)?;

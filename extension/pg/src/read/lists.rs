@@ -1,5 +1,6 @@
 //! `list_collections_cursor_first_page`, `list_indexes_cursor_first_page`: always one page.
 
+use engine::collation::Collation;
 use engine::query::Query;
 use engine::{Doc, DocWriter, Error, Value, codes};
 
@@ -64,7 +65,7 @@ fn collections(db: &str, filter: &Query, name_only: bool) -> Result<Vec<Vec<u8>>
     let _snapshot = Snapshot::latest();
     let rows = spi::query(
         "SELECT collection_name, view_definition, validator, validation_level, validation_action,
-                collection_uuid, shard_key
+                collection_uuid, shard_key, default_collation
          FROM documentdb_api_catalog.collections
          WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.<>) 'system.dbSentinel'
          ORDER BY collection_name",
@@ -100,6 +101,10 @@ fn collection_entry(row: &[Cell]) -> Vec<u8> {
     if let Some(view) = view {
         options.put_elements(view.elements());
     }
+    let collation = doc(7);
+    if let Some(collation) = collation {
+        options.put_doc("collation", collation);
+    }
     if let Some(validator) = doc(2) {
         options.put_doc("validator", validator);
         options.put_str("validationLevel", cell(3).text().unwrap_or("strict"));
@@ -120,6 +125,9 @@ fn collection_entry(row: &[Cell]) -> Vec<u8> {
     } else {
         let mut id = DocWriter::new();
         id.put("v", &Value::Int32(2)).put_str("name", "_id_").put_doc("key", Doc::trusted(&id_pattern()));
+        if let Some(collation) = collation {
+            id.put_doc("collation", collation);
+        }
         w.put_doc("idIndex", Doc::trusted(&id.finish()));
     }
     w.finish()
@@ -143,8 +151,8 @@ pgfn! {
         };
         c.require_table()?;
         let mut page = Page::new(&[db, ".", name], "firstBatch", usize::MAX);
-        page.push(&id_entry());
-        for index in c.indexes.iter().filter(|i| i.valid) {
+        page.push(&id_entry(&c.collation));
+        for index in c.secondary().filter(|i| i.valid) {
             page.push(&index_entry(index));
         }
         First::complete(page, false).record(call)
@@ -172,9 +180,12 @@ fn list_indexes_spec(command: Doc<'_>) -> Result<&str> {
 }
 
 /// The index on `_id` as listIndexes shows it.
-pub fn id_entry() -> Vec<u8> {
+pub fn id_entry(collation: &Collation) -> Vec<u8> {
     let mut w = DocWriter::new();
     w.put("v", &Value::Int32(2)).put_doc("key", Doc::trusted(&id_pattern())).put_str("name", "_id_");
+    if let Some(spec) = collation.spec() {
+        w.put_doc("collation", spec);
+    }
     w.finish()
 }
 

@@ -118,7 +118,7 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
     }
     let f = Find::parse(c.command)?;
     let Some(collection) = catalog::find(db, f.collection)? else { return Ok(None) };
-    let parsed = Parsed::new(&f)?;
+    let parsed = Parsed::new(&f, Some(&collection))?;
     if collection.view.is_some() {
         return aggregate::stream_view(db, &f, &parsed, s, page);
     }

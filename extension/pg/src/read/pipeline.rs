@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
+use engine::collation::Collation;
 use engine::expr::Variables;
 use engine::query::{ParseContext as FilterContext, Place, Query};
 use engine::sort::SortSpec;
@@ -84,6 +85,11 @@ impl Run {
         Ok(Run { collection: found, pipeline, context: cx, hint, hint_type, names })
     }
 
+    /// How the pipeline compares strings.
+    pub fn collation(&self) -> &Collation {
+        &self.context.collation
+    }
+
     /// Runs from the beginning, or goes on with a stream. The second value tells the place, when a collection is read.
     pub fn start<'h>(
         &self,
@@ -126,9 +132,15 @@ impl Run {
         let (filter, rest) = self.pipeline.split_match();
         let filter = filter.unwrap_or_else(|| Doc::EMPTY.bytes().to_vec());
         let variables = Some(&self.context.variables);
-        let cx = FilterContext { place: Place::Match, variables, now: self.context.now, collation: None };
+        let cx = FilterContext {
+            place: Place::Match,
+            variables,
+            now: self.context.now,
+            collation: Some(&self.context.collation),
+        };
         let query = Query::parse(Doc::trusted(&filter), &cx)?;
         let sort = rest.leading_sort().map(SortSpec::parse).transpose()?;
+        let sort = sort.map(|s| s.collated(&self.context.collation));
         let sorts = sort.is_some();
         let mut parsed = Parsed::of_query(query)?;
         if let Some(sort) = sort {
@@ -191,9 +203,9 @@ fn stages_of(list: Doc<'_>) -> Vec<Vec<u8>> {
 }
 
 /// Variables of a `let`.
-pub fn variables(spec: Option<Doc<'_>>) -> Result<Variables> {
+pub fn variables(spec: Option<Doc<'_>>, collation: &Collation) -> Result<Variables> {
     Ok(match spec {
-        Some(d) => Variables::from_let(d, now())?,
+        Some(d) => Variables::from_let(d, now(), collation)?,
         None => Variables::new(),
     })
 }

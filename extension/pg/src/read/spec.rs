@@ -34,6 +34,8 @@ pub struct Find<'a> {
     pub max: Option<Doc<'a>>,
     /// Variables.
     pub variables: Option<Doc<'a>>,
+    /// How strings compare, if given.
+    pub collation: Option<Doc<'a>>,
 }
 
 impl<'a> Find<'a> {
@@ -51,6 +53,7 @@ impl<'a> Find<'a> {
         min: None,
         max: None,
         variables: None,
+        collation: None,
     };
 
     /// Reads the command.
@@ -77,7 +80,7 @@ impl<'a> Find<'a> {
                 "singleBatch" => f.single = bool("singleBatch", v)?,
                 "hint" => f.hint = Some(v),
                 "let" => f.variables = Some(document("let", v)?),
-                "collation" => collation(v)?,
+                "collation" => f.collation = collation(v)?,
                 "maxTimeMS" => xact::limit_time(max_time_ms("find", v)?),
                 name @ ("returnKey" | "showRecordId") => {
                     if v.as_bool().unwrap_or(false) {
@@ -116,6 +119,8 @@ pub struct Aggregate<'a> {
     pub variables: Option<Doc<'a>>,
     /// As given.
     pub allow_disk_use: Option<bool>,
+    /// How strings compare, if given.
+    pub collation: Option<Doc<'a>>,
 }
 
 impl<'a> Aggregate<'a> {
@@ -131,6 +136,7 @@ impl<'a> Aggregate<'a> {
             hint: None,
             variables: None,
             allow_disk_use: None,
+            collation: None,
         };
         let (mut named, mut piped, mut cursor_given, mut explain) = (false, false, false, false);
         for e in command {
@@ -152,7 +158,7 @@ impl<'a> Aggregate<'a> {
                 }
                 "hint" => a.hint = Some(v),
                 "let" => a.variables = Some(document("let", v)?),
-                "collation" => collation(v)?,
+                "collation" => a.collation = crate::spec::collation("aggregate.collation", v)?,
                 "allowDiskUse" => a.allow_disk_use = v.as_bool(),
                 "explain" => explain = v.as_bool().unwrap_or(false),
                 "maxTimeMS" => xact::limit_time(max_time_ms("aggregate", v)?),
@@ -205,41 +211,18 @@ fn refuse(message: String) -> crate::error::Error {
     Error::new(codes::COMMAND_NOT_SUPPORTED, message).into()
 }
 
-/// `collation`: only the simple one, which compares bytes, exists so far.
+/// `collation` of find, count and distinct.
 ///
 /// # Errors
-/// MongoDB's for what is no collation; CommandNotSupported for one that would change the answer.
-pub fn collation(v: Val<'_>) -> Result<()> {
+/// MongoDB's for what is no collation.
+pub fn collation<'a>(v: Val<'a>) -> Result<Option<Doc<'a>>> {
     let d = document("collation", v)?;
-    if d.is_empty() || guc::flag(c"documentdb.skipFailOnCollation") {
-        return Ok(());
-    }
-    let Some(locale) = d.get("locale") else { return Err(crate::spec::missing("collation.locale")) };
-    let locale = string("collation.locale", locale)?;
-    let wrong = |code, text: String| -> Result<()> {
-        Err(Error::new(code, format!("unable to parse collation :: caused by :: {text}")).into())
+    let wrong = |mut e: crate::error::Error| {
+        e.message = format!("unable to parse collation :: caused by :: {}", e.message);
+        e
     };
-    if locale != "simple" && !is_locale(locale) {
-        let text = format!("Field 'locale' is invalid in: {{ locale: \"{locale}\", strength: 1 }}.");
-        return wrong(codes::BAD_VALUE, text);
-    }
-    if let Some(n) = d.get("strength").and_then(integer).filter(|n| *n > 5) {
-        let text = format!("BSON field 'strength' value must be <= 5, actual value '{n}'");
-        return wrong(codes::LOCATION51024, text);
-    }
-    if locale == "simple" {
-        return Ok(());
-    }
-    Err(refuse("collation other than the simple one is not supported yet".to_owned()))
-}
-
-/// `ll`, `lll`, with parts of letters and digits behind `_` or `@`: whatever ICU could know.
-fn is_locale(s: &str) -> bool {
-    let language = s.split(['_', '@']).next().unwrap_or("");
-    let known = ["xx", "zz"];
-    (2..=3).contains(&language.len())
-        && language.bytes().all(|c| c.is_ascii_lowercase())
-        && !known.contains(&language)
+    crate::spec::collation("collation", v).map_err(wrong)?;
+    Ok((!d.is_empty()).then_some(d))
 }
 
 /// A field nobody knows.

@@ -53,7 +53,7 @@ pub fn collected(db: &str, command: Doc<'_>) -> Result<Vec<Vec<u8>>> {
         let message = "a pipeline with $out or $merge is no query";
         return Err(engine::Error::new(engine::codes::ILLEGAL_OPERATION, message).into());
     }
-    let host = Server::new(db, a.collection);
+    let host = Server::new(db, a.collection, run.collation());
     let (docs, _) = run.start(&host, None)?;
     docs.collect::<engine::Result<_>>().map_err(|e| host.land(e))
 }
@@ -72,9 +72,10 @@ pgfn! {
 /// Those of the command.
 pub fn found(db: &str, command: Doc<'_>) -> Result<Vec<Vec<u8>>> {
     let f = &Find::parse(command)?;
-    let parsed = Parsed::new(f)?;
+    let c = catalog::find(db, f.collection)?;
+    let parsed = Parsed::new(f, c.as_deref())?;
     let mut all = Vec::new();
-    let Some(c) = catalog::find(db, f.collection)? else { return Ok(all) };
+    let Some(c) = c else { return Ok(all) };
     if c.view.is_some() {
         aggregate::each_of_view(db, f, |d| all.push(d.to_vec()))?;
         return all.iter().map(|d| Ok(parsed.show(d)?.into_owned())).collect();
@@ -116,8 +117,9 @@ pgfn! {
     fn command_explain_plan(call) {
         let (db, command) = (call.text(0)?, Doc::trusted(call.doc(1)?));
         let f = Find::parse(command)?;
-        let parsed = Parsed::new(&f)?;
-        let line = match catalog::find_table(db, f.collection)? {
+        let found = catalog::find_table(db, f.collection)?;
+        let parsed = Parsed::new(&f, found.as_deref())?;
+        let line = match found {
             None => "EOF".to_owned(),
             Some(c) => {
                 let opened = Opened::new(c, &f, &parsed)?;

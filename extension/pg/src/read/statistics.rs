@@ -83,8 +83,10 @@ fn indexes(server: &Server) -> Result<Vec<Vec<u8>>> {
         w.put_str("name", name.text().unwrap_or(""));
         w.put_doc("key", Doc::trusted(key.bytes().unwrap_or(Doc::EMPTY.bytes())));
         w.put_doc("accesses", Doc::trusted(&accesses.finish()));
-        let spec =
-            c.indexes.iter().find(|i| Some(i64::from(i.id)) == id.int()).map_or_else(id_entry, index_entry);
+        let spec = c
+            .secondary()
+            .find(|i| Some(i64::from(i.id)) == id.int())
+            .map_or_else(|| id_entry(&c.collation), index_entry);
         w.put_doc("spec", Doc::trusted(&spec));
         out.push(w.finish());
     }

@@ -14,6 +14,7 @@ use super::spec::Find;
 use crate::access::{Ends, Hint, NearWay, Plan, Position, Reader, Want, Way, plan};
 use crate::catalog::Collection;
 use crate::error::Result;
+use crate::spec;
 use crate::storage::{Access, Table};
 
 /// The parsed parts of a find that need no collection.
@@ -29,17 +30,23 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// Parses them, so that a bad filter fails on a missing collection too.
-    pub fn new(f: &Find<'_>) -> Result<Parsed> {
+    /// Parses them, so that a bad filter fails on a missing collection too. `c` has the collation where the find has none.
+    pub fn new(f: &Find<'_>, c: Option<&Collection>) -> Result<Parsed> {
         Hint::check(f.hint)?;
         check_ends(f)?;
         let now = now();
-        let variables = f.variables.map(|v| Variables::from_let(v, now)).transpose()?;
-        let cx = ParseContext { place: Place::Find, variables: variables.as_ref(), now, collation: None };
+        let collation = spec::effective(f.collation, c)?;
+        let variables = f.variables.map(|v| Variables::from_let(v, now, &collation)).transpose()?;
+        let cx = ParseContext {
+            place: Place::Find,
+            variables: variables.as_ref(),
+            now,
+            collation: Some(&collation),
+        };
         let projection = Projection::parse(f.projection, Kind::Find, &cx)?;
         Ok(Parsed {
             query: Query::parse(f.filter, &cx)?,
-            sort: SortSpec::parse(f.sort)?,
+            sort: SortSpec::parse(f.sort)?.collated(&collation),
             projection: (!f.projection.is_empty() && !projection.is_identity()).then_some(projection),
             ends: [f.min, f.max].map(|d| d.map(|d| d.bytes().to_vec())),
         })

@@ -56,7 +56,7 @@ fn expire(db: &str, name: &str, index: i64, most: usize) -> Result<usize> {
     let context = Context::new(None)?;
     let bound = context.now().saturating_sub(i64::from(seconds) * 1_000);
     let Some(filter) = filter(index, bound) else { return Ok(0) };
-    let query = context.query(Doc::trusted(&filter), None)?;
+    let query = context.query(Doc::trusted(&filter), &index.collation)?;
     let Some(table) = Table::open_if_there(&collection, Access::Delete)? else { return Ok(0) };
     let search =
         Search { collection: &collection, table: &table, query: &query, sort: None, hint: Hint::None };

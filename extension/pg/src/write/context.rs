@@ -1,5 +1,6 @@
 //! What the operations of one command share.
 
+use engine::collation::Collation;
 use engine::expr::Variables;
 use engine::query::{ParseContext, Query};
 use engine::{Doc, Val};
@@ -24,16 +25,16 @@ impl Context {
         const EPOCH_MS: i64 = 946_684_800_000;
         // SAFETY: reads a variable of the backend.
         let now = unsafe { pg_sys::GetCurrentStatementStartTimestamp() }.div_euclid(1_000) + EPOCH_MS;
-        let variables = variables.map(|d| Variables::from_let(d, now)).transpose()?;
+        let variables = variables.map(|d| Variables::from_let(d, now, &Collation::SIMPLE)).transpose()?;
         Ok(Context { variables, now })
     }
 
     /// What the engine wants to know to parse filters, updates and projections.
-    pub fn parse<'p>(&'p self, collation: Option<Doc<'p>>) -> ParseContext<'p> {
+    pub fn parse<'p>(&'p self, collation: &'p Collation) -> ParseContext<'p> {
         ParseContext {
             variables: self.variables.as_ref(),
             now: self.now,
-            collation,
+            collation: Some(collation),
             ..ParseContext::default()
         }
     }
@@ -44,7 +45,7 @@ impl Context {
     }
 
     /// Parses an operation's filter.
-    pub fn query(&self, filter: Doc<'_>, collation: Option<Doc<'_>>) -> Result<Query> {
+    pub fn query(&self, filter: Doc<'_>, collation: &Collation) -> Result<Query> {
         Ok(Query::parse(filter, &self.parse(collation))?)
     }
 }

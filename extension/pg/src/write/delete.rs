@@ -49,7 +49,7 @@ impl<'a> Statement<'a> {
     }
 
     fn run(&self, collection: Option<&Collection>, context: &Context) -> Result<i32> {
-        let query = context.query(self.filter, self.collation)?;
+        let query = context.query(self.filter, &spec::effective(self.collation, collection)?)?;
         let Some(collection) = collection else { return Ok(0) };
         let Some(table) = Table::open_if_there(collection, Access::Delete)? else { return Ok(0) };
         let hint = Hint::parse(collection, self.hint)?;

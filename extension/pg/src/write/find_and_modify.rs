@@ -123,11 +123,12 @@ impl<'a> FindAndModify<'a> {
     }
 
     fn execute(&self, collection: Option<&Collection>) -> Result<Vec<u8>> {
+        let collation = spec::effective(self.modify.collation, collection)?;
         let projection = match self.fields {
-            Some(fields) => Some(Projection::parse(fields, Kind::Find, &self.context.parse(None))?),
+            Some(fields) => Some(Projection::parse(fields, Kind::Find, &self.context.parse(&collation))?),
             None => None,
         };
-        let query = self.context.query(self.modify.filter, self.modify.collation)?;
+        let query = self.context.query(self.modify.filter, &collation)?;
         let show = |document: &[u8]| -> Result<Vec<u8>> {
             match &projection {
                 Some(p) if !p.is_identity() => Ok(p.apply(Doc::trusted(document), Some(&query))?),
@@ -166,6 +167,7 @@ impl<'a> FindAndModify<'a> {
 
     fn remove(&self, collection: &Collection, query: &engine::query::Query) -> Result<Option<Vec<u8>>> {
         let sort = self.modify.sort.map(SortSpec::parse).transpose()?;
+        let sort = sort.map(|s| s.collated(query.collation()));
         let Some(table) = Table::open_if_there(collection, Access::Delete)? else { return Ok(None) };
         let hint = Hint::parse(collection, self.modify.hint)?;
         let search = Search { collection, table: &table, query, sort: sort.as_ref(), hint };

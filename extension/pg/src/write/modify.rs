@@ -13,6 +13,7 @@ use super::{batch, fail};
 use crate::access::Hint;
 use crate::catalog::Collection;
 use crate::error::{Result, internal};
+use crate::spec::effective;
 use crate::storage::{Access, NewRow, Table, Writer};
 use crate::xact::subtransaction;
 
@@ -33,7 +34,7 @@ pub struct Modify<'a> {
     pub array_filters: Option<Doc<'a>>,
     /// By which index.
     pub hint: Option<Val<'a>>,
-    /// Collation of the filter.
+    /// How strings compare, if given.
     pub collation: Option<Doc<'a>>,
 }
 
@@ -60,8 +61,9 @@ struct Parsed {
 }
 
 impl Modify<'_> {
-    fn parse(&self, context: &Context) -> Result<Parsed> {
-        let cx = context.parse(self.collation);
+    fn parse(&self, context: &Context, collection: Option<&Collection>) -> Result<Parsed> {
+        let collation = effective(self.collation, collection)?;
+        let cx = context.parse(&collation);
         let query = Query::parse(self.filter, &cx)?;
         let update = Update::parse(self.update, self.array_filters, &cx)?;
         if self.multi {
@@ -73,19 +75,19 @@ impl Modify<'_> {
         if self.upsert {
             check_upsert_filter(query.source())?;
         }
-        let sort = self.sort.map(SortSpec::parse).transpose()?;
+        let sort = self.sort.map(SortSpec::parse).transpose()?.map(|s| s.collated(&collation));
         Ok(Parsed { query, update, sort })
     }
 
     /// Checks the statement where there is no collection to run it on.
     pub fn check(&self, context: &Context) -> Result<()> {
-        self.parse(context).map(drop)
+        self.parse(context, None).map(drop)
     }
 
     /// Runs it.
     pub fn run(&self, collection: &Collection, check: &Check, context: &Context) -> Result<Modified> {
         crate::guard::disk_full()?;
-        let parsed = self.parse(context)?;
+        let parsed = self.parse(context, Some(collection))?;
         let hint = Hint::parse(collection, self.hint)?;
         let Some(table) = Table::open_if_there(collection, Access::Update)? else {
             return if self.upsert {

@@ -24,7 +24,8 @@ impl Check {
         if bypass || v.level == Level::Off || !guc::flag(c"documentdb.enableSchemaValidation") {
             return Ok(none);
         }
-        let context = ParseContext { place: Place::Validator, ..ParseContext::default() };
+        let collation = Some(&collection.collation);
+        let context = ParseContext { place: Place::Validator, collation, ..ParseContext::default() };
         let query = Query::parse(Doc::trusted(&v.filter), &context)?;
         Ok(Check { query: Some(query), level: v.level, refuse: v.refuse })
     }

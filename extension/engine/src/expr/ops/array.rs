@@ -4,6 +4,7 @@ use super::num::{self, Num};
 use super::{any_nullish, arg, is_null, null};
 use crate::bail;
 use crate::codes;
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::{Computed, nullish, render};
 use crate::raw::{Doc, Val};
@@ -92,7 +93,11 @@ pub(in crate::expr) fn last(name: &'static str, args: &[Computed]) -> Result<Com
     end(name, args, -1)
 }
 
-pub(in crate::expr) fn contains(_: &'static str, args: &[Computed]) -> Result<Computed> {
+pub(in crate::expr) fn contains(
+    _: &'static str,
+    args: &[Computed],
+    collation: &Collation,
+) -> Result<Computed> {
     let Some(a) = arg(args, 1).and_then(Value::as_array) else {
         bail!(
             codes::LOCATION40081,
@@ -100,8 +105,9 @@ pub(in crate::expr) fn contains(_: &'static str, args: &[Computed]) -> Result<Co
             render::type_of(arg(args, 1))
         )
     };
-    let found = arg(args, 0)
-        .is_some_and(|v| v.with_val(|v| a.values().any(|x| crate::compare::values(x, v) == Ordering::Equal)));
+    let found = arg(args, 0).is_some_and(|v| {
+        v.with_val(|v| a.values().any(|x| crate::compare::collated(x, v, collation) == Ordering::Equal))
+    });
     Ok(Some(Value::Bool(found)))
 }
 
@@ -130,7 +136,11 @@ pub(super) fn position(name: &str, which: &str, v: Option<&Value>) -> Result<Opt
     }
 }
 
-pub(in crate::expr) fn index_of(name: &'static str, args: &[Computed]) -> Result<Computed> {
+pub(in crate::expr) fn index_of(
+    name: &'static str,
+    args: &[Computed],
+    collation: &Collation,
+) -> Result<Computed> {
     let v = arg(args, 0);
     if is_null(v) {
         return null();
@@ -150,7 +160,7 @@ pub(in crate::expr) fn index_of(name: &'static str, args: &[Computed]) -> Result
             .enumerate()
             .take(end)
             .skip(start)
-            .find(|(_, x)| crate::compare::values(*x, w) == Ordering::Equal)
+            .find(|(_, x)| crate::compare::collated(*x, w, collation) == Ordering::Equal)
             .map(|(i, _)| i)
     });
     let i = found.and_then(|i| i32::try_from(i).ok()).unwrap_or(-1);

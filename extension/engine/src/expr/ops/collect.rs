@@ -1,6 +1,7 @@
 //! Accumulators as expressions: over the elements of one array, or over the arguments.
 
 use crate::accumulator::sum::{Deviation, Sum};
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::ops::compare;
 use crate::expr::{Computed, EvalContext, Expr};
@@ -24,7 +25,12 @@ fn values(args: &[Expr], cx: &EvalContext<'_>) -> Result<Vec<Value>> {
     Ok(out)
 }
 
-pub(in crate::expr) fn collect(name: &'static str, args: &[Expr], cx: &EvalContext<'_>) -> Result<Computed> {
+pub(in crate::expr) fn collect(
+    name: &'static str,
+    args: &[Expr],
+    cx: &EvalContext<'_>,
+    collation: &Collation,
+) -> Result<Computed> {
     let values = values(args, cx)?;
     Ok(Some(match name {
         "$sum" | "$avg" => {
@@ -42,7 +48,7 @@ pub(in crate::expr) fn collect(name: &'static str, args: &[Expr], cx: &EvalConte
             let mut best: Option<Value> = None;
             for v in values {
                 let null = matches!(v, Value::Null | Value::Undefined);
-                if !null && best.as_ref().is_none_or(|b| compare::values(&v, b) == keep) {
+                if !null && best.as_ref().is_none_or(|b| compare::collated(&v, b, collation) == keep) {
                     best = Some(v);
                 }
             }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::bail;
 use crate::codes;
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::{Computed, render};
 use crate::raw::{Doc, Val};
@@ -59,7 +60,7 @@ pub(in crate::expr) fn last_n(_: &'static str, args: &[Computed]) -> Result<Comp
     Ok(of(items.get(items.len().saturating_sub(n)..).unwrap_or(&[])))
 }
 
-fn extreme_n(args: &[Computed], largest: bool) -> Result<Computed> {
+fn extreme_n(args: &[Computed], largest: bool, collation: &Collation) -> Result<Computed> {
     if let Some(n) = arg(args, 1)
         && Num::of(n).is_some()
         && num::to_i64_exact(n).is_none()
@@ -68,17 +69,19 @@ fn extreme_n(args: &[Computed], largest: bool) -> Result<Computed> {
     }
     let Some((mut items, n)) = n_input(args, true)? else { return null() };
     items.retain(|v| !matches!(v, Value::Null | Value::Undefined));
-    items.sort_by(|a, b| if largest { compare::values(b, a) } else { compare::values(a, b) });
+    items.sort_by(|a, b| {
+        if largest { compare::collated(b, a, collation) } else { compare::collated(a, b, collation) }
+    });
     items.truncate(n);
     Ok(of(&items))
 }
 
-pub(in crate::expr) fn min_n(_: &'static str, args: &[Computed]) -> Result<Computed> {
-    extreme_n(args, false)
+pub(in crate::expr) fn min_n(_: &'static str, args: &[Computed], collation: &Collation) -> Result<Computed> {
+    extreme_n(args, false, collation)
 }
 
-pub(in crate::expr) fn max_n(_: &'static str, args: &[Computed]) -> Result<Computed> {
-    extreme_n(args, true)
+pub(in crate::expr) fn max_n(_: &'static str, args: &[Computed], collation: &Collation) -> Result<Computed> {
+    extreme_n(args, true, collation)
 }
 
 /// Checks `sortBy` of `$sortArray`.
@@ -114,7 +117,7 @@ fn descending(v: Val<'_>) -> bool {
     num::to_i32_exact(&Value::from(v)) == Some(-1)
 }
 
-pub(in crate::expr) fn sort(_: &'static str, args: &[Computed]) -> Result<Computed> {
+pub(in crate::expr) fn sort(_: &'static str, args: &[Computed], collation: &Collation) -> Result<Computed> {
     let v = arg(args, 0);
     if is_null(v) {
         return null();
@@ -129,12 +132,12 @@ pub(in crate::expr) fn sort(_: &'static str, args: &[Computed]) -> Result<Comput
     match arg(args, 1) {
         Some(Value::Document(by)) => {
             let by = Doc::trusted(by);
-            items.sort_by(|a, b| a.with_val(|a| b.with_val(|b| by_fields(by, a, b))));
+            items.sort_by(|a, b| a.with_val(|a| b.with_val(|b| by_fields(by, a, b, collation))));
         }
         Some(by) => {
             let down = by.with_val(descending);
             items.sort_by(|a, b| {
-                let o = compare::values(a, b);
+                let o = compare::collated(a, b, collation);
                 if down { o.reverse() } else { o }
             });
         }
@@ -144,12 +147,12 @@ pub(in crate::expr) fn sort(_: &'static str, args: &[Computed]) -> Result<Comput
 }
 
 /// Orders two elements by fields; an element that is no document sorts like one without the field.
-fn by_fields(by: Doc<'_>, a: Val<'_>, b: Val<'_>) -> Ordering {
+fn by_fields(by: Doc<'_>, a: Val<'_>, b: Val<'_>, collation: &Collation) -> Ordering {
     for e in by {
         let Ok(path) = crate::expr::FieldPath::parse(e.name()) else { continue };
         let down = descending(e.val);
-        let key = |v: Val<'_>| sort_key(v.as_doc().and_then(|d| path.get(d)), down);
-        let order = compare::values(&key(a), &key(b));
+        let key = |v: Val<'_>| sort_key(v.as_doc().and_then(|d| path.get(d)), down, collation);
+        let order = compare::collated(&key(a), &key(b), collation);
         if order != Ordering::Equal {
             return if down { order.reverse() } else { order };
         }
@@ -158,12 +161,13 @@ fn by_fields(by: Doc<'_>, a: Val<'_>, b: Val<'_>) -> Ordering {
 }
 
 /// The value a sort compares: of an array its smallest (or largest) element, for nothing null.
-fn sort_key(v: Option<Value>, down: bool) -> Value {
+fn sort_key(v: Option<Value>, down: bool, collation: &Collation) -> Value {
     match v {
         None => Value::Null,
         Some(Value::Array(a)) => {
             let elements = Doc::trusted(&a).values().map(Value::from);
-            let pick = if down { elements.max_by(compare::values) } else { elements.min_by(compare::values) };
+            let by = |a: &Value, b: &Value| compare::collated(a, b, collation);
+            let pick = if down { elements.max_by(by) } else { elements.min_by(by) };
             pick.unwrap_or(Value::Undefined)
         }
         Some(v) => v,

@@ -3,27 +3,33 @@
 use super::{arg, compare, null};
 use crate::bail;
 use crate::codes;
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::{Computed, nullish, render, truthy};
 use crate::value::Value;
 use std::cmp::Ordering;
 
 /// The elements, sorted, each once.
-fn distinct(v: &Value) -> Option<Vec<Value>> {
+fn distinct(v: &Value, collation: &Collation) -> Option<Vec<Value>> {
     let mut items: Vec<Value> = v.as_array()?.values().map(Value::from).collect();
-    items.sort_by(compare::values);
-    items.dedup_by(|a, b| compare::values(a, b) == Ordering::Equal);
+    items.sort_by(|a, b| compare::collated(a, b, collation));
+    items.dedup_by(|a, b| compare::collated(a, b, collation) == Ordering::Equal);
     Some(items)
 }
 
-fn has(set: &[Value], v: &Value) -> bool {
-    set.binary_search_by(|x| compare::values(x, v)).is_ok()
+fn has(set: &[Value], v: &Value, collation: &Collation) -> bool {
+    set.binary_search_by(|x| compare::collated(x, v, collation)).is_ok()
 }
 
-fn all_sets(name: &str, code: crate::Code, args: &[Computed]) -> Result<Option<Vec<Vec<Value>>>> {
+fn all_sets(
+    name: &str,
+    code: crate::Code,
+    args: &[Computed],
+    collation: &Collation,
+) -> Result<Option<Vec<Vec<Value>>>> {
     let mut sets = Vec::new();
     for a in args {
-        match a.as_ref().and_then(distinct) {
+        match a.as_ref().and_then(|v| distinct(v, collation)) {
             Some(s) => sets.push(s),
             None if nullish(a) => return Ok(None),
             None => bail!(
@@ -36,30 +42,43 @@ fn all_sets(name: &str, code: crate::Code, args: &[Computed]) -> Result<Option<V
     Ok(Some(sets))
 }
 
-pub(in crate::expr) fn union(name: &'static str, args: &[Computed]) -> Result<Computed> {
-    let Some(sets) = all_sets(name, codes::LOCATION17043, args)? else { return null() };
+pub(in crate::expr) fn union(
+    name: &'static str,
+    args: &[Computed],
+    collation: &Collation,
+) -> Result<Computed> {
+    let Some(sets) = all_sets(name, codes::LOCATION17043, args, collation)? else { return null() };
     let mut all: Vec<Value> = sets.into_iter().flatten().collect();
-    all.sort_by(compare::values);
-    all.dedup_by(|a, b| compare::values(a, b) == Ordering::Equal);
+    all.sort_by(|a, b| compare::collated(a, b, collation));
+    all.dedup_by(|a, b| compare::collated(a, b, collation) == Ordering::Equal);
     Ok(Some(Value::array_of(&all)))
 }
 
-pub(in crate::expr) fn intersection(name: &'static str, args: &[Computed]) -> Result<Computed> {
-    let Some(sets) = all_sets(name, codes::LOCATION17047, args)? else { return null() };
+pub(in crate::expr) fn intersection(
+    name: &'static str,
+    args: &[Computed],
+    collation: &Collation,
+) -> Result<Computed> {
+    let Some(sets) = all_sets(name, codes::LOCATION17047, args, collation)? else { return null() };
     let mut sets = sets.into_iter();
     let mut left = sets.next().unwrap_or_default();
     for s in sets {
-        left.retain(|v| has(&s, v));
+        left.retain(|v| has(&s, v, collation));
     }
     Ok(Some(Value::array_of(&left)))
 }
 
 /// The two operands; the codes are for the first and the second.
-fn two(name: &str, args: &[Computed], codes: [crate::Code; 2]) -> Result<(Vec<Value>, Vec<Value>)> {
+fn two(
+    name: &str,
+    args: &[Computed],
+    codes: [crate::Code; 2],
+    collation: &Collation,
+) -> Result<(Vec<Value>, Vec<Value>)> {
     let mut out = [Vec::new(), Vec::new()];
     for (i, (slot, code)) in out.iter_mut().zip(codes).enumerate() {
         let v = arg(args, i);
-        match v.and_then(distinct) {
+        match v.and_then(|v| distinct(v, collation)) {
             Some(s) => *slot = s,
             None => bail!(
                 code,
@@ -74,11 +93,15 @@ fn two(name: &str, args: &[Computed], codes: [crate::Code; 2]) -> Result<(Vec<Va
 }
 
 /// Keeps the order of the first operand.
-pub(in crate::expr) fn difference(name: &'static str, args: &[Computed]) -> Result<Computed> {
+pub(in crate::expr) fn difference(
+    name: &'static str,
+    args: &[Computed],
+    collation: &Collation,
+) -> Result<Computed> {
     if super::any_nullish(args) {
         return null();
     }
-    let (_, b) = two(name, args, [codes::LOCATION17048, codes::LOCATION17049])?;
+    let (_, b) = two(name, args, [codes::LOCATION17048, codes::LOCATION17049], collation)?;
     let mut out: Vec<Value> = Vec::new();
     let mut seen: Vec<Value> = Vec::new();
     for v in arg(args, 0)
@@ -86,9 +109,9 @@ pub(in crate::expr) fn difference(name: &'static str, args: &[Computed]) -> Resu
         .into_iter()
         .flat_map(|a| a.values().map(Value::from).collect::<Vec<_>>())
     {
-        if let Err(at) = seen.binary_search_by(|x| compare::values(x, &v)) {
+        if let Err(at) = seen.binary_search_by(|x| compare::collated(x, &v, collation)) {
             seen.insert(at, v.clone());
-            if !has(&b, &v) {
+            if !has(&b, &v, collation) {
                 out.push(v);
             }
         }
@@ -96,19 +119,23 @@ pub(in crate::expr) fn difference(name: &'static str, args: &[Computed]) -> Resu
     Ok(Some(Value::array_of(&out)))
 }
 
-pub(in crate::expr) fn is_subset(name: &'static str, args: &[Computed]) -> Result<Computed> {
+pub(in crate::expr) fn is_subset(
+    name: &'static str,
+    args: &[Computed],
+    collation: &Collation,
+) -> Result<Computed> {
     let first = if arg(args, 0).is_none() { codes::LOCATION17310 } else { codes::LOCATION17046 };
-    let (a, b) = two(name, args, [first, codes::LOCATION17042])?;
-    Ok(Some(Value::Bool(a.iter().all(|v| has(&b, v)))))
+    let (a, b) = two(name, args, [first, codes::LOCATION17042], collation)?;
+    Ok(Some(Value::Bool(a.iter().all(|v| has(&b, v, collation)))))
 }
 
-pub(in crate::expr) fn equals(_: &'static str, args: &[Computed]) -> Result<Computed> {
+pub(in crate::expr) fn equals(_: &'static str, args: &[Computed], collation: &Collation) -> Result<Computed> {
     if args.len() < 2 {
         bail!(codes::LOCATION17045, "$setEquals needs at least two arguments had: {}", args.len());
     }
     let mut sets = Vec::new();
     for a in args {
-        match a.as_ref().and_then(distinct) {
+        match a.as_ref().and_then(|v| distinct(v, collation)) {
             Some(s) => sets.push(s),
             None => bail!(
                 codes::LOCATION17044,
@@ -118,7 +145,8 @@ pub(in crate::expr) fn equals(_: &'static str, args: &[Computed]) -> Result<Comp
         }
     }
     let same = |a: &[Value], b: &[Value]| {
-        a.len() == b.len() && a.iter().zip(b).all(|(x, y)| compare::values(x, y) == Ordering::Equal)
+        a.len() == b.len()
+            && a.iter().zip(b).all(|(x, y)| compare::collated(x, y, collation) == Ordering::Equal)
     };
     Ok(Some(Value::Bool(sets.windows(2).all(|w| matches!(w, [a, b] if same(a, b))))))
 }

@@ -10,7 +10,7 @@ use crate::raw::{Val, View, ty};
 use crate::{bail, codes};
 
 /// The list of `$in` or `$nin`.
-pub(super) fn in_list(name: &str, v: Val<'_>) -> Result<Predicate> {
+pub(super) fn in_list(name: &str, v: Val<'_>, at: At<'_>) -> Result<Predicate> {
     let Some(list) = v.as_array() else {
         bail!(codes::BAD_VALUE, "{name} needs an array");
     };
@@ -23,10 +23,10 @@ pub(super) fn in_list(name: &str, v: Val<'_>) -> Result<Predicate> {
             }
             View::Regex { pattern, options } => regexes.push(Regex::new(pattern, options)?),
             _ if is_operators(v, false) => bail!(codes::BAD_VALUE, "cannot nest $ under {name}"),
-            _ => values.push(Operand::new(v)),
+            _ => values.push(Operand::new(v, at.cx.strings())),
         }
     }
-    Ok(Predicate::In(OperandSet::new(values), regexes))
+    Ok(Predicate::In(OperandSet::new(values, at.cx.strings()), regexes))
 }
 
 /// The list of `$all`: values, regular expressions, or only `$elemMatch`es.
@@ -55,7 +55,7 @@ pub(super) fn all(v: Val<'_>, at: At<'_>) -> Result<Test> {
         } else if is_operators(v, false) {
             bail!(codes::BAD_VALUE, "no $ expressions in $all");
         } else {
-            equality(v)?
+            equality(v, at)?
         };
         tests.push(Test::Some(predicate));
     }

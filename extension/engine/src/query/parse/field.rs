@@ -37,7 +37,7 @@ pub(super) fn condition(e: &Elem<'_>, at: At<'_>, all: &mut Vec<Node>) -> Result
     if !is_operators(e.val, false) {
         let predicate = match e.val.view() {
             View::Regex { pattern, options } => Predicate::Regex(Box::new(Regex::new(pattern, options)?)),
-            _ => equality(e.val)?,
+            _ => equality(e.val, at)?,
         };
         all.push(Node::At(path, predicate));
         return Ok(());
@@ -93,19 +93,19 @@ fn operator(e: &Elem<'_>, whole: Doc<'_>, path: &str, at: At<'_>) -> Result<Opti
     let v = e.val;
     let name = e.name();
     let predicate = match name {
-        "$eq" => equality(v)?,
+        "$eq" => equality(v, at)?,
         "$ne" => {
             if v.ty == ty::REGEX {
                 bail!(codes::BAD_VALUE, "Can't have regex as arg to $ne.");
             }
-            return Ok(Some(Test::None(equality(v)?)));
+            return Ok(Some(Test::None(equality(v, at)?)));
         }
-        "$lt" => range(Relation::Lt, v, path)?,
-        "$lte" => range(Relation::Lte, v, path)?,
-        "$gt" => range(Relation::Gt, v, path)?,
-        "$gte" => range(Relation::Gte, v, path)?,
-        "$in" => array::in_list(name, v)?,
-        "$nin" => return Ok(Some(Test::None(array::in_list(name, v)?))),
+        "$lt" => range(Relation::Lt, v, path, at)?,
+        "$lte" => range(Relation::Lte, v, path, at)?,
+        "$gt" => range(Relation::Gt, v, path, at)?,
+        "$gte" => range(Relation::Gte, v, path, at)?,
+        "$in" => array::in_list(name, v, at)?,
+        "$nin" => return Ok(Some(Test::None(array::in_list(name, v, at)?))),
         "$all" => return array::all(v, at).map(Some),
         "$elemMatch" => array::elem_match(v, path, at)?,
         "$size" => Predicate::Size(size(v)?),
@@ -140,17 +140,17 @@ fn defined(v: Val<'_>) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn equality(v: Val<'_>) -> Result<Predicate> {
+pub(super) fn equality(v: Val<'_>, at: At<'_>) -> Result<Predicate> {
     defined(v)?;
-    Ok(Predicate::Eq(Operand::new(v)))
+    Ok(Predicate::Eq(Operand::new(v, at.cx.strings())))
 }
 
-fn range(relation: Relation, v: Val<'_>, path: &str) -> Result<Predicate> {
+fn range(relation: Relation, v: Val<'_>, path: &str, at: At<'_>) -> Result<Predicate> {
     defined(v)?;
     if v.ty == ty::REGEX {
         bail!(codes::BAD_VALUE, "Can't have RegEx as arg to predicate over field '{path}'.");
     }
-    Ok(Predicate::Compare(relation, Operand::new(v)))
+    Ok(Predicate::Compare(relation, Operand::new(v, at.cx.strings())))
 }
 
 fn size(v: Val<'_>) -> Result<i64> {

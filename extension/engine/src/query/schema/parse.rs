@@ -5,6 +5,7 @@ use super::super::regex::Regex;
 use super::super::type_set::TypeSet;
 use super::equal::{equal, order};
 use super::{Additional, Dependency, Items, Limit, Schema};
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::number::{self, Truncated};
 use crate::raw::{Doc, Elem, Val, ty};
@@ -159,7 +160,7 @@ fn values(e: &Elem<'_>) -> Result<Vec<Operand>> {
     if values.windows(2).any(|w| matches!(w, [a, b] if equal(*a, *b))) {
         bail!(codes::FAILED_TO_PARSE, "$jsonSchema keyword 'enum' array cannot contain duplicate values.");
     }
-    Ok(values.into_iter().map(Operand::new).collect())
+    Ok(values.into_iter().map(|v| Operand::new(v, &Collation::SIMPLE)).collect())
 }
 
 fn limit(e: &Elem<'_>, exclusive: Option<Val<'_>>) -> Result<Limit> {
@@ -167,7 +168,7 @@ fn limit(e: &Elem<'_>, exclusive: Option<Val<'_>>) -> Result<Limit> {
         bail!(codes::TYPE_MISMATCH, "$jsonSchema keyword '{}' must be a number", e.name());
     }
     let exclusive = exclusive.and_then(Val::as_bool).unwrap_or(false);
-    Ok(Limit { value: Operand::new(e.val), exclusive })
+    Ok(Limit { value: Operand::new(e.val, &Collation::SIMPLE), exclusive })
 }
 
 fn flag(e: &Elem<'_>) -> Result<bool> {

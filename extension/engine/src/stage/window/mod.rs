@@ -10,6 +10,7 @@ pub(super) use parse::{set_window_fields, sort_by};
 use super::unwind::with_value;
 use super::{Budget, Docs, Run, Stage, blocking};
 use crate::accumulator::Accumulator;
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::{EvalContext, Expr, FieldPath};
 use crate::raw::Doc;
@@ -66,6 +67,7 @@ pub(super) struct Windows {
     /// The only sort field, ascending or not.
     pub sort_field: Option<(FieldPath, bool)>,
     pub outputs: Vec<Output>,
+    pub collation: Collation,
     /// `$fill` writes in a partition's order only where it must.
     pub name: &'static str,
 }
@@ -116,7 +118,7 @@ impl Windows {
                 codes::TYPE_MISMATCH,
                 "An expression used to partition cannot evaluate to value of type array"
             ),
-            v => Ok(crate::accumulator::identity(&v.unwrap_or(Value::Null))),
+            v => Ok(crate::accumulator::identity(&v.unwrap_or(Value::Null), &self.collation)),
         }
     }
 

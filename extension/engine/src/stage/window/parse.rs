@@ -3,6 +3,7 @@
 use super::bounds::{Bounds, parse_unit};
 use super::{Function, Output, Windows};
 use crate::accumulator::Accumulator;
+use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::num::{self, Num};
 use crate::expr::{self, Expr, FieldPath, render};
@@ -36,14 +37,21 @@ pub(in crate::stage) fn set_window_fields(v: Val<'_>, cx: &ParseContext) -> Resu
     let Some(output) = output else {
         bail!(codes::LOCATION40414, "BSON field '$setWindowFields.output' is missing but a required field")
     };
-    let (sort, sort_field) = sort_by(sort)?;
+    let (sort, sort_field) = sort_by(sort, &cx.collation)?;
     let mut outputs: Vec<Output> = Vec::new();
     for e in output {
         let path = FieldPath::parse(e.name())?;
         let (function, bounds) = field(e.name(), e.val, &cx, sort.is_some(), sort_field.as_ref())?;
         outputs.push(Output { path, function, bounds });
     }
-    Ok(Rc::new(Windows { partition, sort, sort_field, outputs, name: "$setWindowFields" }))
+    Ok(Rc::new(Windows {
+        partition,
+        sort,
+        sort_field,
+        outputs,
+        name: "$setWindowFields",
+        collation: cx.collation,
+    }))
 }
 
 fn partition_by(v: Val<'_>, cx: &expr::ParseContext) -> Result<Expr> {
@@ -71,9 +79,9 @@ fn doc<'a>(name: &str, v: Val<'a>) -> Result<Doc<'a>> {
 type Sorted = (Option<SortSpec>, Option<(FieldPath, bool)>);
 
 /// The sort, and its field when there is only one.
-pub(in crate::stage) fn sort_by(d: Option<Doc<'_>>) -> Result<Sorted> {
+pub(in crate::stage) fn sort_by(d: Option<Doc<'_>>, collation: &Collation) -> Result<Sorted> {
     let Some(d) = d else { return Ok((None, None)) };
-    let spec = SortSpec::parse(d)?;
+    let spec = SortSpec::parse(d)?.collated(collation);
     let single = match spec.paths().as_deref() {
         Some([(path, down)]) => Some((FieldPath::parse(path)?, *down)),
         _ => None,
