@@ -104,7 +104,7 @@ impl KeySpec {
         for f in &self.fields {
             let e = values.next().filter(|e| e.name() == f.path)?;
             let at = key.len();
-            super::encode(&mut key, e.val);
+            super::encode_by(&mut key, e.val, &self.collation);
             if f.descending {
                 key.iter_mut().skip(at).for_each(|b| *b = !*b);
             }

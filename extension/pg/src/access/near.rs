@@ -7,7 +7,7 @@ use engine::geo::cover::Grid;
 use engine::geo::near::Near;
 use engine::key::bounds::{Traits, implies};
 use engine::key::geo::{near_bounds, near_field};
-use engine::key::{Predicate, predicates};
+use engine::key::{Predicate, Strings, predicates};
 use engine::path::Path;
 use engine::query::Query;
 use engine::{Doc, Error, codes};
@@ -90,10 +90,11 @@ pub fn plan(
     (path, near): (&Path, &Near),
     want: &Want<'_>,
 ) -> Result<Plan> {
-    let conditions: Rc<[Predicate]> = predicates(query.source()).into();
     for index in c.indexes.iter().filter(|i| is_geo(i) && i.valid && !hidden(i)) {
+        let strings = Strings::of(query.collation(), &index.collation);
+        let conditions: Rc<[Predicate]> = predicates(query.source(), strings).into();
         if let Some(partial) = &index.partial
-            && !implies(query.source(), &conditions, Doc::trusted(partial))
+            && !implies(query.source(), &conditions, Doc::trusted(partial), strings)
         {
             continue;
         }

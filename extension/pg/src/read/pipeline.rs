@@ -124,7 +124,7 @@ impl Run {
                 place: Place::Match,
                 variables: Some(&self.context.variables),
                 now: self.context.now,
-                collation: None,
+                collation: Some(&self.context.collation),
             };
             let (opened, parsed) = open_near(c, near, &cx)?;
             return Ok((opened, parsed, self.pipeline.without_first(1)));
