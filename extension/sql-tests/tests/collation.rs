@@ -24,8 +24,7 @@ fn create_index(s: &mut Session, spec: &str) {
 
 /// SQLSTATE of the first write error.
 fn refused(s: &mut Session, collection: &str, document: &str) -> bool {
-    let command =
-        parse(&format!(r#"{{"insert": "{collection}", "documents": [{document}]}}"#)).unwrap();
+    let command = parse(&format!(r#"{{"insert": "{collection}", "documents": [{document}]}}"#)).unwrap();
     let reply = s.doc(&format!("SELECT p_result FROM documentdb_api.insert('t', {})", literal(&command)));
     Doc::trusted(&reply).get("writeErrors").is_some()
 }
@@ -46,7 +45,10 @@ fn indexes_answer_as_scans() {
             Value::Document(doc(&[("_id", Value::Int32(i)), ("s", v)]))
         })
         .collect();
-    s.write("insert", &doc(&[("insert", Value::String("c".into())), ("documents", Value::array_of(&documents))]));
+    s.write(
+        "insert",
+        &doc(&[("insert", Value::String("c".into())), ("documents", Value::array_of(&documents))]),
+    );
     let collations = [
         r#"{"locale": "simple"}"#,
         r#"{"locale": "en", "strength": 1}"#,
@@ -102,9 +104,11 @@ fn uniqueness_is_the_collations() {
     let by_id = parse(r#"{"find": "d", "filter": {"_id": "X"}}"#).unwrap();
     assert_eq!(s.find(&by_id).len(), 1);
     assert!(s.plan(&by_id).contains("IXSCAN _id_"));
-    let simple = parse(r#"{"find": "d", "filter": {"_id": "X"}, "collation": {"locale": "simple"}}"#).unwrap();
+    let simple =
+        parse(r#"{"find": "d", "filter": {"_id": "X"}, "collation": {"locale": "simple"}}"#).unwrap();
     assert_eq!(s.find(&simple).len(), 0);
-    let update = parse(r#"{"update": "d", "updates": [{"q": {"_id": "X"}, "u": {"$set": {"n": 1}}}]}"#).unwrap();
+    let update =
+        parse(r#"{"update": "d", "updates": [{"q": {"_id": "X"}, "u": {"$set": {"n": 1}}}]}"#).unwrap();
     s.write("update", &update);
     let shown = s.find(&by_id);
     assert!(relaxed(Doc::trusted(&shown[0])).contains("\"n\""), "{:?}", Doc::trusted(&shown[0]));

@@ -193,7 +193,7 @@ impl<'s> Walk<'s> {
                 (At::Value(v), Some(kind)) => kind.components(*v, &field.path)?,
                 (At::Value(v), None) => {
                     let mut part = Vec::new();
-                    encode(&mut part, *v);
+                    encode_by(&mut part, *v, &self.spec.collation);
                     vec![part]
                 }
                 (At::EmptyArray, None) => vec![vec![EMPTY_ARRAY]],

@@ -72,7 +72,7 @@ impl Query {
             }
             other => Node::And(vec![other, near]),
         };
-        Self { root, source: self.source }
+        Self { root, ..self }
     }
 
     /// The filter as it was given.
