@@ -103,7 +103,7 @@ fn set_up(store: &mut Store, step: Doc<'_>) {
 fn aggregate(store: &Store, spec: Doc<'_>) -> Result<Vec<Vec<u8>>, Error> {
     let now = 1_700_000_000_000;
     let variables = match spec.get("let").and_then(Val::as_doc) {
-        Some(d) => Variables::from_let(d, now)?,
+        Some(d) => Variables::from_let(d, now, &engine::collation::Collation::SIMPLE)?,
         None => Variables::new(),
     };
     let name = spec.get("aggregate").and_then(Val::as_str);

@@ -1,8 +1,12 @@
 use super::bounds::{Bounds, KeyRange, Traits, implies};
 use super::*;
+use crate::collation::Collation;
 use crate::raw::{Doc, Val};
 use crate::{ArrayWriter, DocWriter, Value, compare};
 use std::cmp::Ordering;
+
+/// Filters and indexes of the simple collation.
+const PLAIN: Strings<'static> = Strings::Alike(&Collation::SIMPLE);
 
 /// Small generator, so that failures repeat.
 struct Rng(u64);
@@ -194,12 +198,17 @@ fn long_keys_are_cut_but_stay_apart() {
     assert_ne!(x.keys, y.keys);
     assert_eq!(x.markers, [TRUNCATED]);
     let f = long("1");
-    let b = Bounds::of(&s, &Traits { multi: vec![false], truncated: true }, &predicates(Doc::trusted(&f)));
+    let b =
+        Bounds::of(&s, &Traits { multi: vec![false], truncated: true }, &predicates(Doc::trusted(&f), PLAIN));
     assert!(b.covers(&x.keys[0]));
 }
 
 fn bounds(s: &KeySpec, multi: &[bool], filter: &[u8]) -> Bounds {
-    Bounds::of(s, &Traits { multi: multi.to_vec(), truncated: false }, &predicates(Doc::trusted(filter)))
+    Bounds::of(
+        s,
+        &Traits { multi: multi.to_vec(), truncated: false },
+        &predicates(Doc::trusted(filter), PLAIN),
+    )
 }
 
 fn op(name: &str, v: Value) -> Value {
@@ -246,7 +255,7 @@ fn order_by_index() {
 #[test]
 fn partial_indexes_need_to_be_implied() {
     let yes = |filter: &[u8], partial: &[u8]| {
-        implies(Doc::trusted(filter), &predicates(Doc::trusted(filter)), Doc::trusted(partial))
+        implies(Doc::trusted(filter), &predicates(Doc::trusted(filter), PLAIN), Doc::trusted(partial), PLAIN)
     };
     let gt = |n: i32| doc(&[("a", op("$gt", i(n)))]);
     assert!(yes(&gt(5), &gt(3)));

@@ -50,7 +50,7 @@ fn exercise(bytes: &[u8]) {
     let _ = extjson::relaxed(d);
     let _ = extjson::parse(&extjson::canonical(d));
     let _ = hash::value(Val { ty: raw::ty::DOCUMENT, bytes });
-    let mut distinct = distinct::Distinct::new("a.b");
+    let mut distinct = distinct::Distinct::new("a.b", &engine::collation::Collation::SIMPLE);
     distinct.add(d);
     let _ = distinct.finish();
     if let Ok(sort) = SortSpec::parse(d) {
