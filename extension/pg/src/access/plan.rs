@@ -130,10 +130,20 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
         Hint::Index(i) => {
             let hinted = c.indexes.get(i).filter(|x| x.relation != pg_sys::InvalidOid);
             let Some(index) = hinted else { return Ok(heap_forward) };
-            return Ok(match candidate(table, (Some(query), query.collation()), filter, &conditions, want, index, true)? {
-                Some((_, plan)) => plan,
-                None => heap_forward,
-            });
+            return Ok(
+                match candidate(
+                    table,
+                    (Some(query), query.collation()),
+                    filter,
+                    &conditions,
+                    want,
+                    index,
+                    true,
+                )? {
+                    Some((_, plan)) => plan,
+                    None => heap_forward,
+                },
+            );
         }
         Hint::None => {}
     }
@@ -149,7 +159,8 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
         best = (id_score, id_plan(ids));
     }
     for index in &c.indexes {
-        if let Some((score, plan)) = candidate(table, (Some(query), query.collation()), filter, &conditions, want, index, false)?
+        if let Some((score, plan)) =
+            candidate(table, (Some(query), query.collation()), filter, &conditions, want, index, false)?
             && score > best.0
         {
             best = (score, plan);
@@ -186,7 +197,8 @@ fn each_choice(table: &Table, c: &Collection, query: &Query) -> Result<Option<Ve
         let conditions = predicates(both, Strings::of(query.collation(), &Collation::SIMPLE));
         let mut best: Option<(usize, Plan)> = None;
         for index in &c.indexes {
-            if let Some((score, plan)) = candidate(table, (None, query.collation()), both, &conditions, &want, index, false)?
+            if let Some((score, plan)) =
+                candidate(table, (None, query.collation()), both, &conditions, &want, index, false)?
                 && best.as_ref().is_none_or(|(s, _)| score > *s)
             {
                 best = Some((score, plan));
@@ -309,8 +321,7 @@ fn candidate(
     let first = Doc::trusted(&index.key).first().map(|e| e.name());
     let related = |path: &str| first == Some(path);
     let geo = near::is_geo(index) && query.is_some_and(|q| q.geo().next().is_some());
-    let useful =
-        geo || conditions.iter().any(|p| related(&p.path)) || wanted.iter().any(|(p, _)| related(p));
+    let useful = geo || conditions.iter().any(|p| related(&p.path)) || wanted.iter().any(|(p, _)| related(p));
     if !useful && !hinted {
         return Ok(None);
     }
