@@ -64,7 +64,7 @@ fn indexes_answer_as_scans() {
         filters.push(format!(r#"{{"s": {{"$ne": "{w}"}}}}"#));
         filters.push(format!(r#"{{"s": {{"$regex": "^{w}"}}}}"#));
     }
-    let mut ask = |s: &mut Session| -> Vec<Vec<Vec<u8>>> {
+    let ask = |s: &mut Session| -> Vec<Vec<Vec<u8>>> {
         let each = |c: &&str| filters.iter().map(|f| find(f, c)).collect::<Vec<_>>();
         collations.iter().flat_map(each).map(|command| s.find(&command)).collect()
     };

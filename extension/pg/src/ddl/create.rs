@@ -111,7 +111,10 @@ impl<'a> Create<'a> {
         }
         let options = match &there.view {
             Some(view) => types::json::relaxed(Doc::trusted(view)),
-            None => types::json::relaxed(Doc::trusted(&options(there))),
+            None => match options(there) {
+                none if Doc::trusted(&none).is_empty() => "{}".to_owned(),
+                some => types::json::relaxed(Doc::trusted(&some)),
+            },
         };
         let message = format!("ns: {} already exists with different options: {options}", there.namespace());
         Err(fail(codes::NAMESPACE_EXISTS, message))
