@@ -69,7 +69,6 @@ impl ParseContext {
             variables: Some(&self.variables),
             now: self.now,
             collation: Some(&self.collation),
-            ..query::ParseContext::default()
         }
     }
 
