@@ -52,6 +52,78 @@ fn update(spec: &str) -> String {
 }
 
 #[test]
+fn a_timeout_ends_long_loops() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    let list = |n: i32, of: &dyn Fn(i32) -> Value| Value::array_of(&(0..n).map(of).collect::<Vec<_>>());
+    // A few documents with large arrays.
+    let documents = list(4, &|i| {
+        let numbers = list(4_000, &|n| Value::Int32(n * 2 + 1));
+        let objects = list(1_500, &|n| Value::Document(doc(&[("x", Value::Int32(n))])));
+        Value::Document(doc(&[("_id", Value::Int32(i)), ("n", numbers), ("o", objects)]))
+    });
+    s.write("insert", &doc(&[("insert", Value::String("c".into())), ("documents", documents)]));
+
+    // Inside one expression over one document.
+    let million = "{'$range': [0, 1000000]}";
+    let inner = "{'$size': {'$filter': {'input': {'$range': [0, 1000]}, 'cond': {'$gt': ['$$this', 5]}}}}";
+    ends(&mut s, "$map", &find(&format!("{{'$expr': {{'$map': {{'input': {million}, 'in': {inner}}}}}}}")));
+    let reduce = format!("{{'$reduce': {{'input': {million}, 'initialValue': 0, 'in': {inner}}}}}");
+    ends(&mut s, "$reduce", &find(&format!("{{'$expr': {reduce}}}")));
+    ends(
+        &mut s,
+        "$filter",
+        &aggregate(&format!(
+            "{{'$project': {{'z': {{'$filter': {{'input': {million}, 'cond': {inner}}}}}}}}}"
+        )),
+    );
+    // Inside one filter: every element against many conditions.
+    let many: Vec<String> =
+        (0..3_000).map(|n| format!("{{'$elemMatch': {{'$gt': {n}, '$lt': {n}}}}}")).collect();
+    ends(
+        &mut s,
+        "$nor of $elemMatch",
+        &find(&format!(
+            "{{'$nor': [{}]}}",
+            many.iter().map(|m| format!("{{'n': {m}}}")).collect::<Vec<_>>().join(",")
+        )),
+    );
+    let regexes: Vec<String> = (0..2_000).map(|n| format!("{{'n': {{'$mod': [4, 2]}}, 'z': {n}}}")).collect();
+    ends(&mut s, "$or over arrays", &find(&format!("{{'$or': [{}]}}", regexes.join(","))));
+    // Stages that make many documents of one.
+    let unwinds = "{'$unwind': '$o'}, {'$addFields': {'p': '$n'}}, {'$unwind': '$p'}, {'$unwind': '$n'}";
+    ends(&mut s, "$unwind and $count", &aggregate(&format!("{unwinds}, {{'$count': 'n'}}")));
+    ends(&mut s, "$unwind and $group", &aggregate(&format!("{unwinds}, {{'$group': {{'_id': '$p'}}}}")));
+    ends(&mut s, "$unwind and $match", &aggregate(&format!("{unwinds}, {{'$match': {{'n': -1}}}}")));
+    ends(
+        &mut s,
+        "$lookup",
+        &aggregate(
+            "{'$unwind': '$n'}, {'$lookup': {'from': 'c', 'pipeline': [{'$unwind': '$n'}, {'$match': {'n': -1}}], 'as': 'l'}}, {'$count': 'n'}",
+        ),
+    );
+    // Updates: parts that compare everything with everything.
+    let each: Vec<String> = (0..20_000).map(|n| (n * 2).to_string()).collect();
+    let each = each.join(",");
+    ends(
+        &mut s,
+        "$addToSet",
+        &update(&format!("{{'q': {{}}, 'u': {{'$addToSet': {{'n': {{'$each': [{each}]}}}}}}}}")),
+    );
+    ends(
+        &mut s,
+        "update of many",
+        &update(
+            "{'q': {}, 'u': [{'$set': {'z': {'$size': {'$filter': {'input': {'$range': [0, 1000000]}, 'cond': {'$gt': ['$$this', 5]}}}}}}], 'multi': true}",
+        ),
+    );
+    // Nothing is left of any of them.
+    let found = s.find(&doc(&[("find", Value::String("c".into()))]));
+    assert_eq!(found.len(), 4);
+    assert!(found.iter().all(|d| engine::Doc::trusted(d).get("z").is_none()));
+}
+
+#[test]
 fn a_timeout_ends_work_on_many_documents() {
     let cluster = cluster();
     let mut s = Session::open(cluster.primary());
