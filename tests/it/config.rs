@@ -3,8 +3,8 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use ermine::config::{
-    Address, Checked, ClientCertificates, Endpoint, LogFormat, Problems, Raw, TlsMode, check, example_toml,
-    keys,
+    Address, Checked, ClientCertificates, Endpoint, LogFormat, Problems, Raw, RunAsUser, TlsMode, X509Users,
+    check, example_toml, keys,
 };
 
 const URL: &str = "postgres://u:hunter2@h:5432/d";
@@ -156,6 +156,26 @@ fn settings_are_checked_against_each_other() {
 }
 
 #[test]
+fn who_runs_as_whom_and_who_needs_no_password_depends_on_other_settings() {
+    let url = ("postgresql_url", URL);
+    assert_eq!(good(raw(&[url])).config.pool.run_as_user, RunAsUser::Auto);
+    let required = ("run_as_user", "required");
+    assert_eq!(good(raw(&[url, required])).config.pool.run_as_user, RunAsUser::Required);
+    assert_eq!(keys_of(check(raw(&[url, required, ("roles", "false")]))), ["run_as_user"]);
+    let tls = [
+        ("listen_tls", ":0"),
+        ("listen_tls_cert_file", "c"),
+        ("listen_tls_key_file", "k"),
+        ("certificate_users", "cn"),
+        url,
+    ];
+    assert_eq!(keys_of(check(raw(&tls))), ["certificate_users"]);
+    let checked = [&tls[..], &[("listen_tls_ca_file", "a")]].concat();
+    assert_eq!(good(raw(&checked)).config.x509_users, X509Users::CommonName);
+    assert_eq!(keys_of(check(raw(&[url, ("certificate_users", "subject")]))), ["certificate_users"]);
+}
+
+#[test]
 fn the_variables_of_an_operator() {
     let checked = good(environment(&[
         ("FERRETDB_POSTGRESQL_URL", "postgres://ferret-pg-backend.demo.svc.cluster.local:5432/ferretdb"),
@@ -222,7 +242,6 @@ fn what_is_not_there_is_refused_by_name() {
         ("FERRETDB_LISTEN_MCP_ADDR", ":8081"),
         ("FERRETDB_MODE", "diff-normal"),
         ("FERRETDB_DEV_REPL_SET_NAME", "rs0"),
-        ("FERRETDB_OTEL_TRACES_URL", "http://h:4318"),
     ] {
         let raw = environment(&[(variable, value), ("ERMINE_POSTGRESQL_URL", URL)]);
         assert_eq!(keys_of(check(raw)), [variable]);
