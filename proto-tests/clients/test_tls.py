@@ -243,3 +243,96 @@ def test_the_guide_with_mongosh(proxy, shell, authority, client_pem, login, tmp_
         uri = f"mongodb://{login[0]}:{login[1]}@localhost:{port}/ferretdb?{mechanism}tls=true"
         output = shell(f"{uri}&tlsCertificateKeyFile=./client.pem&tlsCaFile=./ca.crt", "db.runCommand({ping: 1})")
         assert re.search(r"^ferretdb> \{ ok: 1 \}$", output, re.MULTILINE), output
+
+
+NAME = "OU=client,O=kubedb,CN=writer"
+
+
+def certified(port, authority, pem, **options):
+    return pymongo.MongoClient(
+        f"mongodb://127.0.0.1:{port}/?authMechanism=MONGODB-X509",
+        tls=True,
+        tlsCAFile=str(authority.ca),
+        tlsCertificateKeyFile=str(pem),
+        serverSelectionTimeoutMS=5000,
+        **options,
+    )
+
+
+@pytest.fixture
+def writer(primary):
+    """A user without a password, as MongoDB's manual makes one."""
+    roles = [{"role": "clusterAdmin", "db": "admin"}, {"role": "readWriteAnyDatabase", "db": "admin"}]
+    primary["$external"].command("createUser", NAME, roles=roles)
+    yield NAME
+    primary["$external"].command("dropUser", NAME)
+
+
+def x509_proxy(proxy, port, authority, **more):
+    certificate, key, _ = authority.issue("server")
+    return proxy(listening(port, certificate, key, FERRETDB_LISTEN_TLS_CA_FILE=str(authority.ca), **more), port)
+
+
+def test_a_certificate_logs_its_user_in(proxy, authority, writer, login, db):
+    port = free_port()
+    x509_proxy(proxy, port, authority, ERMINE_CERTIFICATE_USERS="subject", ERMINE_TLS_CLIENT_CERTIFICATES="requested")
+    pem = authority.issue("writer")[2]
+    # With the name and without, in the first hello and after it.
+    for options in ({}, {"username": NAME}):
+        with certified(port, authority, pem, **options) as client:
+            client[db.name].c.insert_one({})
+            status = client.admin.command("connectionStatus")["authInfo"]
+            assert status["authenticatedUsers"] == [{"user": NAME, "db": "$external"}]
+    with pymongo.MongoClient(
+        f"mongodb://127.0.0.1:{port}/", tls=True, tlsCAFile=str(authority.ca), tlsCertificateKeyFile=str(pem)
+    ) as client:
+        hello = client.admin.command("hello", saslSupportedMechs=f"$external.{NAME}")
+        assert hello["saslSupportedMechs"] == ["MONGODB-X509"]
+        with pytest.raises(OperationFailure) as wrong:
+            client.admin.command("authenticate", 1, mechanism="MONGODB-X509")
+        assert wrong.value.code == 17
+        done = client["$external"].command("authenticate", 1, mechanism="MONGODB-X509")
+        assert (done["dbname"], done["user"], done["ok"]) == ("$external", NAME, 1.0)
+    # Another's name, a certificate without a user, and none at all.
+    other = authority.issue("other")[2]
+    for key, options in ((pem, {"username": "OU=client,O=kubedb,CN=other"}), (other, {})):
+        with certified(port, authority, key, **options) as client, pytest.raises(OperationFailure) as wrong:
+            client[db.name].c.find_one()
+        assert wrong.value.code == 18, wrong.value
+    with pymongo.MongoClient(f"mongodb://127.0.0.1:{port}/", tls=True, tlsCAFile=str(authority.ca)) as client:
+        with pytest.raises(OperationFailure) as wrong:
+            client["$external"].command("authenticate", 1, mechanism="MONGODB-X509")
+        assert wrong.value.code == 18
+    # Passwords still do.
+    user, password = login
+    with pymongo.MongoClient(
+        f"mongodb://127.0.0.1:{port}/", username=user, password=password, tls=True, tlsCAFile=str(authority.ca)
+    ) as client:
+        assert client[db.name].c.count_documents({}) == 2
+
+
+def test_the_common_name_alone_and_names_that_are_too_long(proxy, authority, login, primary, db):
+    user, _ = login
+    port, second = free_port(), free_port()
+    x509_proxy(proxy, port, authority, ERMINE_CERTIFICATE_USERS="cn")
+    with certified(port, authority, authority.issue(user)[2]) as client:
+        client[db.name].c.insert_one({})
+    # A group of the extension is no user.
+    with certified(port, authority, authority.issue("documentdb_admin_role")[2]) as client, pytest.raises(OperationFailure) as wrong:
+        client[db.name].c.find_one()
+    assert wrong.value.code == 18
+    x509_proxy(proxy, second, authority, ERMINE_CERTIFICATE_USERS="subject")
+    with certified(second, authority, authority.issue("x" * 50)[2]) as client, pytest.raises(OperationFailure) as wrong:
+        client[db.name].c.find_one()
+    assert wrong.value.code == 18 and "63" in str(wrong.value)
+    with pytest.raises(OperationFailure) as wrong:
+        primary.admin.command("createUser", "x" * 64, pwd="x", roles=[{"role": "readAnyDatabase", "db": "admin"}])
+    assert wrong.value.code == 2
+
+
+def test_certificates_log_nobody_in_unless_a_setting_says_so(proxy, authority, writer, db):
+    port = free_port()
+    x509_proxy(proxy, port, authority)
+    with certified(port, authority, authority.issue("writer")[2]) as client, pytest.raises(OperationFailure) as wrong:
+        client[db.name].c.find_one()
+    assert wrong.value.code == 334

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ermine::config::{Config, Endpoint, Limits, Log, LogFormat, PgTarget, Pool, RunAsUser, ServerVersion};
+use ermine::config::{
+    Config, Endpoint, Limits, Log, LogFormat, PgTarget, Pool, RunAsUser, ServerVersion, X509Users,
+};
 use ermine::server::handle::Context;
 use ermine::server::{Bound, serve};
 use ermine::tasks::Tasks;
@@ -167,6 +169,7 @@ impl Proxy {
             listeners: Vec::new(),
             debug: None,
             tls: None,
+            x509_users: X509Users::Off,
             primary: primary.map(|node| target("primary".into(), node)),
             standbys: standbys
                 .iter()

@@ -8,13 +8,14 @@ use bson::{Binary, RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
 
 use super::Call;
 use super::options::{missing, number, wrong_type};
-use super::rights;
+use super::{rights, users};
+use crate::config::X509Users;
 use crate::error::{CommandError, Result, Retry, codes};
 use crate::pool::{Lease, UserRole};
 use crate::reply::Reply;
 use crate::reply::ok::{self, is_true};
 use crate::session::User;
-use crate::session::auth::{Login, MECHANISM, PLAIN, Progress, failed};
+use crate::session::auth::{EXTERNAL, Login, MECHANISM, PLAIN, Progress, X509, failed};
 use crate::sql::{Param, calls, run};
 
 /// A connection has one login at a time, so its conversation needs no other number.
@@ -41,11 +42,13 @@ pub(super) async fn start(call: &mut Call<'_>, command: &RawDocument, db: &str) 
         None => return Err(missing("saslStart", "mechanism")),
     };
     let plain = mechanism == PLAIN && call.session.tls;
+    if mechanism == X509 {
+        let named = String::from_utf8_lossy(payload(command, "saslStart")?).into_owned();
+        let name = certified(call, db, Some(&*named).filter(|named| !named.is_empty())).await?;
+        return Ok(answer(&Progress { payload: Vec::new(), user: Some(name) }));
+    }
     if mechanism != MECHANISM && !plain {
-        // The name goes back to the client that sent it; long ones are cut.
-        let shown: String = mechanism.chars().take(64).collect();
-        let message = format!("Received authentication for mechanism {shown} which is not enabled");
-        return Err(CommandError::client(codes::MECHANISM_UNAVAILABLE, message));
+        return Err(not_enabled(mechanism));
     }
     let message = payload(command, "saslStart")?;
     let options = command.get("options")?.and_then(|options| options.as_document());
@@ -61,6 +64,79 @@ pub(super) async fn start(call: &mut Call<'_>, command: &RawDocument, db: &str) 
     let (login, progress) = Login::start(db, skip, message, &mut lease, &call.services.fakes).await?;
     call.session.login = Some(login);
     Ok(answer(&progress))
+}
+
+fn not_enabled(mechanism: &str) -> CommandError {
+    // The name goes back to the client that sent it; long ones are cut.
+    let shown: String = mechanism.chars().take(64).collect();
+    let message = format!("Received authentication for mechanism {shown} which is not enabled");
+    CommandError::client(codes::MECHANISM_UNAVAILABLE, message)
+}
+
+/// authenticate: MONGODB-X509, and nothing else any more.
+pub(super) async fn authenticate(mut call: Call<'_>) -> Result<Reply> {
+    let (body, db) = (call.request.body, call.request.db);
+    let done = authenticate_with(&mut call, body, db).await;
+    Ok(slowed(&call, done).await?.into())
+}
+
+/// Logs in with an authenticate document, whether it is the command or hello's `speculativeAuthenticate`.
+///
+/// # Errors
+/// 334 for another mechanism or where certificates mean nothing, 17 for a database other than `$external`, 18 for a certificate
+/// without a user.
+pub(super) async fn authenticate_with(
+    call: &mut Call<'_>,
+    command: &RawDocument,
+    db: &str,
+) -> Result<RawDocumentBuf> {
+    call.session.login = None;
+    match command.get("mechanism")? {
+        Some(RawBsonRef::String(X509)) => {}
+        Some(RawBsonRef::String(other)) => return Err(not_enabled(other)),
+        Some(other) => return Err(wrong_type("authenticate.mechanism", other, "string")),
+        None => return Err(missing("authenticate", "mechanism")),
+    }
+    let named = match command.get("user")? {
+        None => None,
+        Some(RawBsonRef::String(user)) => Some(user),
+        Some(other) => return Err(wrong_type("authenticate.user", other, "string")),
+    };
+    let name = certified(call, db, named).await?;
+    Ok(rawdoc! { "dbname": EXTERNAL, "user": name, "ok": 1.0 })
+}
+
+/// Logs the user in that the client's certificate stands for, which has to be the one that the client names, if it names one.
+async fn certified(call: &mut Call<'_>, db: &str, named: Option<&str>) -> Result<String> {
+    if call.services.config.x509_users == X509Users::Off || !call.session.tls {
+        return Err(not_enabled(X509));
+    }
+    if db != EXTERNAL {
+        let message = "X.509 authentication must always use the $external database.";
+        return Err(CommandError::client(codes::PROTOCOL_ERROR, message));
+    }
+    let name = call.session.certificate.clone();
+    let name = name.ok_or_else(|| failed().because("the client showed no certificate with a name"))?;
+    if named.is_some_and(|named| *named != *name) {
+        return Err(failed().because("the certificate is another user's"));
+    }
+    if name.len() > users::MAX_NAME {
+        let message = format!(
+            "The certificate's name has {} bytes, and a user's name can have {}",
+            name.len(),
+            users::MAX_NAME
+        );
+        return Err(CommandError::client(codes::AUTHENTICATION_FAILED, message));
+    }
+    let mut lease = any_node(call).await?;
+    let user: &str = &name;
+    let row = run::row(&mut lease, call.request.budget, &calls::CAN_LOG_IN, &[&user]).await?;
+    drop(lease);
+    if !run::flag(&row, 0)? {
+        return Err(failed().because("there is no user of the certificate's name"));
+    }
+    logged_in(call, &name, EXTERNAL.into()).await?;
+    Ok(name.into())
 }
 
 /// saslContinue.

@@ -62,11 +62,6 @@ pub static REFUSED: &[Refused] = &[
         message: "Must have replication set up to run \"appendOplogNote\"",
     },
     no("applyOps", "there is no oplog"),
-    Refused {
-        name: "authenticate",
-        code: codes::MECHANISM_UNAVAILABLE,
-        message: "Received authentication for mechanism MONGODB-X509 which is not enabled",
-    },
     no("autoCompact", STORAGE),
     no("cleanupStructuredEncryptionData", ENCRYPTION),
     no("cloneCollectionAsCapped", CAPPED),

@@ -91,6 +91,15 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "authenticate",
+        kind: Kind::Any,
+        auth: Auth::Open,
+        run: Run::Flow(|call| Box::pin(login::authenticate(call))),
+        options: &[&[used("mechanism"), used("user"), used("db")]],
+        help: "Logs in with the certificate of the client.",
+        ..DEFAULTS
+    },
+    Command {
         name: "buildInfo",
         aliases: &["buildinfo"],
         auth: Auth::Open,

@@ -1,6 +1,9 @@
 //! createUser, updateUser, dropUser and usersInfo: passed on with the fields that the extension knows.
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bson::raw::{RawBsonRef, cstr};
 use bson::{RawDocument, RawDocumentBuf};
+use rand::RngExt as _;
 
 use super::Call;
 use super::options::{COMMON, wrong_type};
@@ -8,13 +11,35 @@ use super::request::Request;
 use crate::error::{Code, CommandError, Result, codes, from_pg};
 use crate::reply::Reply;
 use crate::reply::ok;
-use crate::session::auth::MECHANISM;
+use crate::session::auth::{EXTERNAL, MECHANISM, X509};
 use crate::sql::{Param, SqlCall, calls, run};
+
+/// Longer names are cut by PostgreSQL, and would name another role (bytes).
+pub(super) const MAX_NAME: usize = 63;
+/// Randomness of a password that nobody is told (bytes).
+const SECRET: usize = 32;
 
 /// createUser.
 pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
     check_mechanisms(call.request)?;
-    change(call, &calls::CREATE_USER).await
+    let name = call.request.target.as_str().unwrap_or_default();
+    if name.len() > MAX_NAME {
+        let message = format!("A user's name can have {MAX_NAME} bytes, and this one has {}", name.len());
+        return Err(CommandError::client(codes::BAD_VALUE, message));
+    }
+    let external = call.request.db == EXTERNAL;
+    if external && call.request.get("pwd")?.is_some() {
+        let message = "Cannot set the password for users defined on the '$external' database";
+        return Err(CommandError::client(codes::BAD_VALUE, message));
+    }
+    let mut spec = essential(call.request)?;
+    if external {
+        // The extension has no users without a password.
+        let mut secret = [0u8; SECRET];
+        rand::rng().fill(&mut secret[..]);
+        spec.append(cstr!("pwd"), format!("aA1-{}", BASE64_STANDARD.encode(secret)));
+    }
+    send(call, &calls::CREATE_USER, &spec).await
 }
 
 /// updateUser.
@@ -54,6 +79,10 @@ fn not_found(request: &Request<'_>, user: &str) -> CommandError {
 
 async fn change(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> {
     let spec = essential(call.request)?;
+    send(call, sql, &spec).await
+}
+
+async fn send(call: Call<'_>, sql: &'static SqlCall, spec: &RawDocument) -> Result<Reply> {
     let spec = spec.as_bytes();
     let params: [Param<'_>; 1] = [&spec];
     let (row, _lease) = call.write(sql, &params).await.map_err(|error| named(call.request, error))?;
@@ -93,7 +122,8 @@ pub(super) fn essential(request: &Request<'_>) -> Result<RawDocumentBuf> {
             out.append(element.key(), element.value()?);
         }
     }
-    out.append(cstr!("$db"), request.db);
+    // Users are global, and to the extension all of them are `admin`'s.
+    out.append(cstr!("$db"), if request.db == EXTERNAL { "admin" } else { request.db });
     Ok(out)
 }
 
@@ -106,10 +136,12 @@ fn check_mechanisms(request: &Request<'_>) -> Result<()> {
             return Err(wrong_type(&format!("{}.mechanisms", request.spec.name), other, "array"));
         }
     };
-    let asked = mechanisms.into_iter().flatten().any(|name| name.as_str() == Some(MECHANISM));
+    let external = request.db == EXTERNAL;
+    let wanted = if external { X509 } else { MECHANISM };
+    let asked = mechanisms.into_iter().flatten().any(|name| name.as_str() == Some(wanted));
     if asked {
         return Ok(());
     }
-    let message = format!("The only mechanism that a user can have is {MECHANISM}");
+    let message = format!("The only mechanism that a user can have is {wanted}");
     Err(CommandError::client(codes::BAD_VALUE, message))
 }

@@ -8,7 +8,7 @@ use super::keys::Key;
 use super::pg_url::{self, Fallback};
 use super::raw::{Problems, Raw};
 use super::target::PgTarget;
-use super::tls::{ClientCertificates, TlsFiles, TlsMode};
+use super::tls::{ClientCertificates, TlsFiles, TlsMode, X509Users};
 use super::units::{self, Expected};
 use super::version::{self, ServerVersion};
 
@@ -39,6 +39,8 @@ pub struct Config {
     pub debug: Option<Address>,
     /// The certificate of those listeners that speak TLS; None if none does.
     pub tls: Option<TlsFiles>,
+    /// Which users may log in with a client certificate.
+    pub x509_users: X509Users,
     /// The PostgreSQL primary. None: only a secondary endpoint is served.
     pub primary: Option<PgTarget>,
     /// The PostgreSQL standbys, tried in turn.
@@ -227,11 +229,13 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
     let (primary, standbys) = check.targets(&mut pool);
     let listeners = check.listeners(primary.is_some(), !standbys.is_empty());
     let tls = check.tls_files(&listeners);
+    let x509_users = check.x509_users(tls.as_ref());
     let debug = check.get("debug_addr", units::tcp_address).flatten();
     let config = Config {
         listeners,
         debug,
         tls,
+        x509_users,
         primary,
         standbys,
         pool,
@@ -363,6 +367,21 @@ impl Check {
             }
         }
         Some(TlsFiles { cert: cert?, key: key?, ca, client_certificates: client_certificates? })
+    }
+
+    /// Who logs in with a certificate, which somebody has to have checked.
+    fn x509_users(&mut self, tls: Option<&TlsFiles>) -> X509Users {
+        let users = self.get("certificate_users", |text| match text {
+            "off" => Ok(X509Users::Off),
+            "subject" => Ok(X509Users::Subject),
+            "cn" => Ok(X509Users::CommonName),
+            _ => Err("expected off, subject or cn"),
+        });
+        let users = users.unwrap_or(X509Users::Off);
+        if users != X509Users::Off && tls.is_none_or(|tls| tls.ca.is_none()) {
+            self.bad("certificate_users", "needs a listener for TLS and listen_tls_ca_file");
+        }
+        users
     }
 
     fn targets(&mut self, pool: &mut Pool) -> (Option<PgTarget>, Vec<PgTarget>) {

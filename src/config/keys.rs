@@ -124,6 +124,13 @@ pub static KEYS: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "certificate_users",
+        default: "off",
+        help: "Whether clients can log in with their certificate alone (`MONGODB-X509`): `off`, as the user named as its whole \
+               `subject` (RFC 2253, as in MongoDB; 63 bytes at most), or named as its `cn`",
+        ..KEY
+    },
+    Key {
         name: "postgresql_url",
         ferretdb: true,
         secret: true,

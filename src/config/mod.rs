@@ -19,5 +19,5 @@ pub use checked::{
 pub use raw::{Problem, Problems, Raw};
 pub use render::{example_toml, markdown};
 pub use target::{PgTarget, PgTls, PgTlsMode};
-pub use tls::{ClientCertificates, TlsFiles, TlsMode};
+pub use tls::{ClientCertificates, TlsFiles, TlsMode, X509Users};
 pub use version::ServerVersion;

@@ -25,6 +25,17 @@ pub struct TlsFiles {
     pub client_certificates: ClientCertificates,
 }
 
+/// Which user a client certificate stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum X509Users {
+    /// None: nobody logs in with one.
+    Off,
+    /// The one that is called as its whole subject.
+    Subject,
+    /// The one that is called as its common name.
+    CommonName,
+}
+
 /// What becomes of clients without a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientCertificates {

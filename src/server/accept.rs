@@ -14,6 +14,7 @@ use super::connection;
 use super::handle::{Context, Session};
 use super::listen::{Bound, Socket};
 use super::secure::{Secure, Stream};
+use crate::tls::subject;
 
 /// Running requests get this long to finish after the stop signal; with what surrounds it the process ends within
 /// four seconds (deployment.md 1.8).
@@ -144,6 +145,11 @@ async fn secured(
         }
         Ok(Stream::Tls(stream)) => {
             session.tls = true;
+            // Verified in the handshake; a client may also have shown none.
+            let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            session.certificate = shown
+                .and_then(|shown| subject::user(shown, cx.config.x509_users))
+                .map(String::into_boxed_str);
             let (reader, writer) = tokio::io::split(*stream);
             connection::run(cx, session, reader, writer, place).await;
         }

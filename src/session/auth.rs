@@ -20,6 +20,11 @@ pub const MECHANISM: &str = "SCRAM-SHA-256";
 /// The password itself; on TLS connections only.
 pub const PLAIN: &str = "PLAIN";
 
+/// The client's certificate; on TLS connections only, and where a setting says so.
+pub const X509: &str = "MONGODB-X509";
+/// The database of users who log in without a password of ours.
+pub const EXTERNAL: &str = "$external";
+
 /// Bytes of randomness in our part of the nonce.
 const NONCE_BYTES: usize = 24;
 /// What a stored verifier of the extension has; a made-up one must look the same.

@@ -22,6 +22,8 @@ pub struct Session {
     pub peer: Option<SocketAddr>,
     /// The client speaks TLS.
     pub tls: bool,
+    /// The user that the client's certificate stands for, where that may log in.
+    pub certificate: Option<Box<str>>,
     /// Who logged in; None before that.
     pub user: Option<Arc<User>>,
     /// What the user may do, and when that was asked.
@@ -72,6 +74,7 @@ impl Session {
             connection_id,
             peer,
             tls: false,
+            certificate: None,
             user: None,
             rights: (Rights::ALL, Instant::now()),
             login: None,

@@ -230,6 +230,10 @@ calls! {
          FROM pg_catalog.pg_roles a JOIN pg_catalog.pg_roles t ON t.rolname = $2 \
          LEFT JOIN pg_catalog.pg_roles w ON w.rolname = 'documentdb_admin_role' \
          LEFT JOIN pg_catalog.pg_roles d ON d.rolname = 'documentdb_readonly_role' WHERE a.oid = $1";
+    /// May somebody log in as the role of this name?
+    CAN_LOG_IN = "rolcanlogin" as Any, [TEXT],
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolcanlogin \
+         AND (rolvaliduntil IS NULL OR rolvaliduntil > pg_catalog.now()))";
     /// Checks a client's proof: user, the exchange so far, the proof in base64.
     SCRAM_PROOF = "authenticate_with_scram_sha256" as Url, [TEXT, TEXT, TEXT],
         "SELECT documentdb_api_internal.authenticate_with_scram_sha256($1, $2, $3)::bytea";

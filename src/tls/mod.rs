@@ -2,6 +2,7 @@
 mod client;
 mod files;
 mod postgres;
+pub mod subject;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -13,12 +13,12 @@ use super::super::request::Request;
 use super::super::sessions::TIMEOUT_MINUTES;
 use super::super::{login, writes};
 use super::now;
-use crate::config::Endpoint;
+use crate::config::{Endpoint, X509Users};
 use crate::error::{Code, CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::reply::error::TopologyVersion;
 use crate::reply::ok::is_true;
-use crate::session::auth::MECHANISM;
+use crate::session::auth::{MECHANISM, X509};
 use crate::wire::Compressor;
 
 const MAX_BSON_OBJECT_SIZE: i32 = 16 * 1024 * 1024;
@@ -65,8 +65,10 @@ pub(in super::super) async fn run(mut call: Call<'_>) -> Result<Reply> {
         out.append(cstr!("compression"), common);
     }
     if let Some(user) = request.get("saslSupportedMechs")? {
-        check_user_name(user)?;
-        out.append(cstr!("saslSupportedMechs"), RawArrayBuf::from_iter([MECHANISM]));
+        let external = check_user_name(user)?.starts_with("$external.");
+        let certified = external && call.services.config.x509_users != X509Users::Off;
+        let mechanism = if certified { X509 } else { MECHANISM };
+        out.append(cstr!("saslSupportedMechs"), RawArrayBuf::from_iter([mechanism]));
     }
     if let Some(RawBsonRef::Document(begin)) = request.get("speculativeAuthenticate")?
         && let Some(started) = speculate(&mut call, begin).await
@@ -136,9 +138,9 @@ fn compressors(request: &Request<'_>) -> Result<Option<RawArrayBuf>> {
 }
 
 /// `db.user`.
-fn check_user_name(user: RawBsonRef<'_>) -> Result<()> {
+fn check_user_name(user: RawBsonRef<'_>) -> Result<&str> {
     match user {
-        RawBsonRef::String(user) if user.contains('.') => Ok(()),
+        RawBsonRef::String(user) if user.contains('.') => Ok(user),
         RawBsonRef::String(_) => Err(CommandError::client(
             codes::BAD_VALUE,
             "saslSupportedMechs must be of the form 'database.user'",
@@ -150,11 +152,12 @@ fn check_user_name(user: RawBsonRef<'_>) -> Result<()> {
 /// Begins a login. A login that cannot begin is left out of the reply; the client then tries it the long way.
 async fn speculate(call: &mut Call<'_>, begin: &RawDocument) -> Option<RawDocumentBuf> {
     let first = begin.iter_elements().next()?.ok()?;
-    if first.key().as_str() != "saslStart" {
-        return None;
-    }
     let db = begin.get_str("db").unwrap_or(call.request.db);
-    let started = Box::pin(login::start(call, begin, db)).await;
+    let started = match first.key().as_str() {
+        "saslStart" => Box::pin(login::start(call, begin, db)).await,
+        "authenticate" => Box::pin(login::authenticate_with(call, begin, db)).await,
+        _ => return None,
+    };
     if let Err(error) = &started {
         tracing::debug!(connection = call.session.connection_id, %error, "speculative login not started");
     }

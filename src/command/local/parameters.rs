@@ -4,19 +4,23 @@ use bson::{RawBson, RawDocumentBuf, rawdoc};
 
 use super::super::Call;
 use super::super::options::COMMON;
-use crate::config::{Limits, ServerVersion};
+use crate::config::{Limits, ServerVersion, X509Users};
 use crate::error::{CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
-use crate::session::auth::MECHANISM;
+use crate::session::auth::{MECHANISM, X509};
 
 /// Name, value, and whether it may change at run time. Sorted by name.
-fn all(version: ServerVersion, limits: &Limits) -> Vec<(&'static str, RawBson)> {
+fn all(version: ServerVersion, limits: &Limits, certificates: bool) -> Vec<(&'static str, RawBson)> {
     let whole = |number: u128| i64::try_from(number).unwrap_or(i64::MAX);
+    let mechanisms: &[&str] = if certificates { &[MECHANISM, X509] } else { &[MECHANISM] };
     vec![
         ("acceptApiVersion2", RawBson::Boolean(false)),
         ("authSchemaVersion", RawBson::Int32(5)),
-        ("authenticationMechanisms", RawBson::Array(bson::RawArrayBuf::from_iter([MECHANISM]))),
+        (
+            "authenticationMechanisms",
+            RawBson::Array(bson::RawArrayBuf::from_iter(mechanisms.iter().copied())),
+        ),
         ("cursorTimeoutMillis", RawBson::Int64(whole(limits.cursor_timeout.as_millis()))),
         ("enableTestCommands", RawBson::Boolean(false)),
         (
@@ -36,7 +40,7 @@ fn all(version: ServerVersion, limits: &Limits) -> Vec<(&'static str, RawBson)> 
 /// True for a parameter that [`get`] tells.
 pub(in super::super) fn is_known(name: &str, limits: &Limits) -> bool {
     // Which there are does not depend on their values.
-    all(ServerVersion::V8, limits).iter().any(|(known, _)| *known == name)
+    all(ServerVersion::V8, limits, false).iter().any(|(known, _)| *known == name)
 }
 
 /// getParameter.
@@ -58,8 +62,10 @@ pub(in super::super) fn get(call: Call<'_>) -> Result<Reply> {
             asked.push(name);
         }
     }
+    let certificates = call.services.config.x509_users != X509Users::Off;
     let mut out = RawDocumentBuf::new();
-    for (name, value) in all(call.services.config.server_version, &call.services.config.limits) {
+    for (name, value) in all(call.services.config.server_version, &call.services.config.limits, certificates)
+    {
         if !everything && !asked.contains(&name) {
             continue;
         }
