@@ -202,7 +202,7 @@ impl Near {
         }
     }
 
-    fn from_geometry(&self, v: Val<'_>) -> Option<f64> {
+    fn distance_to(&self, v: Val<'_>) -> Option<f64> {
         let g = parse::stored(v).ok().filter(|g| !g.strict)?;
         match &self.center {
             Center::Plane(p) => g.flat.map(|q| (p[0] - q[0]).hypot(p[1] - q[1])),
@@ -218,10 +218,10 @@ impl Near {
             a.values().next().is_some_and(|first| first.as_array().is_some() || first.as_doc().is_some())
         });
         match list {
-            None => self.from_geometry(v).map(|d| (d, v)),
+            None => self.distance_to(v).map(|d| (d, v)),
             Some(list) => list
                 .values()
-                .filter_map(|one| self.from_geometry(one).map(|d| (d, one)))
+                .filter_map(|one| self.distance_to(one).map(|d| (d, one)))
                 .min_by(|a, b| a.0.total_cmp(&b.0)),
         }
     }

@@ -78,7 +78,7 @@ fn between(a: &Ring, b: &Ring) -> Option<(usize, usize)> {
 
 /// Why rings that are each valid, the later ones holes in the first, make no polygon.
 pub(crate) fn polygon_fault(rings: &[Ring]) -> Option<Fault> {
-    let Some((outer, holes)) = rings.split_first() else { return None };
+    let (outer, holes) = rings.split_first()?;
     for (i, hole) in holes.iter().enumerate() {
         let common = hole.points.iter().filter(|p| outer.points.contains(p)).count();
         if common > 1 {

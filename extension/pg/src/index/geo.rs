@@ -122,7 +122,7 @@ fn plane(d: Doc<'_>, out: &mut Vec<(String, Value)>) -> Result<()> {
         let text = format!("bits for hash must be > 0 and <= 32, but {bits} bits were specified");
         return Err(Error::new(options, text).into());
     }
-    if !(min < max) || !min.is_finite() || !max.is_finite() {
+    if min >= max || !min.is_finite() || !max.is_finite() {
         let text =
             format!("region for hash must be valid and have positive area, but [{min}, {max}] was specified");
         return Err(Error::new(options, text).into());
