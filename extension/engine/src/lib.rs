@@ -26,6 +26,7 @@ pub mod query;
 pub mod raw;
 pub mod sort;
 pub mod stage;
+pub mod text;
 pub mod update;
 pub mod value;
 

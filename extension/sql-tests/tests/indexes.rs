@@ -87,7 +87,7 @@ fn compare(s: &mut Session, seed: u64, n: usize) -> usize {
         let f = filter(&mut r);
         let sort: Option<Value> = match r.below(5) {
             0 => Some(sub(&[("a", Value::Int32(1))])),
-            1 => Some(sub(&[("c", Value::Int32(-1))])),
+            1 => Some(sub(&[("c", Value::Int32([1, -1][r.below(2)]))])),
             2 => Some(sub(&[("c", Value::Int32(1)), ("a", Value::Int32(-1))])),
             3 => Some(sub(&[("_id", Value::Int32(-1))])),
             _ => None,
@@ -188,6 +188,84 @@ fn indexes_answer_as_scans_do() {
     let scans = s
         .sql("SELECT count(*) FROM pg_class c JOIN pg_am m ON m.oid = c.relam WHERE m.amname = 'bson_btree'");
     assert_eq!(scans[0][0].as_deref(), Some("6"));
+}
+
+#[test]
+fn wildcard_indexes_answer_as_scans_do() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    let mut r = Rng(77);
+    let one = || Value::Int32(1);
+    insert(&mut s, &mut r, 0..120);
+    create(&mut s, sub(&[("$**", one())]), &[]);
+    insert(&mut s, &mut r, 120..240);
+    let used = compare(&mut s, 11, 150);
+    assert!(used > 50, "only {used} of 150 finds went through the index");
+    // A descending one below a field, one without a part of a field, one behind an ordinary field.
+    let all = doc(&[("dropIndexes", Value::String("c".into())), ("index", Value::String("*".into()))]);
+    s.sql(&format!("CALL documentdb_api.drop_indexes('t', {}, NULL)", literal(&all)));
+    create(&mut s, sub(&[("a.$**", Value::Int32(-1))]), &[]);
+    compare(&mut s, 12, 80);
+    let without = sub(&[("c", Value::Int32(0)), ("a.b", Value::Int32(0)), ("_id", one())]);
+    create(&mut s, sub(&[("$**", one())]), &[("wildcardProjection", without)]);
+    compare(&mut s, 13, 80);
+    create(&mut s, sub(&[("c", one()), ("a.$**", one())]), &[]);
+    let used = compare(&mut s, 14, 120);
+    assert!(used > 40, "only {used} of 120 finds went through an index");
+}
+
+#[test]
+fn a_text_index_finds_words_and_tells_scores() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    let text = |t: &str| Value::String(t.into());
+    let row = |id: i32, g: i32, t: &str, b: &str| {
+        sub(&[
+            ("_id", Value::Int32(id)),
+            ("g", Value::Int32(g)),
+            ("t", text(t)),
+            ("b", Value::array_of(&[text(b)])),
+        ])
+    };
+    let rows = [
+        row(1, 1, "Cakes", "a tea shop"),
+        row(2, 1, "cake shop", "café"),
+        row(3, 2, "dark", "Running cakes"),
+    ];
+    s.write("insert", &doc(&[("insert", text("c")), ("documents", Value::array_of(&rows))]));
+    let key = || sub(&[("g", Value::Int32(1)), ("t", text("text")), ("b", text("text"))]);
+    create(&mut s, key(), &[("weights", sub(&[("t", Value::Int32(2))]))]);
+    let more = [row(4, 1, "the shop", "cake and cake"), row(5, 1, "nothing", "here")];
+    s.write("insert", &doc(&[("insert", text("c")), ("documents", Value::array_of(&more))]));
+    let score = || sub(&[("$meta", text("textScore"))]);
+    let mut ids = |search: &str, group: i32| {
+        let filter = doc(&[("g", Value::Int32(group)), ("$text", sub(&[("$search", text(search))]))]);
+        let shown = sub(&[("_id", Value::Int32(1)), ("s", score())]);
+        let command = find(&[("projection", shown), ("sort", sub(&[("x", score())]))], &filter);
+        assert!(s.plan(&command).contains("IXSCAN i"), "{}", s.plan(&command));
+        let found = s.find(&command);
+        let field = |d: &[u8], name| match Doc::trusted(d).get(name).map(engine::Val::view) {
+            Some(engine::View::Int32(i)) => f64::from(i),
+            Some(engine::View::Double(d)) => d,
+            other => panic!("{other:?}"),
+        };
+        found.iter().map(|d| (field(d, "_id"), field(d, "s"))).collect::<Vec<_>>()
+    };
+    // A word alone in its field weighs its weight, half of two three quarters of it.
+    assert_eq!(ids("cake", 1), [(1.0, 2.0), (2.0, 1.5), (4.0, 1.5)]);
+    assert_eq!(ids("cakes shop", 1), [(4.0, 3.5), (2.0, 3.0), (1.0, 2.75)]);
+    assert_eq!(ids("cake -shop", 1), []);
+    assert_eq!(ids("\"tea shop\"", 1), [(1.0, 0.75 + 0.75)]);
+    assert_eq!(ids("CAFE", 1), [(2.0, 1.0)]);
+    assert_eq!(ids("run", 2), [(3.0, 0.75)]);
+    assert_eq!(ids("the", 1), []);
+    let u = sub(&[("$set", sub(&[("t", text("bread"))]))]);
+    let change = sub(&[("q", sub(&[("_id", Value::Int32(1))])), ("u", u)]);
+    s.write("update", &doc(&[("update", text("c")), ("updates", Value::array_of(&[change]))]));
+    cluster.wait_replayed().unwrap();
+    let mut standby = Session::open(cluster.standby());
+    let filter = doc(&[("g", Value::Int32(1)), ("$text", sub(&[("$search", text("bread cake"))]))]);
+    assert_eq!(standby.find(&find(&[], &filter)).len(), 3);
 }
 
 #[test]

@@ -84,6 +84,8 @@ impl Bounds {
                 !set.iter().any(|s| s.start().as_slice() <= [NULL].as_slice() && s.end() > vec![NULL]);
             let set: Vec<Interval> =
                 if f.descending { set.iter().rev().map(complement).collect() } else { set };
+            let set: Vec<Interval> =
+                if f.lead.is_empty() { set } else { set.iter().map(|s| behind(&f.lead, s)).collect() };
             if !set.iter().all(Interval::is_point) {
                 out.ranges = disjoint(product(&prefixes, |p| set.iter().map(|s| range(p, s)).collect()));
                 return out;
@@ -227,6 +229,11 @@ fn product<T>(prefixes: &[Vec<u8>], f: impl Fn(&[u8]) -> Vec<T>) -> Vec<T> {
 fn complement(s: &Interval) -> Interval {
     let not = |b: &[u8]| b.iter().map(|x| !x).collect();
     Interval { lo: not(&s.hi), lo_in: s.hi_in, hi: not(&s.lo), hi_in: s.lo_in }
+}
+
+/// The same interval among components that begin with `lead`.
+fn behind(lead: &[u8], s: &Interval) -> Interval {
+    Interval { lo: [lead, &s.lo].concat(), hi: [lead, &s.hi].concat(), ..*s }
 }
 
 fn range(prefix: &[u8], s: &Interval) -> KeyRange {

@@ -1,7 +1,7 @@
 //! The keys of one document.
 
 use super::spec::{KeySpec, position};
-use super::{EMPTY_ARRAY, MAX_KEY, NULL, encode_by};
+use super::{EMPTY_ARRAY, MAX_KEY, NULL, encode_by, path_marker};
 use crate::raw::{Doc, Val, ty};
 use crate::{Result, bail, codes};
 use sha2::{Digest, Sha256};
@@ -17,15 +17,17 @@ const HASH: usize = 16;
 pub struct Extracted {
     /// Keys, ascending, each once; empty when the index skips the document.
     pub keys: Vec<Vec<u8>>,
-    /// Markers the document needs: numbers of the components for which it has several keys, [`TRUNCATED`].
-    pub markers: Vec<u8>,
+    /// Bodies of the markers the document needs: the number of a component for which it has several keys, [`TRUNCATED`], a
+    /// [`path_marker`].
+    pub markers: Vec<Vec<u8>>,
 }
 
-/// The key that announces property `number` (a component with several values in one document, or [`TRUNCATED`])
+/// The key that announces a property (a component with several values in one document, or [`TRUNCATED`])
 /// somewhere in the index. It sorts before every other key. `row` keeps markers apart in a unique index.
 #[must_use]
-pub fn marker(number: u8, row: Option<[u8; 6]>) -> Vec<u8> {
-    let mut key = vec![0, number];
+pub fn marker(body: &[u8], row: Option<[u8; 6]>) -> Vec<u8> {
+    let mut key = vec![0];
+    key.extend_from_slice(body);
     key.extend(row.into_iter().flatten());
     key
 }
@@ -66,7 +68,7 @@ impl KeySpec {
         out.keys.sort_unstable();
         out.keys.dedup();
         if out.keys.len() > 1 {
-            out.markers.extend((0u8..).zip(multi).filter(|(_, m)| *m).map(|(i, _)| i));
+            out.markers.extend((0u8..).zip(multi).filter(|(_, m)| *m).map(|(i, _)| vec![i]));
         }
         Ok(out)
     }
@@ -82,8 +84,25 @@ impl KeySpec {
 
     fn walk(&self, doc: Doc<'_>, whole: bool) -> Result<(Extracted, Vec<bool>)> {
         let multi = vec![false; self.fields.len()];
-        let mut walk = Walk { spec: self, out: Extracted::default(), multi, whole };
-        walk.go(vec![At::Doc(doc, 0); self.fields.len()]).map_err(|e| self.about(e, doc))?;
+        let mut walk = Walk { spec: self, out: Extracted::default(), multi, whole, wild: Vec::new() };
+        let mut at = vec![At::Doc(doc, 0); self.fields.len()];
+        if let Some(w) = &self.wildcard {
+            at[w.at] = At::Missing;
+            let (components, several) = w.components(doc, self.fields[w.at].descending);
+            walk.wild = components;
+            walk.out.markers.extend(several.iter().map(|p| path_marker(p)));
+            if walk.wild.is_empty() {
+                if self.fields.len() == 1 {
+                    return Ok((walk.out, walk.multi));
+                }
+                walk.wild.push(vec![NULL]);
+            }
+        }
+        if let Some(t) = &self.text {
+            at[t.at] = At::Missing;
+            walk.wild = t.terms(doc)?.keys().map(|term| super::text_component(term)).collect();
+        }
+        walk.go(at).map_err(|e| self.about(e, doc))?;
         Ok((walk.out, walk.multi))
     }
 }
@@ -94,6 +113,8 @@ struct Walk<'s> {
     multi: Vec<bool>,
     /// Keys are given uncut.
     whole: bool,
+    /// The components of the spec's wildcard or text.
+    wild: Vec<Vec<u8>>,
 }
 
 impl<'s> Walk<'s> {
@@ -169,8 +190,14 @@ impl<'s> Walk<'s> {
             return self.emit_geo(at);
         }
         let mut key = Vec::with_capacity(16 * at.len());
-        for (a, field) in at.iter().zip(&self.spec.fields) {
+        let mut wild = 0;
+        let special = self.spec.wildcard.as_ref().map(|w| w.at).or(self.spec.text.as_ref().map(|t| t.at));
+        for (i, (a, field)) in at.iter().zip(&self.spec.fields).enumerate() {
             let start = key.len();
+            if special == Some(i) {
+                wild = start;
+                continue;
+            }
             match a {
                 At::Value(v) => encode_by(&mut key, *v, &self.spec.collation),
                 At::EmptyArray => key.push(EMPTY_ARRAY),
@@ -180,7 +207,15 @@ impl<'s> Walk<'s> {
                 key[start..].iter_mut().for_each(|b| *b = !*b);
             }
         }
-        self.add(key);
+        if special.is_none() {
+            self.add(key);
+            return Ok(());
+        }
+        let (before, behind) = key.split_at(wild);
+        for component in std::mem::take(&mut self.wild) {
+            self.add([before, &component, behind].concat());
+            self.wild.push(component);
+        }
         Ok(())
     }
 
@@ -215,8 +250,8 @@ impl<'s> Walk<'s> {
 
     fn add(&mut self, key: Vec<u8>) {
         let (key, cut) = if self.whole { (key, false) } else { finish(key) };
-        if cut && !self.out.markers.contains(&TRUNCATED) {
-            self.out.markers.push(TRUNCATED);
+        if cut && !self.out.markers.iter().any(|m| *m == [TRUNCATED]) {
+            self.out.markers.push(vec![TRUNCATED]);
         }
         self.out.keys.push(key);
     }

@@ -39,7 +39,7 @@ impl Interval {
     }
 
     /// Every key that starts with `lo`: more than one value.
-    fn prefix(lo: Vec<u8>) -> Self {
+    pub(super) fn prefix(lo: Vec<u8>) -> Self {
         let hi = after(&lo);
         Self { lo, lo_in: true, hi, hi_in: false }
     }
@@ -59,6 +59,12 @@ impl Interval {
     pub(super) fn end(&self) -> Vec<u8> {
         if self.hi_in { after(&self.hi) } else { self.hi.clone() }
     }
+}
+
+/// The set of exactly these components.
+#[must_use]
+pub fn points(components: Vec<Vec<u8>>) -> Vec<Interval> {
+    normalize(components.into_iter().map(Interval::point).collect())
 }
 
 /// The smallest byte string above every string that starts with `prefix`. Encodings never consist of FF alone.

@@ -16,11 +16,21 @@ mod number;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod wildcard;
 
 pub use encode::{encode, encode_by, encode_text};
 pub use extract::{Extracted, TRUNCATED, finish, marker};
-pub use filter::{Predicate, Strings, predicates, truthy};
+pub use filter::{Interval, Predicate, Strings, points, predicates, truthy};
 pub use spec::{KeyField, KeySpec};
+pub use wildcard::{Choice, Wildcard, is_wildcard, path_marker};
+
+/// The component of a text index for a word.
+#[must_use]
+pub fn text_component(term: &str) -> Vec<u8> {
+    let mut out = vec![crate::compare::bracket(crate::raw::ty::STRING)];
+    encode_text(&mut out, term.as_bytes());
+    out
+}
 
 /// Longest key stored, in bytes. PostgreSQL's btree takes entries up to a third of a page (2704 bytes with headers).
 pub const MAX_KEY: usize = 2048;

@@ -1,8 +1,10 @@
 //! What an index covers.
 
 use super::geo::GeoKind;
+use super::wildcard::Wildcard;
 use crate::collation::Collation;
 use crate::raw::{Doc, View};
+use crate::text::TextSpec;
 use crate::{Error, Result, codes};
 
 /// One component of an index key.
@@ -18,6 +20,8 @@ pub struct KeyField {
     pub hashed: bool,
     /// Geometries, kept as the numbers of the cells they lie in.
     pub geo: Option<GeoKind>,
+    /// What its keys begin with: the path, of a wildcard component over one path.
+    pub lead: Vec<u8>,
 }
 
 /// The key pattern of an index with the options that decide which entries a document has.
@@ -31,6 +35,10 @@ pub struct KeySpec {
     pub unique: bool,
     /// How strings are ordered.
     pub collation: Collation,
+    /// One of the components is `$**`.
+    pub wildcard: Option<Wildcard>,
+    /// One of the components is a document's words.
+    pub text: Option<TextSpec>,
 }
 
 impl KeyField {
@@ -54,7 +62,8 @@ pub fn position(part: &str) -> Option<usize> {
 }
 
 impl KeySpec {
-    /// Reads `{key: {path: 1 | -1, …}, sparse: bool, unique: bool, collation: {…}}`; other fields are left to the caller.
+    /// Reads `{key: {path: 1 | -1, …}, sparse: bool, unique: bool, collation: {…}, wildcardProjection: {…}}`; other fields are
+    /// left to the caller.
     ///
     /// # Errors
     /// `CannotCreateIndex` when the pattern is missing, empty or has a component that is not a direction.
@@ -62,6 +71,10 @@ impl KeySpec {
         let pattern = spec.get("key").and_then(|v| v.as_doc()).unwrap_or(Doc::EMPTY);
         let mut fields = Vec::new();
         for e in pattern {
+            // It stands for the score, which is not stored.
+            if e.name() == "_ftsx" {
+                continue;
+            }
             let direction = match e.val.view() {
                 View::Int32(i) => f64::from(i),
                 #[allow(clippy::cast_precision_loss, reason = "only the sign matters")]
@@ -69,7 +82,7 @@ impl KeySpec {
                 View::Double(d) => d,
                 View::Decimal128(_) if crate::compare::values(e.val, crate::raw::Val::ZERO).is_lt() => -1.0,
                 View::Decimal128(_) => 1.0,
-                View::String("hashed" | "2d" | "2dsphere") => 1.0,
+                View::String("hashed" | "2d" | "2dsphere" | "text") => 1.0,
                 _ => {
                     return Err(Error::new(
                         codes::CANNOT_CREATE_INDEX,
@@ -83,6 +96,7 @@ impl KeySpec {
                 descending: direction < 0.0,
                 hashed: e.val.as_str() == Some("hashed"),
                 geo: GeoKind::of(e.val, spec),
+                lead: Vec::new(),
             });
         }
         if fields.is_empty() {
@@ -93,12 +107,18 @@ impl KeySpec {
             Some(d) => Collation::parse(d)?,
             None => Collation::SIMPLE,
         };
-        Ok(Self { fields, sparse: flag("sparse"), unique: flag("unique"), collation })
+        let wildcard = Wildcard::of(&fields, spec.get("wildcardProjection").and_then(|v| v.as_doc()));
+        let text = fields.iter().position(|f| f.path == "_fts").filter(|_| spec.get("weights").is_some());
+        let text = text.map(|at| TextSpec::parse(at, spec)).transpose()?;
+        Ok(Self { fields, sparse: flag("sparse"), unique: flag("unique"), collation, wildcard, text })
     }
 
     /// The key of these values, which are named as the pattern's fields are and in that order; `None` when they are not.
     #[must_use]
     pub fn key_of(&self, values: Doc<'_>) -> Option<Vec<u8>> {
+        if self.wildcard.is_some() || self.text.is_some() {
+            return None;
+        }
         let mut key = Vec::new();
         let mut values = values.iter();
         for f in &self.fields {

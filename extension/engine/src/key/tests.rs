@@ -174,7 +174,7 @@ fn compound_keys_pair_fields_of_one_array_element() {
     let e = s.extract(Doc::trusted(&d)).unwrap();
     let pair = |b: i32, c: i32| [key_of(&i(b)), key_of(&i(c)).iter().map(|x| !x).collect()].concat();
     assert_eq!(e.keys, [pair(1, 5), pair(3, 2)]);
-    assert_eq!(e.markers, [0, 1]);
+    assert_eq!(e.markers, [[0], [1]]);
     let parallel = spec(&[("a", 1), ("b", 1)]);
     let d = doc(&[("a", array(&[i(1)])), ("b", array(&[i(2)]))]);
     assert_eq!(parallel.extract(Doc::trusted(&d)).unwrap_err().code.mongo, 171);
@@ -196,7 +196,7 @@ fn long_keys_are_cut_but_stay_apart() {
     let (x, y) = (s.extract(Doc::trusted(&long("1"))).unwrap(), s.extract(Doc::trusted(&long("2"))).unwrap());
     assert_eq!(x.keys[0].len(), MAX_KEY);
     assert_ne!(x.keys, y.keys);
-    assert_eq!(x.markers, [TRUNCATED]);
+    assert_eq!(x.markers, [[TRUNCATED]]);
     let f = long("1");
     let b =
         Bounds::of(&s, &Traits { multi: vec![false], truncated: true }, &predicates(Doc::trusted(&f), PLAIN));
@@ -318,4 +318,45 @@ fn ends_of_a_walk_are_keys_of_the_pattern() {
     assert!(bounds.covers(&low) && !bounds.covers(&high));
     assert!(Bounds::between(None, Some(high.clone())).unwrap().covers(&low));
     assert!(Bounds::between(Some(high), Some(low)).is_none());
+}
+
+/// The paths a wildcard index has for a document, with their number of keys and whether they are marked as having several.
+fn wild(pattern: &str, document: &str) -> Vec<(String, usize, bool)> {
+    let spec = KeySpec::parse(Doc::new(&crate::extjson::parse(pattern).unwrap()).unwrap()).unwrap();
+    let bytes = crate::extjson::parse(document).unwrap();
+    let (keys, several) = spec.wildcard.as_ref().unwrap().components(Doc::new(&bytes).unwrap(), false);
+    let mut out: Vec<(String, usize, bool)> = Vec::new();
+    for k in keys {
+        let end = k.windows(2).position(|w| w == [0, 0]).unwrap();
+        let path = String::from_utf8(k[1..end].to_vec()).unwrap();
+        match out.iter_mut().find(|(p, ..)| *p == path) {
+            Some((_, n, _)) => *n += 1,
+            None => out.push((path.clone(), 1, several.contains(&path))),
+        }
+    }
+    out
+}
+
+#[test]
+fn wildcard_components_follow_paths_without_positions() {
+    let doc = r#"{"_id":1,"a":{"b":1,"c":[]},"d":[1,{"e":2},{"e":3},[4,5]],"f":{},"g":[{"h":1}]}"#;
+    let all = wild(r#"{"key":{"$**":1}}"#, doc);
+    let shown: Vec<_> = all.iter().map(|(p, n, m)| (p.as_str(), *n, *m)).collect();
+    let expected = [
+        ("a.b", 1, false),
+        ("a.c", 1, false),
+        ("d", 2, true),
+        ("d.e", 2, true),
+        ("f", 1, false),
+        ("g.h", 1, false),
+    ];
+    assert_eq!(shown, expected);
+    let paths = |pattern| wild(pattern, doc).into_iter().map(|(p, ..)| p).collect::<Vec<_>>();
+    assert_eq!(paths(r#"{"key":{"a.$**":1}}"#), ["a.b", "a.c"]);
+    assert_eq!(
+        paths(r#"{"key":{"$**":1},"wildcardProjection":{"d":{"e":true},"_id":true}}"#),
+        ["_id", "d.e"]
+    );
+    let without = r#"{"key":{"$**":1},"wildcardProjection":{"a":{"b":false},"d":false,"_id":false}}"#;
+    assert_eq!(paths(without), ["a.c", "f", "g.h"]);
 }

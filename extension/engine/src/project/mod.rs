@@ -43,6 +43,7 @@ pub struct Projection {
     mode: Mode,
     root: Branch,
     positional: bool,
+    scored: bool,
 }
 
 impl Projection {
@@ -81,6 +82,12 @@ impl Projection {
     #[must_use]
     pub fn is_positional(&self) -> bool {
         self.positional
+    }
+
+    /// Shows the score of `$text`, which it expects in the field [`crate::text::SCORE`].
+    #[must_use]
+    pub fn is_scored(&self) -> bool {
+        self.scored
     }
 
     /// The projected document, encoded. `query` is the filter that found it, for the positional `path.$`.

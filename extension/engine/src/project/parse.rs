@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::expr::{self, Expr};
 use crate::query::{ParseContext, Place, Query};
 use crate::raw::{Doc, Val, View};
+use crate::text::SCORE;
 use crate::value::DocWriter;
 use crate::{bail, codes};
 
@@ -22,7 +23,7 @@ pub fn add_fields(spec: Doc<'_>, cx: &ParseContext<'_>) -> Result<Projection> {
     let expressions = expression_context(cx);
     let mut root = Branch::default();
     computed_fields(spec, &mut Vec::new(), &expressions, &mut root)?;
-    Ok(Projection { mode: Mode::Add, root, positional: false })
+    Ok(Projection { mode: Mode::Add, root, positional: false, scored: false })
 }
 
 /// See [`Projection::unset`].
@@ -31,7 +32,7 @@ pub fn unset<'p>(paths: impl IntoIterator<Item = &'p str>) -> Result<Projection>
     for p in paths {
         root.insert(&path::split(p)?, Leaf::Exclude)?;
     }
-    Ok(Projection { mode: Mode::Exclude, root, positional: false })
+    Ok(Projection { mode: Mode::Exclude, root, positional: false, scored: false })
 }
 
 fn expression_context(cx: &ParseContext<'_>) -> expr::ParseContext {
@@ -80,6 +81,8 @@ struct Parser<'c> {
     id: Option<bool>,
     positional: bool,
     elem_match: bool,
+    /// The score of `$text` is shown.
+    scored: bool,
 }
 
 impl<'c> Parser<'c> {
@@ -93,6 +96,7 @@ impl<'c> Parser<'c> {
             id: None,
             positional: false,
             elem_match: false,
+            scored: false,
         }
     }
 
@@ -113,7 +117,11 @@ impl<'c> Parser<'c> {
             // The place is free, so this can't collide.
             let _ = self.root.insert(&["_id"], leaf);
         }
-        Projection { mode, root: self.root, positional: self.positional }
+        if mode == Mode::Exclude && self.cx.text_score {
+            // Nobody can have named it.
+            let _ = self.root.insert(&[SCORE], Leaf::Exclude);
+        }
+        Projection { mode, root: self.root, positional: self.positional, scored: self.scored }
     }
 
     fn document<'s>(&mut self, spec: Doc<'s>, above: &mut Vec<&'s str>) -> Result<()> {
@@ -221,6 +229,12 @@ impl<'c> Parser<'c> {
             ("$elemMatch", Kind::Find) => {
                 let query = self.elem_match(at, e.val)?;
                 self.insert(at, Leaf::ElemMatch(query))
+            }
+            ("$meta", Kind::Find) if e.val.as_str() == Some("textScore") && self.cx.text_score => {
+                self.scored = true;
+                let path = crate::Value::String(format!("${SCORE}"));
+                let score = path.with_val(|v| Expr::parse(v, &self.expressions))?;
+                self.insert(at, Leaf::Compute(score))
             }
             ("$meta", _) => meta(e.val),
             _ => self.computed(at, v),

@@ -30,6 +30,8 @@ pub struct ParseContext<'a> {
     pub now: i64,
     /// How strings compare; `None` is by their bytes.
     pub collation: Option<&'a Collation>,
+    /// Documents come with the score of a `$text`, in the field [`crate::text::SCORE`].
+    pub text_score: bool,
 }
 
 impl ParseContext<'_> {

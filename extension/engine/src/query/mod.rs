@@ -159,6 +159,30 @@ impl Query {
         }
     }
 
+    /// The filter's `$text`, wherever it stands.
+    #[must_use]
+    pub fn text(&self) -> Option<&crate::text::TextFilter> {
+        self.root.texts().first().copied()
+    }
+
+    /// Every match satisfies the `$text`.
+    #[must_use]
+    pub fn requires_text(&self) -> bool {
+        match &self.root {
+            Node::Text(_) => true,
+            Node::And(all) => all.iter().any(|n| matches!(n, Node::Text(_))),
+            _ => false,
+        }
+    }
+
+    /// How well a document satisfies the `$text`, if there is one.
+    ///
+    /// # Errors
+    /// IndexNotFound before it is bound to an index.
+    pub fn text_score(&self, doc: Doc<'_>) -> Result<Option<f64>> {
+        self.text().map(|t| t.score(doc)).transpose()
+    }
+
     pub(crate) fn root(&self) -> &Node {
         &self.root
     }

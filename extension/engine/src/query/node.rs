@@ -7,6 +7,7 @@ use super::schema::Schema;
 use crate::error::Result;
 use crate::path::Path;
 use crate::raw::{Doc, Val};
+use crate::text::TextFilter;
 
 /// What a match leaves behind for the positional `$` of updates and projections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub enum Node {
     Schema(Box<Schema>),
     /// `$sampleRate`
     Sample(SampleRate),
+    /// `$text`
+    Text(Box<TextFilter>),
 }
 
 impl Node {
@@ -81,6 +84,17 @@ impl Node {
             Node::Expr(e) => e.matches(doc),
             Node::Schema(s) => s.matches(doc),
             Node::Sample(s) => Ok(s.keep()),
+            Node::Text(t) => t.matches(doc),
+        }
+    }
+
+    /// Every `$text` of the filter; it can only stand below the logical operators.
+    pub(super) fn texts(&self) -> Vec<&TextFilter> {
+        match self {
+            Node::Text(t) => vec![t],
+            Node::And(list) | Node::Or(list) | Node::Nor(list) => list.iter().flat_map(Node::texts).collect(),
+            Node::Not(node) => node.texts(),
+            _ => Vec::new(),
         }
     }
 

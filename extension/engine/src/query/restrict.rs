@@ -11,6 +11,7 @@ pub(super) fn place(node: &Node, cx: &ParseContext<'_>) -> Result<()> {
     if cx.place == Place::PartialIndex {
         return partial(node);
     }
+    texts(node)?;
     near(node)
 }
 
@@ -28,6 +29,23 @@ fn near(root: &Node) -> Result<()> {
     if all > above {
         bail!(codes::BAD_VALUE, "geoNear must be top-level expr");
     }
+    Ok(())
+}
+
+/// At most one `$text`, and not where it would say what a document lacks.
+fn texts(node: &Node) -> Result<()> {
+    if node.texts().len() > 1 {
+        bail!(codes::BAD_VALUE, "Too many text expressions");
+    }
+    let denied = |n: &Node| matches!(n, Node::Nor(_) | Node::Not(_)) && !n.texts().is_empty();
+    let list = match node {
+        Node::And(list) | Node::Or(list) => list.as_slice(),
+        _ => &[],
+    };
+    if denied(node) {
+        bail!(codes::BAD_VALUE, "text expression not allowed in nor");
+    }
+    list.iter().try_for_each(texts)?;
     Ok(())
 }
 
@@ -95,6 +113,7 @@ fn describe(node: &Node) -> String {
         Node::Expr(_) => "$expr".into(),
         Node::Schema(_) => "$jsonSchema".into(),
         Node::Sample(_) => "$sampleRate".into(),
+        Node::Text(_) => "$text".into(),
         _ => "$alwaysFalse".into(),
     }
 }

@@ -123,8 +123,16 @@ fn errors_have_mongodbs_words() {
             r#"{"a": {"$size": 1e300}}"#,
             "BadValue: Failed to parse $size. Cannot represent as a 64-bit integer: $size: 1e300",
         ),
-        (r#"{"$text": {"$search": "x"}}"#, "IndexNotFound: text index required for $text query"),
         (r#"{"$or": [{"a": {"$near": [0, 0]}}]}"#, "BadValue: geoNear must be top-level expr"),
+        (
+            r#"{"$and": [{"$text": {"$search": "x"}}, {"$text": {"$search": "y"}}]}"#,
+            "BadValue: Too many text expressions",
+        ),
+        (r#"{"$nor": [{"$text": {"$search": "x"}}]}"#, "BadValue: text expression not allowed in nor"),
+        (
+            r#"{"$text": {"$search": "x", "$language": "klingon"}}"#,
+            "BadValue: unsupported language: \"klingon\" for text index version 3",
+        ),
     ] {
         let found = error(filter);
         let (_, found) = found.split_once(": ").unwrap();

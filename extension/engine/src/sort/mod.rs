@@ -40,7 +40,14 @@ impl SortSpec {
     /// `BadValue` for a direction that is neither 1 nor -1 or a path that is none, 16410 for a component that starts
     /// with `$`, 13103 for more than 32 components, 31138 and 40218 for `$meta`.
     pub fn parse(spec: Doc<'_>) -> Result<Self> {
-        let keys = KeySpec { fields: Vec::new(), sparse: false, unique: false, collation: Collation::SIMPLE };
+        let keys = KeySpec {
+            fields: Vec::new(),
+            sparse: false,
+            unique: false,
+            collation: Collation::SIMPLE,
+            wildcard: None,
+            text: None,
+        };
         let mut sort = SortSpec { parts: Vec::new(), keys, natural: None };
         for e in spec {
             if e.name() == "$natural" {
@@ -185,6 +192,7 @@ fn field(e: &Elem<'_>) -> Result<KeyField> {
         descending: !ascending,
         hashed: false,
         geo: None,
+        lead: Vec::new(),
     })
 }
 

@@ -10,6 +10,7 @@ mod pk;
 mod plan;
 mod position;
 mod reader;
+mod text;
 
 pub use hint::{Hint, is_id_pattern, same_pattern};
 pub use near::{NearWay, only_field};
@@ -17,3 +18,4 @@ pub use pk::Ids;
 pub use plan::{Ends, Plan, Want, Way, plan};
 pub use position::Position;
 pub use reader::Reader;
+pub use text::is_text;

@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use engine::collation::Collation;
 use engine::key::bounds::{Bounds, Traits, implies};
-use engine::key::{Predicate, Strings, TRUNCATED, predicates};
+use engine::key::{
+    Choice, KeySpec, Predicate, Strings, TRUNCATED, Wildcard, is_wildcard, marker, path_marker, predicates,
+};
 use engine::query::Query;
 use engine::{Doc, Error, codes};
 use pgrx::pg_sys;
@@ -124,12 +126,16 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
     let heap_forward = heap(false);
     let filter = query.source();
     let conditions = predicates(filter, Strings::of(query.collation(), &Collation::SIMPLE));
+    let text = super::text::index(table, c, query)?;
     match want.hint {
         Hint::Natural { backward } => return Ok(heap(backward)),
         Hint::Id => return Ok(id_plan(ids(query))),
         Hint::Index(i) => {
             let hinted = c.indexes.get(i).filter(|x| x.relation != pg_sys::InvalidOid);
             let Some(index) = hinted else { return Ok(heap_forward) };
+            if let Some(text) = text.filter(|t| t.at == i && query.requires_text()) {
+                return text.plan(index, query, &conditions, want);
+            }
             return Ok(
                 match candidate(
                     table,
@@ -145,7 +151,14 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
                 },
             );
         }
-        Hint::None => {}
+        Hint::None => {
+            if let Some(text) = text
+                && query.requires_text()
+                && let Some(index) = c.indexes.get(text.at)
+            {
+                return text.plan(index, query, &conditions, want);
+            }
+        }
     }
     let ids = ids(query);
     let id_score = match &ids {
@@ -319,7 +332,8 @@ fn candidate(
     // In an index of another collation strings stand in another order.
     let wanted = if *collation == index.collation { want.sort } else { &[] };
     let first = Doc::trusted(&index.key).first().map(|e| e.name());
-    let related = |path: &str| first == Some(path);
+    let wild = Doc::trusted(&index.key).iter().any(|e| is_wildcard(e.name()));
+    let related = |path: &str| wild || first == Some(path);
     let geo = near::is_geo(index) && query.is_some_and(|q| q.geo().next().is_some());
     let useful = geo || conditions.iter().any(|p| related(&p.path)) || wanted.iter().any(|(p, _)| related(p));
     if !useful && !hinted {
@@ -331,8 +345,22 @@ fn candidate(
     {
         return Ok(None);
     }
-    let Some((definition, traits)) = inspect(table, index.relation)? else { return Ok(None) };
-    let spec = &definition.spec;
+    let Some((definition, mut traits)) = inspect(table, index.relation)? else { return Ok(None) };
+    let (mut spec, mut conditions) = (&definition.spec, conditions);
+    // Documents without words are not in it.
+    if spec.text.is_some() {
+        return Ok(None);
+    }
+    let choice;
+    if let Some(w) = &spec.wildcard {
+        let Some(best) = choose(w, spec, filter, conditions, wanted) else { return Ok(None) };
+        choice = best;
+        traits.multi[w.at] = match &choice.path {
+            Some(path) => marked(table, index.relation, &path_marker(path))?,
+            None => true,
+        };
+        (spec, conditions) = (&choice.spec, &choice.conditions);
+    }
     let bounds = if spec.is_geo() {
         match query.and_then(|q| engine::key::geo::bounds(spec, &traits, conditions, q)) {
             Some(bounds) => bounds,
@@ -349,8 +377,9 @@ fn candidate(
         (false, true) => None,
         (false, false) => bounds.order(spec, &traits, wanted),
     };
-    let score = bounds.fixed * 100
-        + if bounds.used > bounds.fixed { 30 } else { 0 }
+    // Where an ordinary index does as well, it is smaller.
+    let score = (bounds.fixed * 100 + if bounds.used > bounds.fixed { 30 } else { 0 })
+        .saturating_sub(usize::from(wild))
         + usize::from(spec.unique && bounds.fixed == spec.fields.len())
         + order_score(order.is_some(), bounds.used > 0, want);
     if score == 0 && !hinted {
@@ -361,11 +390,52 @@ fn candidate(
         id: index.id,
         relation: index.relation,
         multi: traits.multi.iter().any(|m| *m),
-        definition,
+        definition: definition.clone(),
         bounds,
         backward: order == Some(true),
     };
     Ok(Some((score, Plan { way, sorted: order.is_some() })))
+}
+
+/// The path to ask a wildcard index for. What documents there are does not count, so that a cursor finds the same again.
+fn choose(
+    w: &Wildcard,
+    spec: &KeySpec,
+    filter: Doc<'_>,
+    conditions: &[Predicate],
+    sort: &[(String, bool)],
+) -> Option<Choice> {
+    let sort = sort.first().map(|(path, _)| path.as_str());
+    let worth = |c: &Choice| {
+        let b = Bounds::of(&c.spec, &Traits::default(), &c.conditions);
+        // Alone, the component has to be asked for a path.
+        if b.used == 0 && w.at == 0 {
+            return 0;
+        }
+        1 + b.fixed * 100 + usize::from(b.used > b.fixed) * 30
+    };
+    let mut best: Option<(usize, Choice)> = None;
+    for c in w.options(spec, filter, conditions, sort) {
+        let worth = worth(&c);
+        if worth > best.as_ref().map_or(0, |b| b.0) {
+            best = Some((worth, c));
+        }
+    }
+    best.map(|b| b.1)
+}
+
+/// The index has such a marker.
+fn marked(table: &Table, relation: pg_sys::Oid, body: &[u8]) -> Result<bool> {
+    let key = marker(body, None);
+    // No path contains a NUL, so nothing but this marker lies in between.
+    let end = [key.as_slice(), &[0]].concat();
+    // SAFETY: the index was there a moment ago under a lock that the transaction still has.
+    unsafe {
+        let index = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
+        let found = first_key(table, index, &key, &end);
+        pg_sys::relation_close(index, pg_sys::NoLock as i32);
+        Ok(found)
+    }
 }
 
 pub(super) fn hidden(index: &Index) -> bool {

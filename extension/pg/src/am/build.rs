@@ -159,7 +159,7 @@ unsafe extern "C-unwind" fn row(
             let (doc, _) = payload(*values);
             let entries = fan.definition.entries(doc)?;
             let row = fan.definition.spec.unique.then(|| row_id(*tid));
-            let markers = entries.markers.iter().map(|m| marker(*m, row));
+            let markers = entries.markers.iter().map(|m| marker(m, row));
             for key in markers.chain(entries.keys) {
                 let (mut value, mut null) = (varlena(&key), false);
                 let (v, n, callback, state) = (&raw mut value, &raw mut null, fan.callback, fan.state);

@@ -41,7 +41,7 @@ pub unsafe extern "C-unwind" fn insert(
             // Markers first: whoever sees the row's keys sees them too.
             let row = definition.spec.unique.then(|| row_id(*tid));
             for m in &entries.markers {
-                one(&marker(*m, row), pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO);
+                one(&marker(m, row), pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO);
             }
             let mut satisfied = true;
             for key in &entries.keys {

@@ -49,6 +49,7 @@ pub fn option_text(
     sparse: bool,
     unique: bool,
     partial: Option<&[u8]>,
+    wildcard: Option<&[u8]>,
     options: Option<&[u8]>,
 ) -> String {
     let mut w = DocWriter::new();
@@ -58,9 +59,14 @@ pub fn option_text(
     if let Some(p) = partial {
         w.put_doc("partial", Doc::trusted(p));
     }
-    // The order of strings, and the square of a `2d` index.
+    if let Some(p) = wildcard {
+        w.put_doc("wildcardProjection", Doc::trusted(p));
+    }
+    // The order of strings, the square of a `2d` index, the weights and languages of a text index.
+    const PASSED: [&str; 7] =
+        ["bits", "min", "max", "collation", "weights", "default_language", "language_override"];
     for e in options.map(Doc::trusted).into_iter().flatten() {
-        if matches!(e.name(), "bits" | "min" | "max" | "collation") {
+        if PASSED.contains(&e.name()) {
             w.put_elem(&e);
         }
     }

@@ -142,7 +142,7 @@ fn create_table(id: i64, collation: &Collation) -> Result<()> {
     let index = rows.first().and_then(|r| r.first()).and_then(spi::Cell::int);
     let index =
         index.and_then(|i| i32::try_from(i).ok()).ok_or_else(|| internal("no number for a new index"))?;
-    let spec = option_text(&key, false, true, None, options.as_deref());
+    let spec = option_text(&key, false, true, None, None, options.as_deref());
     spi::run(&crate::index::definition(id, index, true, &spec, ""), &[])?;
     Ok(())
 }

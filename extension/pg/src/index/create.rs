@@ -201,10 +201,19 @@ fn exists(s: &Spec, all: &[Index]) -> Result<Option<i32>> {
     let same = |i: &&Index| {
         crate::access::same_pattern(Doc::trusted(&i.key), Doc::trusted(&s.key))
             && i.partial == s.partial
+            && i.wildcard == s.wildcard
             && i.sparse == s.sparse
             && i.unique == s.unique
             && i.collation == s.collation()
     };
+    if s.text.is_some()
+        && let Some(i) =
+            all.iter().find(|i| crate::access::is_text(i) && !(same(i) && i.options == s.options()))
+    {
+        let text =
+            format!("only one text index per collection allowed, found existing text index \"{}\"", i.name);
+        return Err(Error::new(codes::CANNOT_CREATE_INDEX, text).into());
+    }
     if let Some(i) = all.iter().find(same) {
         let text = if i.expire_after == s.expire_after {
             format!("Index already exists with a different name: {}", i.name)
@@ -220,7 +229,7 @@ fn enter(c: &Collection, s: &Spec) -> Result<i32> {
     let options = s.options();
     let rows = spi::run_returning(
         "INSERT INTO documentdb_api_catalog.collection_indexes (collection_id, index_spec, index_is_valid)
-         VALUES ($1, ROW($2, $3::documentdb_core.bson, $4::documentdb_core.bson, NULL, $5, $6, $7, $8, NULL,
+         VALUES ($1, ROW($2, $3::documentdb_core.bson, $4::documentdb_core.bson, $10::documentdb_core.bson, $5, $6, $7, $8, NULL,
                  $9::documentdb_core.bson)::documentdb_api_catalog.index_spec_type_internal, false)
          RETURNING index_id",
         &[
@@ -233,6 +242,7 @@ fn enter(c: &Collection, s: &Spec) -> Result<i32> {
             Param::Int4(Some(s.version)),
             Param::Int4(s.expire_after),
             Param::Bytes(options.as_deref()),
+            Param::Bytes(s.wildcard.as_deref()),
         ],
     )?;
     let id = rows.first().and_then(|r| r.first()).and_then(Cell::int);
@@ -241,7 +251,14 @@ fn enter(c: &Collection, s: &Spec) -> Result<i32> {
 
 /// The statement that builds an index; `how` is `CONCURRENTLY` or nothing.
 pub fn statement(c: &Collection, id: i32, s: &Spec, how: &str) -> String {
-    let spec = option_text(&s.key, s.sparse, s.unique, s.partial.as_deref(), s.options().as_deref());
+    let spec = option_text(
+        &s.key,
+        s.sparse,
+        s.unique,
+        s.partial.as_deref(),
+        s.wildcard.as_deref(),
+        s.options().as_deref(),
+    );
     definition(c.id, id, s.unique, &spec, how)
 }
 

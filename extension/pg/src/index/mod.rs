@@ -8,6 +8,8 @@ mod drop;
 mod geo;
 mod parse;
 mod show;
+mod text;
+mod wild;
 mod worker;
 
 pub use create::definition;

@@ -19,6 +19,10 @@ pub struct Spec {
     pub partial: Option<Vec<u8>>,
     /// Leaves out documents without the fields.
     pub sparse: bool,
+    /// wildcardProjection.
+    pub wildcard: Option<Vec<u8>>,
+    /// `weights`, `default_language`, `language_override` and `textIndexVersion` of a text index.
+    pub text: Option<Vec<u8>>,
     /// Refuses equal keys.
     pub unique: bool,
     /// `v`.
@@ -57,6 +61,8 @@ impl Spec {
             key: Vec::new(),
             partial: None,
             sparse: false,
+            wildcard: None,
+            text: None,
             unique: false,
             version: 2,
             expire_after: None,
@@ -64,7 +70,7 @@ impl Spec {
             geo: Vec::new(),
             collation: None,
         };
-        let (mut name, mut key) = (None, None);
+        let (mut name, mut key, mut projection) = (None, None, None);
         for e in d {
             let v = e.val;
             match e.name() {
@@ -89,16 +95,13 @@ impl Spec {
                     }
                     s.collation = Some(Collation::parse(spec).map_err(|e| wrong(d, e.code, e.message))?);
                 }
+                "weights" | "default_language" | "language_override" | "textIndexVersion" if is_text(d) => {}
                 "weights" | "default_language" | "language_override" | "textIndexVersion" => {
                     let cause = format!("the field '{}' can only be specified with text indexes", e.name());
                     check_kinds(d, key)?;
                     return Err(wrong(d, codes::INVALID_INDEX_SPECIFICATION_OPTION, cause));
                 }
-                "wildcardProjection" => {
-                    check_kinds(d, key)?;
-                    let cause = "The field 'wildcardProjection' is only allowed in an 'wildcard' index";
-                    return Err(wrong(d, codes::BAD_VALUE, cause));
-                }
+                "wildcardProjection" => projection = Some(v),
                 name if IGNORED.contains(&name) => {}
                 // Options of other kinds of indexes: those are refused with their key pattern.
                 "cosmosSearchOptions" if key.is_some() => check_kinds(d, key)?,
@@ -119,16 +122,20 @@ impl Spec {
         let required = |f| format!("The '{f}' field is a required property of an index specification");
         let key = key.ok_or_else(|| wrong(d, codes::FAILED_TO_PARSE, required("key")))?;
         let name = name.ok_or_else(|| wrong(d, codes::FAILED_TO_PARSE, required("name")))?;
+        check_kinds(d, Some(key))?;
+        s.wildcard = super::wild::check(d, key, projection)?;
         s.check(d, key, name)?;
         s.geo = geo::options(d, key)?;
         s.name = name.to_owned();
         s.key = key.bytes().to_vec();
+        if is_text(d) {
+            (s.key, s.text) = super::text::fix(d, key).map(|(key, options)| (key, Some(options)))?;
+        }
         Ok(s)
     }
 
     fn check(&self, d: Doc<'_>, key: Doc<'_>, name: &str) -> Result<()> {
         let option = codes::INVALID_INDEX_SPECIFICATION_OPTION;
-        check_kinds(d, Some(key))?;
         if name.is_empty() {
             return Err(wrong(d, codes::CANNOT_CREATE_INDEX, "The index name cannot be empty"));
         }
@@ -165,7 +172,7 @@ impl Spec {
             name: self.name.clone(),
             key: self.key.clone(),
             partial: self.partial.clone(),
-            wildcard: None,
+            wildcard: self.wildcard.clone(),
             sparse: self.sparse,
             unique: self.unique,
             version: self.version,
@@ -186,6 +193,9 @@ impl Spec {
         for (name, v) in &self.geo {
             w.put(name, v);
         }
+        if let Some(text) = &self.text {
+            w.put_elements(Doc::trusted(text).elements());
+        }
         if let Some(spec) = self.collation().spec() {
             w.put_doc("collation", spec);
         }
@@ -199,7 +209,7 @@ impl Spec {
     }
 }
 
-fn must_be(d: Doc<'_>, field: &str, what: &str, v: Val<'_>) -> crate::error::Error {
+pub(super) fn must_be(d: Doc<'_>, field: &str, what: &str, v: Val<'_>) -> crate::error::Error {
     let cause = format!("The field '{field}' must be {what}, but got {}", v.type_name());
     wrong(d, codes::TYPE_MISMATCH, cause)
 }
@@ -256,6 +266,12 @@ fn seconds(d: Doc<'_>, v: Val<'_>) -> Result<i32> {
     Ok(n as i32)
 }
 
+/// The key pattern has a text component.
+pub(super) fn is_text(d: Doc<'_>) -> bool {
+    let key = d.get("key").and_then(Val::as_doc).unwrap_or(Doc::EMPTY);
+    key.iter().any(|e| e.val.as_str() == Some("text"))
+}
+
 /// The key pattern: only ascending and descending components are built.
 fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
     let Some(key) = key else { return Ok(()) };
@@ -272,11 +288,20 @@ fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
         if parts().any(str::is_empty) {
             return fail("Index keys cannot contain an empty field.".to_owned());
         }
-        if parts().next_back() == Some("$**") {
-            return fail(format!("Index type 'wildcard' is not supported yet: {}", e.name()));
+        let wild = engine::key::is_wildcard(e.name());
+        if wild && v.as_str() == Some("wildcard") {
+            let cause =
+                "The key pattern value for an 'wildcard' index must be a non-zero number, not a string.";
+            return fail(cause.to_owned());
         }
-        let dollar =
-            |(i, p): (usize, &str)| p.starts_with('$') && !(i > 0 && matches!(p, "$id" | "$ref" | "$db"));
+        let last = if wild && (v.as_str().is_none() || (e.name() == "$**" && v.as_str() == Some("text"))) {
+            parts().count() - 1
+        } else {
+            usize::MAX
+        };
+        let dollar = |(i, p): (usize, &str)| {
+            p.starts_with('$') && i != last && !(i > 0 && matches!(p, "$id" | "$ref" | "$db"))
+        };
         if parts().enumerate().any(dollar) {
             return fail("Index key contains an illegal field name: field name starts with '$'.".to_owned());
         }
@@ -292,8 +317,9 @@ fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
                     return Err(wrong(d, codes::LOCATION16764, cause));
                 }
             }
+            View::String("text") => {}
             View::String("2d" | "2dsphere") => geo::component(d, key)?,
-            View::String(kind @ ("text" | "cosmosSearch")) => {
+            View::String(kind @ "cosmosSearch") => {
                 return fail(format!("Index type '{kind}' is not supported yet"));
             }
             View::String("") => {

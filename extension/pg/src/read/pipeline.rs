@@ -125,6 +125,7 @@ impl Run {
                 variables: Some(&self.context.variables),
                 now: self.context.now,
                 collation: Some(&self.context.collation),
+                text_score: false,
             };
             let (opened, parsed) = open_near(c, near, &cx)?;
             return Ok((opened, parsed, self.pipeline.without_first(1)));
@@ -137,6 +138,7 @@ impl Run {
             variables,
             now: self.context.now,
             collation: Some(&self.context.collation),
+            text_score: false,
         };
         let query = Query::parse(Doc::trusted(&filter), &cx)?;
         let sort = rest.leading_sort().map(SortSpec::parse).transpose()?;

@@ -7,7 +7,8 @@ use engine::expr::Variables;
 use engine::project::{Kind, Projection};
 use engine::query::{ParseContext, Place, Query};
 use engine::sort::SortSpec;
-use engine::{Doc, Error, codes};
+use engine::text::SCORE;
+use engine::{Doc, DocWriter, Error, Val, Value, codes};
 
 use super::sorter::Sorter;
 use super::spec::Find;
@@ -27,6 +28,8 @@ pub struct Parsed {
     pub projection: Option<Projection>,
     /// `min` and `max`.
     ends: [Option<Vec<u8>>; 2],
+    /// Documents carry the score of the filter's `$text` until they are shown.
+    pub scored: bool,
 }
 
 impl Parsed {
@@ -42,11 +45,16 @@ impl Parsed {
             variables: variables.as_ref(),
             now,
             collation: Some(&collation),
+            text_score: false,
         };
+        let query = Query::parse(f.filter, &cx)?;
+        let cx = ParseContext { text_score: query.text().is_some(), ..cx };
+        let (sort, by_score) = score_sort(f.sort, cx.text_score);
         let projection = Projection::parse(f.projection, Kind::Find, &cx)?;
         Ok(Parsed {
-            query: Query::parse(f.filter, &cx)?,
-            sort: SortSpec::parse(f.sort)?.collated(&collation),
+            query,
+            sort: SortSpec::parse(Doc::trusted(&sort))?.collated(&collation),
+            scored: by_score || projection.is_scored(),
             projection: (!f.projection.is_empty() && !projection.is_identity()).then_some(projection),
             ends: [f.min, f.max].map(|d| d.map(|d| d.bytes().to_vec())),
         })
@@ -54,7 +62,13 @@ impl Parsed {
 
     /// Everything that matches, whole and in any order.
     pub fn of_query(query: Query) -> Result<Parsed> {
-        Ok(Parsed { query, sort: SortSpec::parse(Doc::EMPTY)?, projection: None, ends: [None, None] })
+        Ok(Parsed {
+            query,
+            sort: SortSpec::parse(Doc::EMPTY)?,
+            projection: None,
+            ends: [None, None],
+            scored: false,
+        })
     }
 
     fn ends(&self) -> Ends<'_> {
@@ -65,10 +79,36 @@ impl Parsed {
     /// A found document as it is shown.
     pub fn show<'d>(&self, document: &'d [u8]) -> Result<Cow<'d, [u8]>> {
         Ok(match &self.projection {
+            None if self.scored => {
+                let mut w = DocWriter::new();
+                for e in Doc::trusted(document).iter().filter(|e| e.name() != SCORE) {
+                    w.put_elem(&e);
+                }
+                Cow::Owned(w.finish())
+            }
             None => Cow::Borrowed(document),
             Some(p) => Cow::Owned(p.apply(Doc::trusted(document), Some(&self.query))?),
         })
     }
+}
+
+/// The sort with `{$meta: "textScore"}` as the field that carries the score, best first; did it have any?
+fn score_sort(sort: Doc<'_>, text: bool) -> (Vec<u8>, bool) {
+    let is_score =
+        |v: Val<'_>| v.as_doc().and_then(|d| d.get("$meta")).and_then(Val::as_str) == Some("textScore");
+    let mut found = false;
+    let mut w = DocWriter::new();
+    for e in sort {
+        if text && is_score(e.val) {
+            if !found {
+                w.put(SCORE, &Value::Int32(-1));
+            }
+            found = true;
+        } else {
+            w.put_elem(&e);
+        }
+    }
+    (w.finish(), found)
 }
 
 /// Parses a filter of count and the like.
@@ -89,6 +129,8 @@ pub fn now() -> i64 {
 pub enum Walk<'a> {
     /// As they are found.
     Found(Reader<'a>),
+    /// As they are found, with the scores of the filter's `$text`.
+    Scored(Reader<'a>, &'a Query, Vec<u8>),
     /// Sorted.
     Sorted(Sorter<'a>),
 }
@@ -98,13 +140,20 @@ impl Walk<'_> {
     pub fn next(&mut self) -> Result<Option<&[u8]>> {
         Ok(match self {
             Walk::Found(r) => r.next()?.map(|hit| hit.document),
+            Walk::Scored(r, query, last) => match r.next()? {
+                Some(hit) => {
+                    *last = with_score(hit.document, query)?;
+                    Some(last)
+                }
+                None => None,
+            },
             Walk::Sorted(s) => s.next(),
         })
     }
 
     /// The place of the last document, where walking on is possible.
     pub fn position(&self) -> Option<Position> {
-        if let Walk::Found(r) = self { Some(r.position()) } else { None }
+        if let Walk::Found(r) | Walk::Scored(r, ..) = self { Some(r.position()) } else { None }
     }
 }
 
@@ -191,11 +240,16 @@ impl Opened {
             || Error::new(codes::QUERY_PLAN_KILLED, "the index this cursor reads was dropped or changed");
         let mut reader = reader.ok_or_else(gone)?;
         if !self.blocks(p) {
-            return Ok(Walk::Found(reader));
+            let scored = |reader| Walk::Scored(reader, &p.query, Vec::new());
+            return Ok(if p.scored { scored(reader) } else { Walk::Found(reader) });
         }
         let mut sorter = Sorter::new(&p.sort, bound);
         while let Some(hit) = reader.next()? {
-            sorter.put(hit.document)?;
+            if p.scored {
+                sorter.put(&with_score(hit.document, &p.query)?)?;
+            } else {
+                sorter.put(hit.document)?;
+            }
         }
         sorter.sort();
         Ok(Walk::Sorted(sorter))
@@ -234,6 +288,15 @@ fn check_ends(f: &Find<'_>) -> Result<()> {
         return Err(Error::new(codes::BAD_VALUE, text).into());
     }
     Ok(())
+}
+
+/// The document with its score behind its own fields.
+fn with_score(document: &[u8], query: &Query) -> Result<Vec<u8>> {
+    let d = Doc::trusted(document);
+    let mut w = DocWriter::new();
+    w.put_elements(d.elements());
+    w.put(SCORE, &Value::Double(query.text_score(d)?.unwrap_or(0.0)));
+    Ok(w.finish())
 }
 
 /// The order an index would have to give; empty when none can.

@@ -32,6 +32,12 @@ pub struct KeyScan<'t> {
     /// The piece that is being walked.
     current: Option<Piece>,
     direction: ScanDirection::Type,
+    /// Of a backward scan: what is next, last first, and the key all of it has.
+    run: (Vec<Tid>, Vec<u8>),
+    /// The entry that ended the run.
+    ahead: Option<(Tid, Vec<u8>)>,
+    /// nbtree has no more of this piece, and would begin it again if it were asked.
+    ended: bool,
     table: core::marker::PhantomData<&'t Table>,
 }
 
@@ -66,6 +72,9 @@ impl<'t> KeyScan<'t> {
                 pieces,
                 current: None,
                 direction,
+                run: (Vec::new(), Vec::new()),
+                ahead: None,
+                ended: false,
                 table: core::marker::PhantomData,
             })
         }
@@ -82,6 +91,17 @@ impl<'t> KeyScan<'t> {
                     self.begin(&piece);
                     self.current = Some(piece);
                 }
+                if self.direction == ScanDirection::BackwardScanDirection {
+                    match self.backward() {
+                        Some(tid) if !self.left_out(tid) && self.fetch(tid) => {
+                            pg_sys::MemoryContextReset(self.memory);
+                            return Some((row(self.slot, tid, self.memory), &self.run.1));
+                        }
+                        Some(_) => {}
+                        None => self.current = None,
+                    }
+                    continue;
+                }
                 let tid = pg_sys::index_getnext_tid(self.scan, self.direction);
                 if tid.is_null() {
                     self.current = None;
@@ -97,11 +117,72 @@ impl<'t> KeyScan<'t> {
         }
     }
 
+    /// The next entry of the piece, backward. nbtree gives the rows that share one entry forward in any case; here all rows of a
+    /// key come backward, so that a position among them means the same to every scan.
+    ///
+    /// # Safety
+    /// The scan is open and in a piece.
+    unsafe fn backward(&mut self) -> Option<Tid> {
+        // SAFETY: the caller's promise; keys are copied before the scan moves on.
+        unsafe {
+            if let Some(tid) = self.run.0.pop() {
+                return Some(tid);
+            }
+            let (first, key) = match self.ahead.take() {
+                Some(entry) => entry,
+                None => (self.step()?, entry_key(self.scan).to_vec()),
+            };
+            self.run.0.push(first);
+            self.run.1 = key;
+            let mut last = crate::am::row_id(first);
+            while let Some(tid) = self.step() {
+                let (here, key) = (crate::am::row_id(tid), entry_key(self.scan));
+                if here < last || key != self.run.1 {
+                    self.ahead = Some((tid, key.to_vec()));
+                    break;
+                }
+                self.run.0.push(tid);
+                last = here;
+            }
+            self.run.0.pop()
+        }
+    }
+
+    /// # Safety
+    /// The scan is open and in a piece.
+    unsafe fn step(&mut self) -> Option<Tid> {
+        if self.ended {
+            return None;
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            let tid = pg_sys::index_getnext_tid(self.scan, self.direction);
+            self.ended = tid.is_null();
+            tid.as_ref().copied()
+        }
+    }
+
+    /// The visible version of a row that the scan has passed.
+    ///
+    /// # Safety
+    /// The scan is open.
+    unsafe fn fetch(&mut self, tid: Tid) -> bool {
+        // SAFETY: the caller's promise; the row is named to PostgreSQL as the one the scan is at.
+        unsafe {
+            (*self.scan).xs_heaptid = tid;
+            let found = pg_sys::index_fetch_heap(self.scan, self.slot);
+            // A dead row is not the entry that the scan is at by now.
+            (*self.scan).kill_prior_tuple = false;
+            found
+        }
+    }
+
     /// # Safety
     /// The scan is open.
     unsafe fn begin(&mut self, piece: &Piece) {
         // SAFETY: the caller's promise; nbtree copies the keys, and their values live in `bounds` until the next piece.
         unsafe {
+            self.ended = false;
             pg_sys::MemoryContextReset(self.bounds);
             let before = pg_sys::MemoryContextSwitchTo(self.bounds);
             let mut keys = bounds(&piece.lo, &piece.hi);

@@ -7,6 +7,7 @@ use super::super::schema::Schema;
 use super::{At, document};
 use crate::error::Result;
 use crate::raw::{Elem, Val, View};
+use crate::text::{Language, TextFilter};
 use crate::{bail, codes, display, number};
 
 /// Is there such an operator on whole documents? Decides between the two forms of `$elemMatch`.
@@ -123,5 +124,17 @@ fn text(v: Val<'_>) -> Result<Node> {
             bail!(codes::BAD_VALUE, "{} had the wrong type. Expected {wanted}, found {found}", e.name());
         }
     }
-    bail!(codes::INDEX_NOT_FOUND, "text index required for $text query")
+    let flag = |name| spec.get(name).and_then(Val::as_bool).unwrap_or(false);
+    let text = |name| spec.get(name).and_then(Val::as_str);
+    let language = text("$language");
+    if let Some(l) = language {
+        Language::of(l)?;
+    }
+    let search = text("$search").unwrap_or("");
+    Ok(Node::Text(Box::new(TextFilter::new(
+        search,
+        language,
+        flag("$caseSensitive"),
+        flag("$diacriticSensitive"),
+    ))))
 }
