@@ -114,10 +114,10 @@ fn every_choice_of_an_or_has_its_index() {
     ];
     for filter in filters {
         let filter = ("filter", sub(&filter));
-        let plan = s.plan(&find(&[filter.clone()]));
+        let plan = s.plan(&find(std::slice::from_ref(&filter)));
         assert!(plan.starts_with("OR (IXSCAN ") || plan.starts_with("IXSCAN c_a"), "{plan}");
         let mut scan = ids(&mut s, &[filter.clone(), ("hint", sub(&[("$natural", int(1))]))]);
-        let found = ids(&mut s, &[filter.clone()]);
+        let found = ids(&mut s, std::slice::from_ref(&filter));
         for size in [1, 3, 20] {
             assert_eq!(ids(&mut s, &[filter.clone(), ("batchSize", int(size))]), found);
         }
