@@ -26,11 +26,27 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
             "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
         );
     }
+    if request.get("collation")?.is_some_and(|value| !is_simple(value)) {
+        let (row, _lease) = call.write(&calls::KEEPS_COLLATION, &[]).await?;
+        if !run::flag(&row, 0)? {
+            return Err(CommandError::client(
+                codes::COMMAND_NOT_SUPPORTED,
+                "The option 'collation' of the command 'create' is not supported by the installed storage extension",
+            ));
+        }
+    }
     let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     let (row, _lease) = call.write(&calls::CREATE, &params).await?;
     let reply = run::document(&row, 0)?;
     Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
+}
+
+/// The collation that compares bytes, or none. Anything else is the extension's to judge.
+fn is_simple(collation: RawBsonRef<'_>) -> bool {
+    collation.as_document().is_some_and(|collation| {
+        collation.is_empty() || collation.get_str("locale").is_ok_and(|locale| locale == "simple")
+    })
 }
 
 /// drop: a missing collection is no error, as in MongoDB 7.

@@ -215,6 +215,10 @@ calls! {
          OR COALESCE(pg_catalog.pg_has_role(r.oid, d.oid, 'member'), false), r.oid \
          FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_roles w ON w.rolname = 'documentdb_admin_role' \
          LEFT JOIN pg_catalog.pg_roles d ON d.rolname = 'documentdb_readonly_role' WHERE r.rolname = $1";
+    /// Does a collection keep a collation of its own? Where the extension has no place for one it would forget it in silence.
+    KEEPS_COLLATION = "pg_attribute" as Any, [],
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attname = 'default_collation' \
+         AND attrelid = pg_catalog.to_regclass('documentdb_api_catalog.collections'))";
     /// May the role of this OID write? No row: there is no such role.
     GUARD = "pg_has_role" as Any, [OID],
         "SELECT r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false) \

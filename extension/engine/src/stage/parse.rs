@@ -69,6 +69,7 @@ impl ParseContext {
             variables: Some(&self.variables),
             now: self.now,
             collation: Some(&self.collation),
+            text_score: false,
         }
     }
 
