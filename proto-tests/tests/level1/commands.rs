@@ -40,6 +40,7 @@ fn lines() -> Vec<(Document, i32)> {
     vec![
         (doc! { "abortTransaction": 1 }, 125),
         (doc! { "aggregate": "c", "pipeline": [{ "$match": { "a": 1 } }], "cursor": {} }, 0),
+        (doc! { "authenticate": 1, "mechanism": "MONGODB-X509" }, 334),
         (doc! { "buildInfo": 1 }, 0),
         (doc! { "bulkWrite": 1, "ops": [{ "insert": 0, "document": { "_id": 9 } }], "nsInfo": [{ "ns": "lines.c" }] }, 0),
         (doc! { "collMod": "v", "viewOn": "c", "pipeline": [{ "$match": { "a": 2 } }] }, 0),
