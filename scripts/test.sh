@@ -35,7 +35,7 @@ step "the proxy and the wire"
 cargo test --workspace --locked --quiet
 
 step "fuzzing, for a bounded time"
-scripts/fuzz.sh 25
+scripts/fuzz.sh 10
 
 step "real clients"
 target/debug/ermine-cluster with --proxy target/debug/ermine -- \

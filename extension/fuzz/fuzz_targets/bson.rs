@@ -47,7 +47,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         before = Some((e.val, encoded));
     }
-    let mut distinct = distinct::Distinct::new("a.b");
+    let mut distinct = distinct::Distinct::new("a.b", &engine::collation::Collation::SIMPLE);
     distinct.add(d);
     let _ = distinct.finish();
     if let Ok(sort) = SortSpec::parse(d) {
