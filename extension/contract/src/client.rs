@@ -227,6 +227,8 @@ impl Client {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     return Err(Lost::Refused(format!("no answer within {PATIENCE:?}")));
                 }
+                // A read with a time limit is not taken up again by the kernel after a signal (signal(7)).
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e.into()),
             }
         }
