@@ -21,6 +21,9 @@ pub const RIGHT: i32 = 0x6572_6d62;
 /// First half of the locks that keep two commands from entering indexes of one collection at a time ("erme").
 const ENTRY: i32 = 0x6572_6d65;
 
+/// First half of the locks of those who want the right for themselves ("ermw"): no worker takes it while there is one.
+const WANT: i32 = 0x6572_6d77;
+
 /// In the queue and waiting.
 pub const QUEUED: i32 = 1;
 /// A worker has taken it up.
@@ -30,6 +33,10 @@ pub const FAILED: i32 = 4;
 
 /// A backend looks for workers no more often than this.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// How long a worker has for making way before it is cancelled for the second time, and at the most.
+const FIRST_PATIENCE: Duration = Duration::from_millis(50);
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 thread_local! {
     static LOOKED: Cell<Option<Instant>> = const { Cell::new(None) };
@@ -91,17 +98,44 @@ pub fn enter(collection: i64) -> Result<()> {
 /// Takes the right to build on a collection until this transaction ends, from a worker if need be. What that worker was at
 /// stays in the queue and begins anew.
 pub fn pause(collection: i64) -> Result<()> {
+    let want = [Param::Int4(Some(WANT)), Param::Int4(Some(half(collection)))];
+    spi::run("SELECT pg_catalog.pg_advisory_xact_lock($1, $2)", &want)?;
     let params = [Param::Int4(Some(RIGHT)), Param::Int4(Some(half(collection)))];
+    // A cancel can come too early to be noticed, so it is repeated; ever more rarely, because each one also stops what the
+    // worker does to make way.
+    let (mut again, mut patience) = (Instant::now(), FIRST_PATIENCE);
     loop {
         let got = spi::run_returning("SELECT pg_catalog.pg_try_advisory_xact_lock($1, $2)", &params)?;
         if got.first().and_then(|row| row.first()).and_then(Column::bool).unwrap_or(false) {
             return Ok(());
         }
-        cancel(collection)?;
+        if Instant::now() >= again {
+            cancel(collection)?;
+            again = Instant::now() + patience;
+            patience = (patience * 2).min(LAST_PATIENCE);
+        }
         check_interrupts();
         // SAFETY: sleeps for 10 ms.
         unsafe { pg_sys::pg_usleep(10_000) };
     }
+}
+
+/// Takes the right to build on a collection for this session, if it is free and nobody [`pause`]s the collection.
+pub fn take(collection: i64) -> Result<bool> {
+    let _snapshot = Snapshot::latest();
+    // The first lock ends with this transaction, also when that is cancelled.
+    let got = spi::query(
+        "SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock($1, $3) THEN pg_catalog.pg_try_advisory_lock($2, $3) END",
+        &[Param::Int4(Some(WANT)), Param::Int4(Some(RIGHT)), Param::Int4(Some(half(collection)))],
+    )?;
+    Ok(got.first().and_then(|row| row.first()).and_then(Column::bool).unwrap_or(false))
+}
+
+/// Gives every right of this session back.
+pub fn release() -> Result<()> {
+    let _snapshot = Snapshot::latest();
+    spi::query("SELECT pg_catalog.pg_advisory_unlock_all()", &[])?;
+    Ok(())
 }
 
 /// [`pause`]s the builds of a collection that is about to go, and forgets them.

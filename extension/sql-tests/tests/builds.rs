@@ -161,7 +161,7 @@ fn builds_make_way() {
         format!("CALL documentdb_api.drop_indexes('t', {})", literal(&w.finish()))
     };
     // Another index and another collection can be dropped in the meantime, and the build goes on afterwards.
-    s.sql("SET statement_timeout = '120s'");
+    s.sql("SET statement_timeout = '30s'");
     s.sql(&drop("z_1"));
     s.sql("SELECT documentdb_api.drop_collection('t', 'd')");
     holder.sql("COMMIT");

@@ -4,7 +4,7 @@ use engine::{ArrayWriter, Doc, DocWriter, Error, Val, Value, codes};
 use pgrx::bgworkers::BackgroundWorker;
 use pgrx::pg_sys::{self, Datum, Oid, TransactionId};
 
-use crate::builds::{self, BUILDING, FAILED, QUEUED, RIGHT, half};
+use crate::builds::{self, BUILDING, FAILED, QUEUED, release, take};
 use crate::error::Result;
 use crate::guc;
 use crate::spi::{self, Cell, Param};
@@ -52,7 +52,7 @@ fn work(after: TransactionId) -> Result<()> {
         while let Some(job) = persistent(|| next(collection))? {
             build(collection, &job)?;
         }
-        persistent(|| release(collection))?;
+        persistent(release)?;
     }
     Ok(())
 }
@@ -69,6 +69,8 @@ fn persistent<T>(f: impl Fn() -> Result<T>) -> Result<T> {
 
 /// Takes the right to build on a collection that has something to build.
 fn claim() -> Result<Option<i64>> {
+    // One that was taken by an attempt that was cancelled afterwards.
+    release()?;
     let _snapshot = Snapshot::latest();
     let there =
         "SELECT 1 WHERE pg_catalog.to_regclass('documentdb_api_catalog.documentdb_index_queue') IS NOT NULL";
@@ -87,13 +89,6 @@ fn claim() -> Result<Option<i64>> {
         }
     }
     Ok(None)
-}
-
-fn release(collection: i64) -> Result<()> {
-    let params = [Param::Int4(Some(RIGHT)), Param::Int4(Some(half(collection)))];
-    let _snapshot = Snapshot::latest();
-    spi::query("SELECT pg_catalog.pg_advisory_unlock($1, $2)", &params)?;
-    Ok(())
 }
 
 /// The next build of a collection, marked as begun.
@@ -227,7 +222,7 @@ fn make_way(collection: i64, job: &Job) -> Result<()> {
         )?;
         Ok(())
     })?;
-    persistent(|| release(collection))?;
+    persistent(release)?;
     // Asked for again and again instead of waited for: no transaction of this worker may stand in that one's way.
     while !persistent(|| take(collection))? {
         // SAFETY: sleeps for 20 ms.
@@ -240,14 +235,6 @@ fn make_way(collection: i64, job: &Job) -> Result<()> {
 fn with_snapshot<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     let _snapshot = Snapshot::latest();
     f()
-}
-
-/// Takes the right to build on a collection if it is free.
-fn take(collection: i64) -> Result<bool> {
-    let _snapshot = Snapshot::latest();
-    let params = [Param::Int4(Some(RIGHT)), Param::Int4(Some(half(collection)))];
-    let got = spi::query("SELECT pg_catalog.pg_try_advisory_lock($1, $2)", &params)?;
-    Ok(got.first().and_then(|r| r.first()).and_then(Cell::bool).unwrap_or(false))
 }
 
 /// Puts builds into the queue: `(number, CREATE INDEX CONCURRENTLY …)`. They begin when this transaction has committed.
