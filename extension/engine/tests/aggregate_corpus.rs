@@ -4,7 +4,8 @@
 //! The SQL surface around it is replayed by the `contract` crate.
 
 use engine::expr::Variables;
-use engine::stage::{Docs, Host, ParseContext, Pipeline};
+use engine::query::Query;
+use engine::stage::{Docs, Host, ParseContext, Pipeline, Wanted};
 use engine::{Doc, DocWriter, Error, Val, Value, extjson};
 use std::collections::HashMap;
 
@@ -27,8 +28,11 @@ impl Store {
 }
 
 impl Host for Store {
-    fn open(&self, _: Option<&str>, name: &str, _: Option<Doc<'_>>) -> engine::Result<Docs<'_>> {
-        Ok(Box::new(self.read(name)?.into_iter().map(Ok)))
+    fn open(&self, wanted: &Wanted<'_>) -> engine::Result<Docs<'_>> {
+        let query = Query::parse(wanted.filter.unwrap_or(Doc::EMPTY), &wanted.cx.query())?;
+        let mut docs = self.read(wanted.collection)?;
+        docs.retain(|d| query.matches(Doc::trusted(d)).unwrap_or(false));
+        Ok(Box::new(docs.into_iter().map(Ok)))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::expr::{EvalContext, Expr, collated, count_of_n, merge_into, merged, n
 use crate::raw::Doc;
 use crate::sort::{SortKey, SortSpec};
 use crate::value::Value;
+pub(crate) use parse::percentile_spec;
 use percentile::Numbers;
 use std::cmp::Ordering;
 use std::collections::HashSet;

@@ -152,6 +152,16 @@ fn ranked_of(name: &str, bottom: bool, with_n: bool, v: Val<'_>, cx: &ParseConte
 }
 
 fn percentile_of(name: &str, v: Val<'_>, cx: &ParseContext) -> Result<Accumulator> {
+    let (input, ps) = percentile_spec(name, v, cx)?;
+    let kind = Kind::Percentile { ps, median: name == "$median" };
+    Ok(Accumulator { kind, input: Expr::parse(input, cx)?, collation: cx.collation.clone() })
+}
+
+/// The input and the percentiles asked for of `$median` and `$percentile`.
+///
+/// # Errors
+/// MongoDB's for what is no specification.
+pub(crate) fn percentile_spec<'v>(name: &str, v: Val<'v>, cx: &ParseContext) -> Result<(Val<'v>, Vec<f64>)> {
     let Some(d) = v.as_doc() else {
         bail!(
             if name == "$median" { codes::LOCATION7436100 } else { codes::LOCATION7429703 },
@@ -163,7 +173,7 @@ fn percentile_of(name: &str, v: Val<'_>, cx: &ParseContext) -> Result<Accumulato
     let (mut input, mut method, mut ps) = (None, None, None);
     for e in d {
         match e.name() {
-            "input" => input = Some(Expr::parse(e.val, cx)?),
+            "input" => input = Some(e.val),
             "method" => method = Some(e.val),
             "p" if !median => ps = Some(Expr::parse(e.val, cx)?),
             other => bail!(codes::LOCATION40415, "BSON field '${name}.{other}' is an unknown field."),
@@ -181,5 +191,5 @@ fn percentile_of(name: &str, v: Val<'_>, cx: &ParseContext) -> Result<Accumulato
         None => bail!(codes::LOCATION40414, "BSON field '${name}.p' is missing but is a required field"),
     };
     percentile::check_method(name, method)?;
-    Ok(Accumulator { kind: Kind::Percentile { ps, median }, input, collation: cx.collation.clone() })
+    Ok((input, ps))
 }

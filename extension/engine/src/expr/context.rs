@@ -5,6 +5,7 @@ use crate::collation::Collation;
 use crate::error::Result;
 use crate::raw::Doc;
 use crate::value::Value;
+use std::rc::Rc;
 
 /// A variable of the command's or a `$lookup`'s `let`.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,9 +16,9 @@ pub enum Binding {
     Unknown,
 }
 
-/// The variables in scope outside of the expression.
+/// The variables in scope outside of the expression. Copies share the values, which may be whole documents.
 #[derive(Clone, Debug, Default)]
-pub struct Variables(Vec<(String, Binding)>);
+pub struct Variables(Vec<(Rc<str>, Rc<Binding>)>);
 
 impl Variables {
     /// No variables.
@@ -42,14 +43,19 @@ impl Variables {
     }
 
     /// Binds `name`, hiding an earlier binding.
-    pub fn set(&mut self, name: impl Into<String>, binding: Binding) {
-        self.0.push((name.into(), binding));
+    pub fn set(&mut self, name: impl Into<Rc<str>>, binding: Binding) {
+        self.0.push((name.into(), Rc::new(binding)));
     }
 
     /// The innermost binding of `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Binding> {
-        self.0.iter().rev().find(|(n, _)| n == name).map(|(_, b)| b)
+        self.0.iter().rev().find(|(n, _)| &**n == name).map(|(_, b)| &**b)
+    }
+
+    /// Every binding, outermost first; a later one hides an earlier one of the same name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Binding)> {
+        self.0.iter().map(|(n, b)| (&**n, &**b))
     }
 }
 

@@ -34,9 +34,14 @@ pub(crate) use parse::check_name;
 
 use crate::collation::Collation;
 use crate::error::Result;
-use crate::raw::Val;
+use crate::raw::{Doc, Val};
 use crate::value::Value;
 use table::Operator;
+
+/// An operator of this name exists.
+pub(crate) fn is_operator(name: &str) -> bool {
+    matches!(name, "$function" | "$accumulator") || table::find(name).is_some()
+}
 
 /// The result of an expression; `None` is MongoDB's "missing".
 pub type Computed = Option<Value>;
@@ -106,6 +111,39 @@ impl Expr {
         }
     }
 
+    /// What the expression says about single fields when it is true: the value at the path is one of these. Only
+    /// values that are compared alike by an expression and by a filter are told, so a filter `{path: {$in: values}}`
+    /// selects every document for which the expression is true.
+    pub(crate) fn equalities(&self, found: &mut Vec<(String, Vec<Value>)>) {
+        let Node::Call { op, args, .. } = &self.0 else { return };
+        match (op.name, args.as_slice()) {
+            ("$and", all) => all.iter().for_each(|e| e.equalities(found)),
+            ("$eq", [a, b]) => {
+                let (path, value) = match (a.as_field_path(), b.as_field_path()) {
+                    (Some(path), None) => (path, b.as_constant()),
+                    (None, Some(path)) => (path, a.as_constant()),
+                    _ => return,
+                };
+                if let Some(Some(v)) = value
+                    && is_alike(v)
+                {
+                    found.push((path.dotted(), vec![v.clone()]));
+                }
+            }
+            ("$in", [a, b]) => {
+                let (Some(path), Some(Some(Value::Array(list)))) = (a.as_field_path(), b.as_constant())
+                else {
+                    return;
+                };
+                let values: Vec<Value> = Doc::trusted(list).values().map(Value::from).collect();
+                if values.iter().all(is_alike) {
+                    found.push((path.dotted(), values));
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Is an object literal `{a: …}` (not an operator).
     #[must_use]
     pub fn is_object_literal(&self) -> bool {
@@ -132,6 +170,12 @@ impl Expr {
     pub fn eval_bool(&self, cx: &EvalContext<'_>) -> Result<bool> {
         Ok(truthy(self.eval(cx)?.as_ref()))
     }
+}
+
+/// A filter finds the value where an expression does: an array also matches by its elements, null also matches what
+/// is missing, a regular expression matches strings.
+fn is_alike(v: &Value) -> bool {
+    !matches!(v, Value::Array(_) | Value::Null | Value::Undefined | Value::Regex { .. })
 }
 
 /// MongoDB's coercion to bool.

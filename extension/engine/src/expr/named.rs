@@ -312,13 +312,26 @@ pub(super) fn regex(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result
     call(op, args, sc)
 }
 
+fn object_or_array<'a>(v: Val<'a>) -> Result<Doc<'a>> {
+    v.as_doc()
+        .or(v.as_array())
+        .ok_or_else(|| Error::new(codes::LOCATION10065, "invalid parameter: expected an object ($rand)"))
+}
+
 /// `$rand` takes nothing.
 pub(super) fn rand(op: &'static Operator, v: Val<'_>, _: &Scope<'_>) -> Result<Expr> {
-    let empty = v.as_doc().or(v.as_array()).is_some_and(Doc::is_empty);
-    if !empty {
+    let given = object_or_array(v)?;
+    if !given.is_empty() {
         bail!(codes::LOCATION3040501, "$rand does not currently accept arguments");
     }
     Ok(Expr(Node::Call { op, args: Vec::new(), collation: Collation::SIMPLE }))
+}
+
+/// `$median`, `$percentile`: `[input, percentiles]`, the second a constant.
+pub(super) fn percentile(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
+    let (input, ps) = crate::accumulator::percentile_spec(op.name, v, sc.cx)?;
+    let ps: Vec<Value> = ps.into_iter().map(Value::Double).collect();
+    call(op, vec![expression(input, sc)?, Expr::constant(Some(Value::array_of(&ps)))], sc)
 }
 
 /// `$meta`: there is no metadata in a stream of documents.
@@ -332,6 +345,6 @@ pub(super) fn meta(_: &'static Operator, v: Val<'_>, _: &Scope<'_>) -> Result<Ex
             | "searchHighlights" | "vectorSearchScore" | "randVal"),
         ) => bail!(codes::COMMAND_NOT_SUPPORTED, "Returning {name} for $meta not supported"),
         Some(other) => bail!(codes::LOCATION17308, "Unsupported argument to $meta: {other}"),
-        None => bail!(codes::BAD_VALUE, "$meta expected value of type text, found {}", v.type_name()),
+        None => bail!(codes::LOCATION17307, "$meta only supports string arguments"),
     }
 }

@@ -186,7 +186,9 @@ fn operator(name: &str, arg: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
     if matches!(name, "$function" | "$accumulator") {
         bail!(codes::COMMAND_NOT_SUPPORTED, "Operator {name} not implemented yet");
     }
-    let Some(op) = table::find(name) else { bail!(codes::LOCATION31325, "Unknown expression {name}") };
+    let Some(op) = table::find(name) else {
+        bail!(codes::INVALID_PIPELINE_OPERATOR, "Unrecognized expression '{name}'")
+    };
     match op.shape {
         Shape::Own(parse) => parse(op, arg, sc),
         Shape::One | Shape::Fixed(_) | Shape::Range(..) | Shape::Any => {

@@ -78,6 +78,16 @@ impl Projection {
         self.mode != Mode::Include && self.root.is_empty()
     }
 
+    /// The value of this field of the top level is the same before and after.
+    #[must_use]
+    pub fn keeps(&self, name: &str) -> bool {
+        match (self.mode, self.root.get(name.as_bytes())) {
+            (Mode::Include, Some(node)) => matches!(node, tree::Node::Leaf(tree::Leaf::Include)),
+            (Mode::Include, None) => false,
+            (Mode::Exclude | Mode::Add, node) => node.is_none(),
+        }
+    }
+
     /// Has a `path.$`, so that [`Projection::apply`] needs the query.
     #[must_use]
     pub fn is_positional(&self) -> bool {

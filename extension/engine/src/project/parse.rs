@@ -57,7 +57,12 @@ fn computed_fields<'s>(
         above.extend(path::split(e.name())?);
         match e.val.as_doc() {
             Some(d) if !d.is_empty() && !is_operator(d) => computed_fields(d, above, cx, root)?,
-            _ => root.insert(above, Leaf::Compute(Expr::parse(e.val, cx)?))?,
+            operator => {
+                if let Some(d) = operator.filter(|d| is_operator(*d)) {
+                    check_operator(d)?;
+                }
+                root.insert(above, Leaf::Compute(Expr::parse(e.val, cx)?))?;
+            }
         }
         above.truncate(depth);
     }
@@ -67,6 +72,16 @@ fn computed_fields<'s>(
 /// The first field begins with a dollar sign.
 fn is_operator(d: Doc<'_>) -> bool {
     d.first().is_some_and(|e| e.name().starts_with('$'))
+}
+
+/// The operator of a field itself is refused in other words than one inside an expression.
+fn check_operator(d: Doc<'_>) -> Result<()> {
+    match d.first() {
+        Some(e) if !expr::is_operator(e.name()) => {
+            bail!(codes::LOCATION31325, "Unknown expression {}", e.name())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A projection being read.
@@ -237,7 +252,10 @@ impl<'c> Parser<'c> {
                 self.insert(at, Leaf::Compute(score))
             }
             ("$meta", _) => meta(e.val),
-            _ => self.computed(at, v),
+            _ => {
+                check_operator(d)?;
+                self.computed(at, v)
+            }
         }
     }
 
@@ -276,6 +294,6 @@ fn meta(v: Val<'_>) -> Result<()> {
             | "searchScore" | "searchHighlights"),
         ) => bail!(codes::COMMAND_NOT_SUPPORTED, "Returning {known} for $meta not supported"),
         Some(other) => bail!(codes::LOCATION17308, "Unsupported argument to $meta: {other}"),
-        None => bail!(codes::LOCATION17308, "$meta requires a string argument, found: {}", v.type_name()),
+        None => bail!(codes::LOCATION17307, "$meta only supports string arguments"),
     }
 }

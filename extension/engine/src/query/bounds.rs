@@ -44,7 +44,8 @@ impl Query {
     /// The conditions joined by the filter's top-level "and" that have a form an index can use. A document matches
     /// the filter only if it satisfies all of them; the converse holds when [`Query::is_exactly_conjuncts`].
     pub fn conjuncts(&self) -> impl Iterator<Item = Conjunct<'_>> {
-        self.top_nodes().iter().filter_map(conjunct)
+        let implied = self.implied.as_deref().map_or(&[][..], Query::top_nodes);
+        self.top_nodes().iter().chain(implied).filter_map(conjunct)
     }
 
     /// Do the conjuncts say everything the filter says? Then a document found by exact bounds for each of them needs

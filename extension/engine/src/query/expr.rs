@@ -28,6 +28,11 @@ impl ExprFilter {
         )?))
     }
 
+    /// See [`Expr::equalities`].
+    pub(super) fn equalities(&self, found: &mut Vec<(String, Vec<crate::value::Value>)>) {
+        self.0.equalities(found);
+    }
+
     /// Is the expression true (neither false, null, missing nor zero) for the document?
     ///
     /// # Errors

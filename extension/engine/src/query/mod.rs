@@ -32,7 +32,8 @@ pub use type_set::{TypeSet, type_of_alias};
 
 use crate::collation::Collation;
 use crate::error::Result;
-use crate::raw::{Doc, Val};
+use crate::raw::{Doc, Val, ty};
+use crate::value::{ArrayWriter, DocWriter, Value};
 use node::Node;
 
 /// A parsed filter.
@@ -41,6 +42,8 @@ pub struct Query {
     root: Node,
     source: Vec<u8>,
     collation: Collation,
+    /// What the `$expr`s of the top level say in the words of a filter; only for choosing a way to the documents.
+    implied: Option<Box<Query>>,
 }
 
 impl Query {
@@ -51,7 +54,9 @@ impl Query {
     pub fn parse(filter: Doc<'_>, cx: &ParseContext<'_>) -> Result<Self> {
         let root = parse::parse(filter, cx)?;
         restrict::place(&root, cx)?;
-        Ok(Self { root, source: filter.bytes().to_vec(), collation: cx.strings().clone() })
+        let collation = cx.strings().clone();
+        let implied = implied(filter, &root, cx)?.map(Box::new);
+        Ok(Self { root, source: filter.bytes().to_vec(), collation, implied })
     }
 
     /// How the filter compares strings.
@@ -79,6 +84,13 @@ impl Query {
     #[must_use]
     pub fn source(&self) -> Doc<'_> {
         Doc::trusted(&self.source)
+    }
+
+    /// The filter with what its `$expr`s imply about single fields: selects the same documents, and tells more to who
+    /// looks for an index.
+    #[must_use]
+    pub fn conditions(&self) -> Doc<'_> {
+        self.implied.as_ref().map_or(self.source(), |q| q.source())
     }
 
     /// Does the document match?
@@ -186,6 +198,46 @@ impl Query {
     pub(crate) fn root(&self) -> &Node {
         &self.root
     }
+}
+
+/// The filter together with the equalities that its `$expr`s, joined by the top-level "and", state.
+fn implied(filter: Doc<'_>, root: &Node, cx: &ParseContext<'_>) -> Result<Option<Query>> {
+    let expressions = match root {
+        Node::And(all) => all.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let mut found = Vec::new();
+    for e in expressions {
+        if let Node::Expr(e) = e {
+            e.equalities(&mut found);
+        }
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let mut list = ArrayWriter::new();
+    list.push_val(Val { ty: ty::DOCUMENT, bytes: filter.bytes() });
+    let mut plain = ArrayWriter::new();
+    for (path, values) in found {
+        let mut w = DocWriter::new();
+        w.put("$in", &Value::array_of(&values));
+        let mut condition = DocWriter::new();
+        condition.put(&path, &Value::Document(w.finish()));
+        let condition = Value::Document(condition.finish());
+        list.push(&condition);
+        plain.push(&condition);
+    }
+    let mut all = DocWriter::new();
+    all.put("$and", &Value::Array(list.finish()));
+    let mut conditions = DocWriter::new();
+    conditions.put("$and", &Value::Array(plain.finish()));
+    let conditions = conditions.finish();
+    Ok(Some(Query {
+        root: parse::parse(Doc::trusted(&conditions), cx)?,
+        source: all.finish(),
+        collation: cx.strings().clone(),
+        implied: None,
+    }))
 }
 
 #[cfg(test)]

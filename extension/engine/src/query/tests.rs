@@ -240,3 +240,32 @@ fn choices_of_an_or_count_from_the_first() {
     assert_eq!((q.choices(), q.first_choice(Doc::trusted(&doc)).unwrap()), (2, None));
     assert_eq!(parsed(r#"{"a": 1}"#).choices(), 0);
 }
+
+#[test]
+fn an_expression_tells_which_values_fields_must_have() {
+    for (filter, want) in [
+        (r#"{"$expr": {"$eq": ["$a", 5]}}"#, Some(r#"{"a":{"$in":[5]}}"#)),
+        (
+            r#"{"b": 1, "$expr": {"$and": [{"$eq": ["x", "$a.b"]}, {"$gt": ["$c", 1]}]}}"#,
+            Some(r#"{"a.b":{"$in":["x"]}}"#),
+        ),
+        (r#"{"$expr": {"$in": ["$a", [1, 2]]}}"#, Some(r#"{"a":{"$in":[1,2]}}"#)),
+        // An expression compares these otherwise than a filter does, or says nothing about a field.
+        (r#"{"$expr": {"$eq": ["$a", null]}}"#, None),
+        (r#"{"$expr": {"$eq": ["$a", [1]]}}"#, None),
+        (r#"{"$expr": {"$eq": ["$a", "$b"]}}"#, None),
+        (r#"{"$expr": {"$or": [{"$eq": ["$a", 5]}]}}"#, None),
+        (r#"{"$nor": [{"$expr": {"$eq": ["$a", 5]}}]}"#, None),
+    ] {
+        let query = parsed(filter);
+        let shown = crate::extjson::relaxed(query.conditions()).replace(' ', "");
+        match want {
+            Some(want) => {
+                assert!(shown.starts_with(r#"{"$and":["#) && shown.contains(want), "{filter}: {shown}")
+            }
+            None => assert_eq!(query.conditions().bytes(), query.source().bytes(), "{filter}"),
+        }
+        // An upsert takes nothing over from an expression.
+        assert!(query.equalities().iter().all(|(p, _)| p.as_str() == "b"), "{filter}");
+    }
+}

@@ -1,13 +1,14 @@
 //! `$graphLookup`.
 
+use super::lookup::{keys_of, membership};
 use super::unwind::with_value;
-use super::{Budget, Docs, ParseContext, Run, Stage};
+use super::{Budget, Docs, ParseContext, Run, Stage, Wanted, conjunction};
 use crate::accumulator::identity;
 use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::{EvalContext, Expr, FieldPath, num};
-use crate::path::{Leaf, Path};
-use crate::query::{self, Query};
+use crate::path::Path;
+use crate::query::Query;
 use crate::raw::{Doc, Val, View, ty};
 use crate::value::{ArrayWriter, Value};
 use crate::{bail, codes};
@@ -23,14 +24,16 @@ struct GraphLookup {
     output: FieldPath,
     max_depth: Option<i64>,
     depth_field: Option<FieldPath>,
-    restrict: Option<Query>,
-    collation: Collation,
+    restrict: Option<Vec<u8>>,
+    cx: ParseContext,
 }
 
-/// The collection in memory, with the positions of each value at `connectToField`.
-struct Graph {
-    docs: Vec<Vec<u8>>,
-    by_value: HashMap<Vec<u8>, Vec<usize>>,
+/// Where the documents of the graph come from.
+enum Graph {
+    /// The collection in memory, with the positions of each value at `connectToField`.
+    Held { docs: Vec<Vec<u8>>, by_value: HashMap<Vec<u8>, Vec<usize>> },
+    /// An index on `connectToField`: asked for each level.
+    Asked,
 }
 
 impl Stage for GraphLookup {
@@ -48,70 +51,109 @@ impl Stage for GraphLookup {
         }))
     }
 
+    fn keeps_field(&self, name: &str) -> bool {
+        self.output.parts().first().is_none_or(|f| **f != *name)
+    }
+
+    fn keeps_count(&self) -> bool {
+        true
+    }
+
     fn reads(&self, names: &mut Vec<String>) {
         names.push(self.from.clone());
     }
 }
 
 impl GraphLookup {
+    fn wanted<'a>(&'a self, filter: Option<&'a [u8]>) -> Wanted<'a> {
+        Wanted { db: None, collection: &self.from, filter: filter.map(Doc::trusted), cx: &self.cx }
+    }
+
     fn load(&self, cx: Run<'_>) -> Result<Graph> {
-        let mut budget = Budget::new("$graphLookup", cx);
-        let mut graph = Graph { docs: Vec::new(), by_value: HashMap::new() };
-        let filter = self.restrict.as_ref().map(Query::source);
-        for doc in cx.host.open(None, &self.from, filter)? {
-            let doc = doc?;
-            let d = Doc::trusted(&doc);
-            if let Some(q) = &self.restrict
-                && !q.matches(d)?
-            {
-                continue;
-            }
-            budget.take(doc.len())?;
-            let at = graph.docs.len();
-            let mut keys: Vec<Vec<u8>> = Vec::new();
-            self.connect_to.visit(d, Leaf::Expand, &mut |v, _| {
-                keys.extend(v.map(|v| identity(&Value::from(v), &self.collation)));
-                Ok(false)
-            })?;
-            keys.sort_unstable();
-            keys.dedup();
-            for key in keys {
-                budget.take(key.len())?;
-                graph.by_value.entry(key).or_default().push(at);
-            }
-            graph.docs.push(doc);
+        if cx.host.narrows(&self.wanted(Some(&self.level(&[Value::Int32(0)])))) {
+            return Ok(Graph::Asked);
         }
-        Ok(graph)
+        let mut budget = Budget::new("$graphLookup", cx);
+        let (mut docs, mut by_value) = (Vec::new(), HashMap::<Vec<u8>, Vec<usize>>::new());
+        for doc in cx.host.open(&self.wanted(self.restrict.as_deref()))? {
+            let doc = doc?;
+            budget.take(doc.len())?;
+            for key in keys_of(Doc::trusted(&doc), &self.connect_to, &self.cx.collation)? {
+                budget.take(key.len())?;
+                by_value.entry(key).or_default().push(docs.len());
+            }
+            docs.push(doc);
+        }
+        Ok(Graph::Held { docs, by_value })
+    }
+
+    /// The filter for the documents that one of these values leads to.
+    fn level(&self, values: &[Value]) -> Vec<u8> {
+        let members = membership(self.connect_to.as_str(), values);
+        match &self.restrict {
+            None => members,
+            Some(own) => {
+                conjunction(&[Doc::trusted(&members), Doc::trusted(own)]).unwrap_or_else(|| members.clone())
+            }
+        }
+    }
+
+    /// The documents that these values lead to, each with what tells it from others.
+    fn reached(&self, graph: &Graph, values: Vec<Value>, cx: Run<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        match graph {
+            Graph::Held { docs, by_value } => {
+                let mut at: Vec<usize> = Vec::new();
+                for v in &values {
+                    at.extend(by_value.get(&identity(v, &self.cx.collation)).into_iter().flatten());
+                }
+                at.sort_unstable();
+                at.dedup();
+                let doc = |i: usize| Some((i.to_be_bytes().to_vec(), docs.get(i)?.clone()));
+                Ok(at.into_iter().filter_map(doc).collect())
+            }
+            Graph::Asked => {
+                let filter = self.level(&values);
+                let mut out = Vec::new();
+                for doc in cx.host.open(&self.wanted(Some(&filter)))? {
+                    let doc = doc?;
+                    let id = Doc::trusted(&doc).get("_id").map(Value::from).unwrap_or(Value::Null);
+                    out.push((identity(&id, &Collation::SIMPLE), doc));
+                }
+                Ok(out)
+            }
+        }
     }
 
     /// Breadth first; each document once, at the depth it was first reached.
     fn traverse(&self, doc: &[u8], graph: &Graph, cx: Run<'_>) -> Result<Vec<u8>> {
         let d = Doc::trusted(doc);
         let mut budget = Budget::new("$graphLookup", cx);
-        let mut frontier = spread(self.start.eval(&EvalContext::new(d))?);
         let mut asked: HashSet<Vec<u8>> = HashSet::new();
-        let mut seen: HashSet<usize> = HashSet::new();
+        let mut seen: HashSet<Vec<u8>> = HashSet::new();
         let mut out = ArrayWriter::new();
         let mut depth = 0i64;
-        while !frontier.is_empty() && self.max_depth.is_none_or(|m| depth <= m) {
+        let mut frontier = spread(self.start.eval(&EvalContext::new(d))?);
+        while self.max_depth.is_none_or(|m| depth <= m) {
             cx.host.check_interrupts()?;
-            let mut found: Vec<usize> = Vec::new();
-            for v in frontier.drain(..) {
-                let key = identity(&v, &self.collation);
-                found.extend(graph.by_value.get(&key).into_iter().flatten());
-                asked.insert(key);
+            let mut fresh = Vec::new();
+            for v in std::mem::take(&mut frontier) {
+                let key = identity(&v, &self.cx.collation);
+                if !asked.contains(&key) {
+                    budget.take(key.len())?;
+                    asked.insert(key);
+                    fresh.push(v);
+                }
             }
-            found.sort_unstable();
-            found.dedup();
-            for at in found {
-                if !seen.insert(at) {
+            if fresh.is_empty() {
+                break;
+            }
+            for (id, hit) in self.reached(graph, fresh, cx)? {
+                if !seen.insert(id) {
                     continue;
                 }
-                let Some(hit) = graph.docs.get(at) else { continue };
                 budget.take(hit.len())?;
-                let hit = Doc::trusted(hit);
-                let next = spread(self.connect_from.get(hit));
-                frontier.extend(next.into_iter().filter(|v| !asked.contains(&identity(v, &self.collation))));
+                let hit = Doc::trusted(&hit);
+                frontier.extend(spread(self.connect_from.get(hit)));
                 match &self.depth_field {
                     Some(f) => {
                         let v = Value::Int64(depth);
@@ -153,8 +195,8 @@ pub(super) fn graph_lookup(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage
             "maxDepth" => max_depth = Some(depth(e.val)?),
             "restrictSearchWithMatch" => match e.val.as_doc() {
                 Some(d) => {
-                    let qcx = query::ParseContext { place: query::Place::Match, ..cx.query() };
-                    restrict = Some(Query::parse(d, &qcx)?);
+                    Query::parse(d, &cx.query())?;
+                    restrict = Some(d.bytes().to_vec());
                 }
                 None => bail!(
                     codes::LOCATION40185,
@@ -195,7 +237,7 @@ pub(super) fn graph_lookup(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage
         max_depth,
         depth_field,
         restrict,
-        collation: cx.collation.clone(),
+        cx: cx.clone(),
     }))
 }
 

@@ -1,7 +1,8 @@
 //! What the world outside of the documents offers to a pipeline.
 
-use super::GeoNear;
+use super::{GeoNear, ParseContext};
 use crate::error::Result;
+use crate::expr::{Binding, EvalContext, Expr, Variables};
 use crate::raw::Doc;
 use crate::{bail, codes};
 
@@ -18,18 +19,36 @@ pub struct Target {
 }
 
 /// What `$merge` does with a document that is there already.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names are the option's values")]
 pub enum MatchedAction {
     Replace,
     KeepExisting,
     Merge,
     Fail,
-    /// An update pipeline (encoded array) with its `let` document; `$$new` is the document that came.
+    /// An update pipeline (encoded array).
     Pipeline {
         stages: Vec<u8>,
-        variables: Option<Vec<u8>>,
+        /// The stage's `let`, to be evaluated on the document that came.
+        variables: Vec<(String, Expr)>,
+        /// The command's `let`.
+        outer: Variables,
     },
+}
+
+impl MatchedAction {
+    /// The variables of the pipeline for the document that came.
+    ///
+    /// # Errors
+    /// Those of the expressions.
+    pub fn bind(&self, document: Doc<'_>) -> Result<Variables> {
+        let MatchedAction::Pipeline { variables, outer, .. } = self else { return Ok(Variables::new()) };
+        let mut bound = outer.clone();
+        for (name, e) in variables {
+            bound.set(name.as_str(), Binding::Value(e.eval(&EvalContext::new(document))?));
+        }
+        Ok(bound)
+    }
 }
 
 /// What `$merge` does with a document that is not there.
@@ -42,7 +61,7 @@ pub enum NotMatchedAction {
 }
 
 /// Where and how a pipeline writes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Output {
     /// `$out`: the collection is replaced.
     Out {
@@ -53,7 +72,7 @@ pub enum Output {
     Merge {
         /// The collection.
         target: Target,
-        /// Fields that identify a document; empty means `_id`.
+        /// Fields that identify a document.
         on: Vec<String>,
         /// For a document that is there.
         matched: MatchedAction,
@@ -73,21 +92,33 @@ pub enum Statistics<'a> {
     Operations(Doc<'a>),
 }
 
+/// What a stage wants of another collection.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Database; `None` is that of the command.
+    pub db: Option<&'a str>,
+    /// Collection or view.
+    pub collection: &'a str,
+    /// Only what matches; everything without.
+    pub filter: Option<Doc<'a>>,
+    /// What the filter is parsed with: variables, collation.
+    pub cx: &'a ParseContext,
+}
+
 /// What the glue implements for stages that reach beyond the stream. Everything but reading refuses by default.
 pub trait Host {
-    /// The documents of a collection or view of the command's database (`db` names another one), in natural
-    /// order; none for a collection that does not exist. `filter` may be used to return fewer documents: the
-    /// caller checks it again.
+    /// The documents of a collection or view that match the filter, in natural order; none for a collection that
+    /// does not exist.
     ///
     /// # Errors
     /// Those of reading.
-    fn open(&self, db: Option<&str>, collection: &str, filter: Option<Doc<'_>>) -> Result<Docs<'_>>;
+    fn open(&self, wanted: &Wanted<'_>) -> Result<Docs<'_>>;
 
     /// The documents of a collection as `$geoNear` wants them, distances included.
     ///
     /// # Errors
     /// Those of reading, and when no index can tell distances.
-    fn open_near(&self, _db: Option<&str>, _collection: &str, _near: &GeoNear) -> Result<Docs<'_>> {
+    fn open_near(&self, _wanted: &Wanted<'_>, _near: &GeoNear) -> Result<Docs<'_>> {
         bail!(codes::COMMAND_NOT_SUPPORTED, "$geoNear is not supported in this context")
     }
 
@@ -112,9 +143,9 @@ pub trait Host {
         bail!(codes::COMMAND_NOT_SUPPORTED, "{name} is not supported in this context")
     }
 
-    /// An index makes `open` with an equality on `field` cheap: `$lookup` then asks per document instead of
-    /// reading the collection once.
-    fn finds_by(&self, _db: Option<&str>, _collection: &str, _field: &str) -> bool {
+    /// An index makes [`Host::open`] read little more than what matches: stages that look things up then ask for each
+    /// document instead of reading the collection once.
+    fn narrows(&self, _wanted: &Wanted<'_>) -> bool {
         false
     }
 
@@ -132,7 +163,8 @@ pub trait Host {
 pub struct NoHost;
 
 impl Host for NoHost {
-    fn open(&self, _: Option<&str>, collection: &str, _: Option<Doc<'_>>) -> Result<Docs<'_>> {
+    fn open(&self, wanted: &Wanted<'_>) -> Result<Docs<'_>> {
+        let collection = wanted.collection;
         bail!(codes::COMMAND_NOT_SUPPORTED, "collection '{collection}' cannot be read in this context")
     }
 }

@@ -17,6 +17,7 @@ mod graph;
 mod group;
 mod host;
 mod lookup;
+mod optimize;
 mod output;
 mod parse;
 mod redact;
@@ -30,7 +31,7 @@ mod unwind;
 mod window;
 
 pub use geo_near::GeoNear;
-pub use host::{Docs, Host, MatchedAction, NoHost, NotMatchedAction, Output, Statistics, Target};
+pub use host::{Docs, Host, MatchedAction, NoHost, NotMatchedAction, Output, Statistics, Target, Wanted};
 pub use parse::ParseContext;
 
 use crate::error::{Error, Result};
@@ -81,6 +82,22 @@ pub(crate) trait Stage: fmt::Debug {
         None
     }
 
+    /// How many documents are left out, for `$skip`.
+    fn skips(&self) -> Option<u64> {
+        None
+    }
+
+    /// The value of this field of the top level is the same in a document before and after the stage, and whether
+    /// a document passes depends on no other: a filter on it may come before the stage.
+    fn keeps_field(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// Makes one document of each, in their order: a limit may come before the stage.
+    fn keeps_count(&self) -> bool {
+        false
+    }
+
     /// Where the stage writes, for `$out` and `$merge`.
     fn output(&self) -> Option<&Output> {
         None
@@ -100,10 +117,17 @@ pub(crate) trait Stage: fmt::Debug {
     fn reads(&self, _names: &mut Vec<String>) {}
 }
 
+/// A stage in its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub name: &'static str,
+    pub stage: Rc<dyn Stage>,
+}
+
 /// A parsed pipeline.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
-    stages: Vec<Rc<dyn Stage>>,
+    stages: Vec<Step>,
     memory: usize,
 }
 
@@ -123,16 +147,27 @@ impl Pipeline {
 
     pub(crate) fn run_in<'h>(&self, source: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
         let checked: Docs<'h> = Box::new(Interruptible { inner: source, host: cx.host, count: 0 });
-        self.stages.iter().enumerate().fold(checked, |docs, (i, stage)| {
+        self.stages.iter().enumerate().fold(checked, |docs, (i, step)| {
             // A sort before a limit keeps only the documents that can still be answered.
-            if let (Some((_, spec)), Some(n)) =
-                (stage.order(), self.stages.get(i + 1).and_then(|s| s.at_most()))
-            {
+            if let (Some((_, spec)), Some(n)) = (step.stage.order(), self.first_after(i)) {
                 return sort::top(Ok(spec.clone()), n, docs, cx);
             }
             // A stage may make many documents of one.
-            Box::new(Interruptible { inner: Rc::clone(stage).run(docs, cx), host: cx.host, count: 0 })
+            Box::new(Interruptible { inner: Rc::clone(&step.stage).run(docs, cx), host: cx.host, count: 0 })
         })
+    }
+
+    /// How many documents the limit behind stage `i` lets pass, and a skip between them leaves out.
+    fn first_after(&self, i: usize) -> Option<u64> {
+        let next = |n: usize| self.stages.get(i + n).map(|s| &s.stage);
+        let skip = next(1)?.skips();
+        let limit = next(if skip.is_some() { 2 } else { 1 })?.at_most()?;
+        skip.unwrap_or(0).checked_add(limit)
+    }
+
+    /// The names of the stages.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.stages.iter().map(|s| s.name)
     }
 
     /// How many stages it has.
@@ -151,7 +186,7 @@ impl Pipeline {
     /// applies the filter (by an index or a scan) runs the rest over what matched.
     #[must_use]
     pub fn split_match(&self) -> (Option<Vec<u8>>, Pipeline) {
-        let filters: Vec<Doc<'_>> = self.stages.iter().map_while(|s| s.filter()).collect();
+        let filters: Vec<Doc<'_>> = self.stages.iter().map_while(|s| s.stage.filter()).collect();
         let rest = self.without_first(filters.len());
         (conjunction(&filters), rest)
     }
@@ -159,13 +194,32 @@ impl Pipeline {
     /// The sort specification when `$sort` is the first stage: an index may give that order.
     #[must_use]
     pub fn leading_sort(&self) -> Option<Doc<'_>> {
-        self.stages.first().and_then(|s| s.order()).map(|(spec, _)| spec)
+        self.stages.first().and_then(|s| s.stage.order()).map(|(spec, _)| spec)
+    }
+
+    /// How many documents of the order of [`Pipeline::leading_sort`] are looked at, where a limit says so.
+    #[must_use]
+    pub fn leading_limit(&self) -> Option<u64> {
+        self.first_after(0)
     }
 
     /// The options of `$geoNear` when it is the first stage: who opens the collection does what it asks for.
     #[must_use]
     pub fn leading_geo_near(&self) -> Option<&GeoNear> {
-        self.stages.first().and_then(|s| s.geo_near())
+        self.stages.first().and_then(|s| s.stage.geo_near())
+    }
+
+    /// A pipeline without stages.
+    pub(crate) fn nothing(cx: &ParseContext) -> Pipeline {
+        Pipeline { stages: Vec::new(), memory: cx.memory() }
+    }
+
+    /// The pipeline with a `$match` before the stage at `at`.
+    pub(crate) fn with_match(&self, at: usize, filter: Doc<'_>, cx: &ParseContext) -> Result<Pipeline> {
+        let mut stages = self.stages.clone();
+        let stage = simple::matching(Val { ty: ty::DOCUMENT, bytes: filter.bytes() }, cx)?;
+        stages.insert(at.min(stages.len()), Step { name: "$match", stage });
+        Ok(Pipeline { stages, memory: self.memory })
     }
 
     /// The pipeline without its first `n` stages.
@@ -178,19 +232,19 @@ impl Pipeline {
     /// position (sql-api.md 1.2, kind Streamable).
     #[must_use]
     pub fn is_streamable(&self) -> bool {
-        self.stages.iter().all(|s| s.streams())
+        self.stages.iter().all(|s| s.stage.streams())
     }
 
     /// Where the pipeline writes: its last stage is `$out` or `$merge`.
     #[must_use]
     pub fn output(&self) -> Option<&Output> {
-        self.stages.last().and_then(|s| s.output())
+        self.stages.last().and_then(|s| s.stage.output())
     }
 
     /// The first stage makes the documents; the collection is not read.
     #[must_use]
     pub fn is_source(&self) -> bool {
-        self.stages.first().is_some_and(|s| s.is_source())
+        self.stages.first().is_some_and(|s| s.stage.is_source())
     }
 
     /// Names of the other collections the pipeline reads.
@@ -203,7 +257,7 @@ impl Pipeline {
 
     pub(crate) fn collect_reads(&self, names: &mut Vec<String>) {
         for s in &self.stages {
-            s.reads(names);
+            s.stage.reads(names);
         }
     }
 }

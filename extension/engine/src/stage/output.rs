@@ -1,10 +1,13 @@
 //! `$out`, `$merge`: the last stage writes through the host.
 
 use super::{
-    Docs, MatchedAction, NotMatchedAction, Output, ParseContext, Run, Stage, Target, deferred, ready,
+    Docs, MatchedAction, NotMatchedAction, Output, ParseContext, Pipeline, Run, Stage, Target, deferred,
+    ready,
 };
 use crate::error::Result;
+use crate::expr::{Binding, Expr, Variables, check_name};
 use crate::raw::{Doc, Val, View};
+use crate::value::Value;
 use crate::{bail, codes};
 use std::rc::Rc;
 
@@ -59,8 +62,8 @@ pub(super) fn out(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
     Ok(Rc::new(Write(Output::Out { target })))
 }
 
-pub(super) fn merge(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
-    let (mut target, mut on, mut variables) = (None, Vec::new(), None);
+pub(super) fn merge(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
+    let (mut target, mut on, mut variables) = (None, vec!["_id".to_owned()], None);
     let (mut matched, mut not_matched) = (MatchedAction::Merge, NotMatchedAction::Insert);
     match v.view() {
         View::String(s) => target = Some(Target { db: None, collection: s.to_owned() }),
@@ -70,7 +73,7 @@ pub(super) fn merge(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
                     "into" => target = Some(into(e.val)?),
                     "on" => on = fields(e.val)?,
                     "let" => match e.val.as_doc() {
-                        Some(d) => variables = Some(d.bytes().to_vec()),
+                        Some(d) => variables = Some(d),
                         None => bail!(
                             codes::TYPE_MISMATCH,
                             "BSON field '$merge.let' is the wrong type '{}', expected type 'object'",
@@ -95,15 +98,68 @@ pub(super) fn merge(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
     if target.collection.starts_with("system.") {
         bail!(codes::LOCATION31319, " Can't $merge to special collection: {}", target.collection);
     }
-    match (&mut matched, variables) {
-        (MatchedAction::Pipeline { variables, .. }, given) => *variables = given,
-        (_, Some(_)) => bail!(
-            codes::LOCATION51191,
-            "Cannot use 'let' variables with 'whenMatched' mode that is not a pipeline"
-        ),
+    let whens = (name_of(&matched), not_matched);
+    if matches!(whens, ("fail" | "keepExisting", NotMatchedAction::Discard | NotMatchedAction::Fail)) {
+        let other = if not_matched == NotMatchedAction::Fail { "fail" } else { "discard" };
+        bail!(
+            codes::LOCATION51181,
+            "Combination of $merge modes 'whenMatched: {}' and 'whenNotMatched: {other}' is not supported",
+            whens.0
+        );
+    }
+    match &mut matched {
+        MatchedAction::Pipeline { stages, variables: bound, outer } => {
+            (*bound, *outer) = (own_variables(variables, not_matched, cx)?, cx.variables.clone());
+            let mut known = cx.variables.clone();
+            for (name, _) in &*bound {
+                known.set(name.as_str(), Binding::Unknown);
+            }
+            // Checked now, and parsed again for each document, when the variables have values.
+            Pipeline::parse(Doc::trusted(stages), &ParseContext { variables: known, ..cx.clone() })?;
+        }
+        other if variables.is_some() => {
+            let mode = name_of(other);
+            bail!(codes::LOCATION51199, "Cannot use 'let' variables with 'whenMatched: {mode}' mode")
+        }
         _ => {}
     }
     Ok(Rc::new(Write(Output::Merge { target, on, matched, not_matched })))
+}
+
+/// The stage's `let`: `$$new` is the document that came, unless variables are given and it is not needed.
+fn own_variables(
+    given: Option<Doc<'_>>,
+    not_matched: NotMatchedAction,
+    cx: &ParseContext,
+) -> Result<Vec<(String, Expr)>> {
+    let scope = cx.expr();
+    let mut out = Vec::new();
+    for e in given.into_iter().flatten() {
+        check_name(e.name(), true)?;
+        if e.name() == "new" && e.val.as_str() != Some("$$ROOT") {
+            bail!(
+                codes::LOCATION51273,
+                "'let' may not define a value for the reserved 'new' variable other than '$$ROOT'"
+            );
+        }
+        out.push((e.name().to_owned(), Expr::parse(e.val, &scope)?));
+    }
+    let has_new = out.iter().any(|(n, _)| n == "new");
+    if !has_new && (given.is_none() || not_matched == NotMatchedAction::Insert) {
+        let root = Value::String("$$ROOT".to_owned()).with_val(|v| Expr::parse(v, &scope))?;
+        out.push(("new".to_owned(), root));
+    }
+    Ok(out)
+}
+
+fn name_of(matched: &MatchedAction) -> &'static str {
+    match matched {
+        MatchedAction::Replace => "replace",
+        MatchedAction::KeepExisting => "keepExisting",
+        MatchedAction::Merge => "merge",
+        MatchedAction::Fail => "fail",
+        MatchedAction::Pipeline { .. } => "pipeline",
+    }
 }
 
 fn into(v: Val<'_>) -> Result<Target> {
@@ -172,7 +228,11 @@ fn when_matched(v: Val<'_>) -> Result<MatchedAction> {
                 bail!(codes::INVALID_OPTIONS, "{name} is not allowed to be used within an update");
             }
         }
-        return Ok(MatchedAction::Pipeline { stages: list.bytes().to_vec(), variables: None });
+        return Ok(MatchedAction::Pipeline {
+            stages: list.bytes().to_vec(),
+            variables: Vec::new(),
+            outer: Variables::new(),
+        });
     }
     Ok(match v.as_str() {
         Some("replace") => MatchedAction::Replace,

@@ -1,6 +1,6 @@
 //! From BSON to stages: the table of stages and where each may stand.
 
-use super::{DISK_USE_LIMIT, MAX_STAGES, MEMORY_LIMIT, Pipeline, Stage};
+use super::{DISK_USE_LIMIT, MAX_STAGES, MEMORY_LIMIT, Pipeline, Stage, Step, optimize};
 use super::{
     bucket, densify, documents, facet, fill, geo_near, graph, group, lookup, output, redact, shape, simple,
     sort, union, unwind, window,
@@ -63,7 +63,8 @@ impl ParseContext {
     }
 
     /// For the filter of a stage.
-    pub(crate) fn query(&self) -> query::ParseContext<'_> {
+    #[must_use]
+    pub fn query(&self) -> query::ParseContext<'_> {
         query::ParseContext {
             place: query::Place::Match,
             variables: Some(&self.variables),
@@ -208,7 +209,7 @@ pub(super) fn pipeline(list: Doc<'_>, cx: &ParseContext) -> Result<Pipeline> {
     if count > MAX_STAGES {
         bail!(codes::LOCATION7749501, "Pipeline length must be no longer than {MAX_STAGES} stages.");
     }
-    let mut stages: Vec<Rc<dyn Stage>> = Vec::with_capacity(count);
+    let mut stages: Vec<Step> = Vec::with_capacity(count);
     for (i, v) in list.values().enumerate() {
         let Some(d) = v.as_doc() else {
             bail!(codes::TYPE_MISMATCH, "Each element of the 'pipeline' array must be an object")
@@ -226,12 +227,12 @@ pub(super) fn pipeline(list: Doc<'_>, cx: &ParseContext) -> Result<Pipeline> {
         }
         let entry = find(e.name())?;
         check_place(entry, i, count, cx)?;
-        stages.push((entry.parse)(e.val, cx)?);
+        stages.push(Step { name: entry.name, stage: (entry.parse)(e.val, cx)? });
     }
-    if cx.collectionless && !stages.first().is_some_and(|s| s.is_source()) {
+    if cx.collectionless && !stages.first().is_some_and(|s| s.stage.is_source()) {
         bail!(codes::INVALID_NAMESPACE, "{{aggregate: 1}} is not valid for an empty pipeline.");
     }
-    Ok(Pipeline { stages, memory: cx.memory() })
+    Ok(Pipeline { stages: optimize::optimized(stages, cx)?, memory: cx.memory() })
 }
 
 fn check_place(entry: &Entry, i: usize, count: usize, cx: &ParseContext) -> Result<()> {

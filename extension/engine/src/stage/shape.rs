@@ -19,6 +19,14 @@ impl Stage for Shape {
     fn streams(&self) -> bool {
         true
     }
+
+    fn keeps_field(&self, name: &str) -> bool {
+        self.0.keeps(name)
+    }
+
+    fn keeps_count(&self) -> bool {
+        true
+    }
 }
 
 pub(super) fn add_fields(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {

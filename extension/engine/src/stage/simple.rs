@@ -95,6 +95,10 @@ fn whole(name: &str, code: crate::Code, v: Val<'_>) -> Result<i64> {
 struct Skip(u64);
 
 impl Stage for Skip {
+    fn skips(&self) -> Option<u64> {
+        Some(self.0)
+    }
+
     fn run<'h>(self: Rc<Self>, mut input: Docs<'h>, _: Run<'h>) -> Docs<'h> {
         // Not `Iterator::skip`: that would drop errors among the skipped.
         let mut left = self.0;
@@ -242,6 +246,10 @@ impl Stage for ReplaceRoot {
     }
 
     fn streams(&self) -> bool {
+        true
+    }
+
+    fn keeps_count(&self) -> bool {
         true
     }
 }

@@ -31,6 +31,10 @@ impl Stage for Sort {
         })
     }
 
+    fn keeps_field(&self, _: &str) -> bool {
+        true
+    }
+
     fn order(&self) -> Option<(Doc<'_>, &SortSpec)> {
         Some((Doc::trusted(&self.source), &self.spec))
     }

@@ -1,9 +1,10 @@
 //! Rules of stages and of pipelines as a whole.
 
-use super::{Docs, Host, NoHost, ParseContext, Pipeline, ready};
+use super::{Docs, Host, NoHost, Output, ParseContext, Pipeline, Wanted, ready};
 use crate::error::Result;
-use crate::expr::Variables;
+use crate::expr::{Binding, Variables};
 use crate::extjson;
+use crate::query::Query;
 use crate::raw::Doc;
 use crate::value::Value;
 
@@ -29,8 +30,11 @@ fn parse(stages: &str) -> Pipeline {
 struct Other(&'static str);
 
 impl Host for Other {
-    fn open(&self, _: Option<&str>, name: &str, _: Option<Doc<'_>>) -> Result<Docs<'_>> {
-        Ok(ready(if name == "d" { list(self.0) } else { Vec::new() }))
+    fn open(&self, wanted: &Wanted<'_>) -> Result<Docs<'_>> {
+        let mut docs = if wanted.collection == "d" { list(self.0) } else { Vec::new() };
+        let query = Query::parse(wanted.filter.unwrap_or(Doc::EMPTY), &wanted.cx.query())?;
+        docs.retain(|d| query.matches(Doc::trusted(d)).unwrap_or(false));
+        Ok(ready(docs))
     }
 }
 
@@ -125,6 +129,97 @@ fn joins_read_other_collections() {
 }
 
 #[test]
+fn variables_reach_every_pipeline() {
+    let host = Other(r#"[{"_id":10,"k":"x","n":1},{"_id":11,"k":"y","n":2},{"_id":12,"k":"x","n":3}]"#);
+    let mut cx = ParseContext::new(Variables::new(), 0);
+    cx.variables.set("two", Binding::Value(Some(Value::Int32(2))));
+    for (stages, want) in [
+        // Of each document its own group, order and limit.
+        (
+            r#"[{"$lookup":{"from":"d","let":{"g":"$g"},"pipeline":[{"$match":{"$expr":{"$eq":["$k","$$g"]}}},{"$sort":{"n":-1}},{"$limit":1},{"$project":{"_id":1}}],"as":"r"}},{"$project":{"r":"$r._id"}}]"#,
+            "{_id:1,r:[12]}{_id:2,r:[11]}{_id:3,r:[12]}",
+        ),
+        (
+            r#"[{"$lookup":{"from":"d","let":{"g":"$g"},"pipeline":[{"$match":{"$expr":{"$eq":["$k","$$g"]}}},{"$group":{"_id":"$k","s":{"$sum":"$n"}}}],"as":"r"}},{"$project":{"r":"$r.s"}}]"#,
+            "{_id:1,r:[4]}{_id:2,r:[2]}{_id:3,r:[4]}",
+        ),
+        // The whole document as a variable, and a command's variable, in a pipeline within a pipeline.
+        (
+            r#"[{"$limit":2},{"$lookup":{"from":"d","let":{"all":"$$ROOT"},"pipeline":[{"$lookup":{"from":"d","let":{"n":"$n"},"pipeline":[{"$match":{"$expr":{"$and":[{"$eq":["$k","$$all.g"]},{"$lt":["$$n","$$two"]},{"$gte":["$n","$$n"]}]}}}],"as":"in"}},{"$match":{"in":{"$ne":[]}}},{"$project":{"in":"$in._id"}}],"as":"r"}},{"$project":{"r":1}}]"#,
+            "{_id:1,r:[{_id:10,in:[10,12]}]}{_id:2,r:[{_id:10,in:[11]}]}",
+        ),
+        // Equal fields and a pipeline with variables together.
+        (
+            r#"[{"$lookup":{"from":"d","localField":"g","foreignField":"k","let":{"v":"$v"},"pipeline":[{"$match":{"$expr":{"$gte":["$n","$$v"]}}}],"as":"r"}},{"$project":{"r":"$r._id"}}]"#,
+            "{_id:1,r:[12]}{_id:2,r:[11]}{_id:3,r:[12]}",
+        ),
+        (
+            r#"[{"$limit":1},{"$lookup":{"localField":"g","foreignField":"k","pipeline":[{"$documents":[{"k":"x","z":"$$two"},{"k":"y"}]},{"$project":{"k":1,"z":1}}],"as":"r"}},{"$project":{"r":1}}]"#,
+            "{_id:1,r:[{k:x,z:2}]}",
+        ),
+        (
+            r#"[{"$limit":1},{"$project":{"_id":1}},{"$unionWith":{"coll":"d","pipeline":[{"$match":{"$expr":{"$gt":["$n","$$two"]}}},{"$project":{"_id":1}}]}}]"#,
+            "{_id:1}{_id:12}",
+        ),
+        (
+            r#"[{"$facet":{"a":[{"$match":{"$expr":{"$eq":["$_id","$$two"]}}},{"$project":{"_id":1}}]}}]"#,
+            "{a:[{_id:2}]}",
+        ),
+        (
+            r#"[{"$limit":1},{"$graphLookup":{"from":"d","startWith":"$g","connectFromField":"k","connectToField":"k","restrictSearchWithMatch":{"$expr":{"$gt":["$n","$$two"]}},"as":"r"}},{"$project":{"r":"$r._id"}}]"#,
+            "{_id:1,r:[12]}",
+        ),
+        // A missing value is missing inside too.
+        (
+            r#"[{"$limit":1},{"$lookup":{"from":"d","let":{"no":"$no"},"pipeline":[{"$match":{"$expr":{"$eq":["$zz","$$no"]}}},{"$count":"n"}],"as":"r"}},{"$project":{"r":"$r.n"}}]"#,
+            "{_id:1,r:[3]}",
+        ),
+    ] {
+        let out: Result<Vec<Vec<u8>>> =
+            parse_in(&cx, stages).and_then(|p| p.run(ready(list(DOCS)), &host).collect());
+        let shown = out.map(|d| d.iter().map(|d| extjson::relaxed(Doc::trusted(d))).collect::<String>());
+        assert_eq!(shown.map(|s| s.replace(['"', ' '], "")), Ok(want.to_owned()), "{stages}");
+    }
+}
+
+#[test]
+fn a_merge_pipeline_sees_the_document_that_came() {
+    let mut cx = ParseContext::new(Variables::new(), 0);
+    cx.variables.set("two", Binding::Value(Some(Value::Int32(2))));
+    let p = parse_in(
+        &cx,
+        r#"[{"$merge":{"into":"m","let":{"y":"$v"},"whenMatched":[{"$set":{"a":{"$add":["$$y","$$two","$$new.v"]}}}]}}]"#,
+    );
+    let p = p.expect("a pipeline");
+    let Some(Output::Merge { matched, .. }) = p.output() else { panic!("no output") };
+    let doc = list(DOCS).swap_remove(0);
+    let bound = matched.bind(Doc::trusted(&doc)).expect("values");
+    assert_eq!(bound.get("y"), Some(&Binding::Value(Some(Value::Int32(3)))));
+    assert_eq!(bound.get("two"), Some(&Binding::Value(Some(Value::Int32(2)))));
+    assert!(matches!(bound.get("new"), Some(Binding::Value(Some(Value::Document(d)))) if *d == doc));
+    for (stages, want) in [
+        (
+            r#"[{"$merge":{"into":"m","whenMatched":"keepExisting","whenNotMatched":"fail"}}]"#,
+            "51181 Combination of $merge modes 'whenMatched: keepExisting' and 'whenNotMatched: fail' is not supported",
+        ),
+        (
+            r#"[{"$merge":{"into":"m","let":{"a":1}}}]"#,
+            "51199 Cannot use 'let' variables with 'whenMatched: merge' mode",
+        ),
+        (
+            r#"[{"$merge":{"into":"m","let":{"new":"$a"},"whenMatched":[]}}]"#,
+            "51273 'let' may not define a value for the reserved 'new' variable other than '$$ROOT'",
+        ),
+        (
+            r#"[{"$merge":{"into":"m","whenMatched":[{"$set":{"a":"$$nope"}}]}}]"#,
+            "17276 Use of undefined variable: nope",
+        ),
+    ] {
+        assert_eq!(run(DOCS, stages, &NoHost), want, "{stages}");
+    }
+}
+
+#[test]
 fn errors_are_mongodbs() {
     for (stages, want) in [
         (r#"[{"$nope":1}]"#, "40324 Unrecognized pipeline stage name: $nope"),
@@ -187,7 +282,7 @@ fn blocking_stages_stay_within_their_memory() {
 fn an_interrupt_ends_a_pipeline() {
     struct Cancelled;
     impl Host for Cancelled {
-        fn open(&self, _: Option<&str>, _: &str, _: Option<Doc<'_>>) -> Result<Docs<'_>> {
+        fn open(&self, _: &Wanted<'_>) -> Result<Docs<'_>> {
             Ok(ready(Vec::new()))
         }
         fn check_interrupts(&self) -> Result<()> {

@@ -1,7 +1,7 @@
 //! `$unionWith`.
 
 use super::parse::Place;
-use super::{Docs, ParseContext, Pipeline, Run, Stage, deferred, ready};
+use super::{Docs, ParseContext, Pipeline, Run, Stage, Wanted, deferred, ready};
 use crate::error::Result;
 use crate::raw::{Doc, Val, View};
 use crate::{bail, codes};
@@ -12,28 +12,32 @@ struct UnionWith {
     db: Option<String>,
     collection: Option<String>,
     filter: Option<Vec<u8>>,
-    pipeline: Pipeline,
+    /// What is left to do behind the filter.
+    rest: Pipeline,
+    cx: ParseContext,
 }
 
 impl Stage for UnionWith {
     fn run<'h>(self: Rc<Self>, input: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
         Box::new(input.chain(deferred(move || {
             let source = match &self.collection {
-                Some(name) => match self.pipeline.leading_geo_near() {
-                    Some(near) => cx.host.open_near(self.db.as_deref(), name, near)?,
-                    None => {
-                        cx.host.open(self.db.as_deref(), name, self.filter.as_deref().map(Doc::trusted))?
+                Some(name) => {
+                    let filter = self.filter.as_deref().map(Doc::trusted);
+                    let wanted = Wanted { db: self.db.as_deref(), collection: name, filter, cx: &self.cx };
+                    match self.rest.leading_geo_near() {
+                        Some(near) => cx.host.open_near(&wanted, near)?,
+                        None => cx.host.open(&wanted)?,
                     }
-                },
+                }
                 None => ready(Vec::new()),
             };
-            Ok(self.pipeline.run_in(source, cx))
+            Ok(self.rest.run_in(source, cx))
         })))
     }
 
     fn reads(&self, names: &mut Vec<String>) {
         names.extend(self.collection.clone());
-        self.pipeline.collect_reads(names);
+        self.rest.collect_reads(names);
     }
 }
 
@@ -66,15 +70,16 @@ pub(super) fn union_with(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>>
             v.type_name()
         ),
     }
-    let pipeline = Pipeline::parse(list.unwrap_or(Doc::EMPTY), &cx.inside(Place::Union)?)?;
+    let cx = cx.inside(Place::Union)?;
+    let pipeline = Pipeline::parse(list.unwrap_or(Doc::EMPTY), &cx)?;
     if collection.is_none() && !pipeline.is_source() {
         bail!(
             codes::BAD_VALUE,
             "$unionWith stage without explicit collection must have a pipeline with $documents as first stage"
         );
     }
-    let (filter, _) = pipeline.split_match();
-    Ok(Rc::new(UnionWith { db, collection, filter, pipeline }))
+    let (filter, rest) = pipeline.split_match();
+    Ok(Rc::new(UnionWith { db, collection, filter, rest, cx }))
 }
 
 fn text(field: &str, v: Val<'_>) -> Result<String> {

@@ -96,6 +96,11 @@ impl Unwind {
 }
 
 impl Stage for Unwind {
+    fn keeps_field(&self, name: &str) -> bool {
+        let touches = |p: &FieldPath| p.parts().first().is_some_and(|f| **f == *name);
+        !touches(&self.path) && !self.index.as_ref().is_some_and(touches)
+    }
+
     fn run<'h>(self: Rc<Self>, mut input: Docs<'h>, _: Run<'h>) -> Docs<'h> {
         let mut parts: VecDeque<Vec<u8>> = VecDeque::new();
         Box::new(std::iter::from_fn(move || {

@@ -124,7 +124,7 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
         return between(table, c, query.collation(), want, id_plan);
     }
     let heap_forward = heap(false);
-    let filter = query.source();
+    let filter = query.conditions();
     let conditions = predicates(filter, Strings::of(query.collation(), &Collation::SIMPLE));
     let text = super::text::index(table, c, query)?;
     match want.hint {

@@ -43,7 +43,8 @@ pub fn run_of(db: &str, a: &Aggregate<'_>) -> Result<Run> {
 
 fn first_page(db: &str, command: Doc<'_>, a: &Aggregate<'_>, given: i64) -> Result<First> {
     let run = run_of(db, a)?;
-    let host = Server::new(db, a.collection, run.collation());
+    let mut host = Server::new(db, a.collection, run.collation());
+    host.bypass = a.bypass;
     let batch = a.batch.unwrap_or_else(default_batch);
     let name = a.collection.unwrap_or("$cmd.aggregate");
     let page = Page::new(&[db, ".", name], "firstBatch", batch);
@@ -54,11 +55,19 @@ fn first_page(db: &str, command: Doc<'_>, a: &Aggregate<'_>, given: i64) -> Resu
         }
         return Ok(First::complete(page, false));
     }
-    let streams = run.pipeline.is_streamable() && !run.pipeline.is_source();
+    // A variable that has to be computed is computed once for the whole cursor, as the official extension has it.
+    let streams =
+        run.pipeline.is_streamable() && !run.pipeline.is_source() && !a.variables.is_some_and(computes);
     let (docs, place) = run.start(&host, None)?;
     let mut rows = Rows { docs, place, host: &host, shown: None };
     let ask = Ask { command, kind: Kind::Aggregate, given, batch, single: false, streams };
     answer(&ask, page, &mut rows)
+}
+
+/// A `let` with an operator.
+fn computes(variables: Doc<'_>) -> bool {
+    let operator = |v: Val<'_>| v.as_doc().and_then(Doc::first).is_some_and(|e| e.name().starts_with('$'));
+    variables.values().any(operator)
 }
 
 /// Results of a pipeline.

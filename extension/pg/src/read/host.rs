@@ -1,17 +1,18 @@
 //! What pipelines reach beyond their stream: other collections, writes, statistics.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use engine::collation::Collation;
-use engine::query::{ParseContext as FilterContext, Place, Query};
-use engine::stage::{Docs, GeoNear, Host, Output, ParseContext, Statistics};
+use engine::query::Query;
+use engine::stage::{Docs, GeoNear, Host, Output, ParseContext, Statistics, Wanted};
 use engine::{Doc, codes};
 
 use super::pipeline::{Owned, Run, documents_near};
-use super::walk::{Opened, Parsed, now};
+use super::walk::{Opened, Parsed};
 use super::{output, statistics};
-use crate::access::{Hint, Position};
-use crate::catalog;
+use crate::access::{Hint, Ids, Position, Way};
+use crate::catalog::{self, Collection};
 use crate::error::{Error, Result};
 
 /// The server as a pipeline of one command sees it.
@@ -22,6 +23,8 @@ pub struct Server {
     pub collection: Option<String>,
     /// How the pipeline compares strings, also those of other collections.
     collation: Collation,
+    /// The command's `bypassDocumentValidation`, for what is written.
+    pub bypass: bool,
     /// An error that the engine's errors can't express (PostgreSQL's own), on its way through the pipeline.
     carried: RefCell<Option<Error>>,
 }
@@ -33,8 +36,14 @@ impl Server {
             db: db.to_owned(),
             collection: collection.map(str::to_owned),
             collation: collation.clone(),
+            bypass: false,
             carried: RefCell::default(),
         }
+    }
+
+    /// How the pipeline compares strings.
+    pub fn collation(&self) -> &Collation {
+        &self.collation
     }
 
     /// Sends an error through the engine; [`Server::land`] gives it back.
@@ -52,47 +61,66 @@ impl Server {
         }
     }
 
-    fn read(&self, db: Option<&str>, collection: &str, filter: Option<Doc<'_>>) -> Result<Docs<'_>> {
-        let db = db.unwrap_or(&self.db);
-        let Some(c) = catalog::find(db, collection)? else { return Ok(Box::new(std::iter::empty())) };
+    fn read(&self, wanted: &Wanted<'_>) -> Result<Docs<'_>> {
+        let db = wanted.db.unwrap_or(&self.db);
+        let Some(c) = catalog::find(db, wanted.collection)? else {
+            return Ok(Box::new(std::iter::empty()));
+        };
         if c.view.is_some() {
-            if c.collation != self.collation {
-                let text = "Cannot override a view's default collation";
-                return Err(engine::Error::new(codes::OPTION_NOT_SUPPORTED_ON_VIEW, text).into());
-            }
-            let none = engine::ArrayWriter::new().finish();
-            let mut cx = ParseContext::default();
-            cx.collation = self.collation.clone();
-            let run = Run::new(db, Some(collection), Doc::trusted(&none), cx, None)?;
-            // A pipeline runs over its own database: one of another database is read as a whole.
-            let other = Server::new(db, Some(collection), &self.collation);
-            let all: Vec<Vec<u8>> = {
-                let (docs, _) = run.start(&other, None)?;
-                docs.collect::<engine::Result<_>>().map_err(|e| other.land(e))?
-            };
-            return Ok(Box::new(all.into_iter().map(Ok)));
+            return self.read_view(db, &c, wanted);
         }
-        let collation = Some(&self.collation);
-        let cx = FilterContext { place: Place::Match, now: now(), collation, ..FilterContext::default() };
-        let parsed = Parsed::of_query(Query::parse(filter.unwrap_or(Doc::EMPTY), &cx)?)?;
-        let opened = Opened::with_hint(c, &parsed, Hint::None, false)?;
+        let (opened, parsed) = opened(c, wanted)?;
         let mut owned = Owned::new(opened, parsed, &Position::Start)?;
         Ok(Box::new(std::iter::from_fn(move || owned.next().map_err(|e| self.carry(e)).transpose())))
     }
+
+    /// The view's pipeline with the filter behind it.
+    fn read_view(&self, db: &str, c: &Collection, wanted: &Wanted<'_>) -> Result<Docs<'_>> {
+        if c.collation != self.collation {
+            let text = "Cannot override a view's default collation";
+            return Err(engine::Error::new(codes::OPTION_NOT_SUPPORTED_ON_VIEW, text).into());
+        }
+        let mut stages = engine::ArrayWriter::new();
+        if let Some(filter) = wanted.filter {
+            let mut stage = engine::DocWriter::new();
+            stage.put_doc("$match", filter);
+            stages.push(&engine::Value::Document(stage.finish()));
+        }
+        let mut cx = ParseContext::default();
+        cx.variables = wanted.cx.variables.clone();
+        cx.collation = self.collation.clone();
+        let run = Run::new(db, Some(wanted.collection), Doc::trusted(&stages.finish()), cx, None)?;
+        if db == self.db {
+            return Ok(run.start(self, None)?.0);
+        }
+        // A pipeline runs over its own database: one of another database is read as a whole.
+        let other = Server::new(db, Some(wanted.collection), &self.collation);
+        let all: Vec<Vec<u8>> = {
+            let (docs, _) = run.start(&other, None)?;
+            docs.collect::<engine::Result<_>>().map_err(|e| other.land(e))?
+        };
+        Ok(Box::new(all.into_iter().map(Ok)))
+    }
+}
+
+/// The way to what is wanted of a collection.
+fn opened(c: Rc<Collection>, wanted: &Wanted<'_>) -> Result<(Opened, Parsed)> {
+    let parsed = Parsed::of_query(Query::parse(wanted.filter.unwrap_or(Doc::EMPTY), &wanted.cx.query())?)?;
+    Ok((Opened::with_hint(c, &parsed, Hint::None, false)?, parsed))
 }
 
 impl Host for Server {
-    fn open(&self, db: Option<&str>, collection: &str, filter: Option<Doc<'_>>) -> engine::Result<Docs<'_>> {
-        self.read(db, collection, filter).map_err(|e| self.carry(e))
+    fn open(&self, wanted: &Wanted<'_>) -> engine::Result<Docs<'_>> {
+        self.read(wanted).map_err(|e| self.carry(e))
     }
 
-    fn open_near(&self, db: Option<&str>, collection: &str, near: &GeoNear) -> engine::Result<Docs<'_>> {
-        let found = catalog::find(db.unwrap_or(&self.db), collection).map_err(|e| self.carry(e))?;
-        let Some(c) = found else { return Ok(Box::new(std::iter::empty())) };
+    fn open_near(&self, wanted: &Wanted<'_>, near: &GeoNear) -> engine::Result<Docs<'_>> {
+        let found = catalog::find(wanted.db.unwrap_or(&self.db), wanted.collection);
+        let Some(c) = found.map_err(|e| self.carry(e))? else { return Ok(Box::new(std::iter::empty())) };
         if c.view.is_some() {
             engine::bail!(codes::LOCATION40603, "$geoNear was not the first stage in the pipeline.");
         }
-        documents_near(self, &c, near).map_err(|e| self.carry(e))
+        documents_near(self, &c, near, &wanted.cx.query()).map_err(|e| self.carry(e))
     }
 
     fn write(&self, target: &Output, documents: Docs<'_>) -> engine::Result<()> {
@@ -102,19 +130,28 @@ impl Host for Server {
     }
 
     fn statistics(&self, what: Statistics<'_>) -> engine::Result<Docs<'_>> {
-        if matches!(what, Statistics::Indexes) {
-            not_in_transaction("$indexStats")?;
+        match what {
+            Statistics::Indexes => not_in_transaction("$indexStats")?,
+            Statistics::Operations(_) if self.db != "admin" || self.collection.is_some() => engine::bail!(
+                codes::INVALID_NAMESPACE,
+                "$currentOp must be run against the 'admin' database with {{aggregate: 1}}"
+            ),
+            _ => {}
         }
         let list = statistics::documents(self, what).map_err(|e| self.carry(e))?;
         Ok(Box::new(list.into_iter().map(Ok)))
     }
 
-    fn finds_by(&self, db: Option<&str>, collection: &str, field: &str) -> bool {
-        let found = catalog::find(db.unwrap_or(&self.db), collection).ok().flatten();
-        found.is_some_and(|c| {
-            let first = |key: &[u8]| Doc::trusted(key).first().is_some_and(|e| e.name() == field);
-            let whole = |i: &&catalog::Index| i.valid && i.partial.is_none() && !i.sparse;
-            c.view.is_none() && (field == "_id" || c.indexes.iter().filter(whole).any(|i| first(&i.key)))
+    fn narrows(&self, wanted: &Wanted<'_>) -> bool {
+        let found = catalog::find(wanted.db.unwrap_or(&self.db), wanted.collection).ok().flatten();
+        // What is wrong with the filter is told by who reads with it.
+        found.filter(|c| c.view.is_none()).is_some_and(|c| {
+            opened(c, wanted).is_ok_and(|(opened, _)| match opened.taken() {
+                Way::Heap { .. } => false,
+                Way::Id { ids, .. } => *ids != Ids::All,
+                Way::Index { bounds, .. } => bounds.used > 0,
+                Way::Or(_) | Way::Near(_) => true,
+            })
         })
     }
 

@@ -1,125 +1,121 @@
-//! `$out` and `$merge`: a pipeline's documents written to a collection, by the extension's own write commands.
+//! `$out` and `$merge`: a pipeline's documents written to a collection (MongoDB manual, "$out", "$merge").
 
-use engine::stage::{Docs, MatchedAction, NotMatchedAction, Output, Target};
-use engine::{ArrayWriter, Doc, DocWriter, Error, Val, Value, codes};
+use engine::stage::{Docs, MatchedAction, NotMatchedAction, Output};
+use engine::{Doc, DocWriter, Error, Value, codes};
 
 use super::host::Server;
 use crate::error::Result;
-use crate::spi::{self, Cell, Param};
-use crate::{catalog, ddl, guard};
+use crate::write::{self, Context};
+use crate::{guard, spi};
 
-/// Documents written by one command.
-const BATCH: usize = 1000;
+/// Documents and bytes of them that are written at once.
+const BATCH: (usize, usize) = (1000, 4 * 1024 * 1024);
 
 /// Writes a pipeline's documents.
 pub fn write(server: &Server, output: &Output, documents: Docs<'_>) -> Result<()> {
     guard::write()?;
     match output {
-        Output::Out { target } => out(server, target, documents),
+        Output::Out { target } => {
+            let db = target.db.as_deref().unwrap_or(&server.db);
+            out(server, &write::Target::open(db, &target.collection, server.bypass)?, documents)
+        }
         Output::Merge { target, on, matched, not_matched } => {
-            let (db, name) = place(server, target);
-            ddl::ensure(db, name)?;
-            let rule = Rule { on, matched, not_matched: *not_matched };
+            let db = target.db.as_deref().unwrap_or(&server.db);
+            write::verify_unique(db, &target.collection, on, server.collation())?;
+            let target = write::Target::open(db, &target.collection, server.bypass)?;
+            let rule = Rule { on, matched, not_matched: *not_matched, plain: Context::new(None)? };
             for d in documents {
-                let d = d.map_err(|e| server.land(e))?;
-                rule.apply(db, name, Doc::trusted(&d))?;
+                crate::xact::check_interrupts();
+                rule.apply(&target, d.map_err(|e| server.land(e))?)?;
             }
             Ok(())
         }
     }
 }
 
-fn place<'t>(server: &'t Server, target: &'t Target) -> (&'t str, &'t str) {
-    (target.db.as_deref().unwrap_or(&server.db), &target.collection)
-}
-
-/// Everything is read before the target is emptied: it may be the source.
-fn out(server: &Server, target: &Target, documents: Docs<'_>) -> Result<()> {
-    let (db, name) = place(server, target);
-    let mut all: Vec<Vec<u8>> = Vec::new();
+/// What the pipeline reads it reads as it was when the statement began, so the target may be emptied before, even if it
+/// is the source.
+fn out(server: &Server, target: &write::Target, documents: Docs<'_>) -> Result<()> {
+    spi::run(&format!("DELETE FROM documentdb_data.documents_{}", target.id()), &[])?;
+    let (mut batch, mut size) = (Vec::new(), 0);
     for d in documents {
-        all.push(d.map_err(|e| server.land(e))?);
+        let d = d.map_err(|e| server.land(e))?;
+        size += d.len();
+        batch.push(d);
+        if batch.len() >= BATCH.0 || size >= BATCH.1 {
+            target.insert(&batch)?;
+            batch.clear();
+            size = 0;
+        }
     }
-    let c = match catalog::find_table(db, name)? {
-        Some(c) => c,
-        None => ddl::ensure(db, name)?,
-    };
-    spi::run(&format!("DELETE FROM documentdb_data.documents_{}", c.id), &[])?;
-    for batch in all.chunks(BATCH) {
-        insert(db, name, batch)?;
-    }
-    Ok(())
-}
-
-fn insert(db: &str, name: &str, batch: &[Vec<u8>]) -> Result<()> {
-    let mut list = ArrayWriter::new();
-    for d in batch {
-        list.push_val(Val { ty: engine::raw::ty::DOCUMENT, bytes: d });
-    }
-    let mut w = DocWriter::new();
-    w.put_str("insert", name).put_array("documents", Doc::trusted(&list.finish()));
-    command("SELECT p_result FROM documentdb_api.insert($1, $2::documentdb_core.bson)", db, &w.finish())
-        .map(|_| ())
-}
-
-/// Runs a write command; its first write error becomes an error.
-fn command(sql: &str, db: &str, spec: &[u8]) -> Result<Vec<u8>> {
-    let rows = spi::run_returning(sql, &[Param::Text(Some(db)), Param::Bytes(Some(spec))])?;
-    let reply =
-        rows.first().and_then(|r| r.first()).and_then(Cell::bytes).unwrap_or(Doc::EMPTY.bytes()).to_vec();
-    let errors = Doc::trusted(&reply).get("writeErrors").and_then(Val::as_array);
-    if let Some(e) = errors.and_then(|a| a.values().next()).and_then(Val::as_doc) {
-        let code =
-            e.get("code").and_then(crate::spec::integer).and_then(|i| i32::try_from(i).ok()).unwrap_or(0);
-        let state = crate::error::unpack(code);
-        return Err(crate::error::Error::native(&state, e.get("errmsg").and_then(Val::as_str).unwrap_or("")));
-    }
-    Ok(reply)
+    target.insert(&batch)
 }
 
 struct Rule<'a> {
     on: &'a [String],
     matched: &'a MatchedAction,
     not_matched: NotMatchedAction,
+    /// Without variables.
+    plain: Context,
 }
 
 impl Rule<'_> {
-    fn apply(&self, db: &str, name: &str, d: Doc<'_>) -> Result<()> {
+    fn apply(&self, target: &write::Target, mut document: Vec<u8>) -> Result<()> {
+        let by_id = self.on.iter().any(|f| f == "_id");
+        if by_id && Doc::trusted(&document).get("_id").is_none() {
+            document = with_id(Doc::trusted(&document))?;
+        }
+        let d = Doc::trusted(&document);
         let filter = self.filter(d)?;
+        let filter = Doc::trusted(&filter);
         let inserts = self.not_matched == NotMatchedAction::Insert;
-        let (update, variables) = match self.matched {
-            MatchedAction::Fail => {
-                if inserts {
-                    return insert(db, name, &[d.bytes().to_vec()]);
-                }
-                return Err(Error::new(
-                    codes::BAD_VALUE,
-                    "$merge with whenMatched: 'fail' needs whenNotMatched: 'insert'",
-                )
-                .into());
-            }
-            MatchedAction::Replace => (self.replacement(d), None),
-            MatchedAction::KeepExisting => (wrap("$setOnInsert", &self.without_id(d)), None),
-            MatchedAction::Merge => (wrap("$set", &self.without_id(d)), None),
-            MatchedAction::Pipeline { stages, variables } => {
-                return self.pipeline(db, name, d, &filter, stages, variables.as_deref());
-            }
+        let update = match self.matched {
+            MatchedAction::Fail => return self.insert(target, &document),
+            MatchedAction::Replace => Value::Document(document.clone()),
+            MatchedAction::KeepExisting => Value::Document(wrap("$setOnInsert", d)),
+            MatchedAction::Merge => Value::Document(wrap("$set", d)),
+            MatchedAction::Pipeline { stages, .. } => Value::Array(stages.clone()),
         };
-        let update = Value::Document(update);
-        self.update(db, name, &filter, &update, variables, inserts)
+        let pipeline = matches!(self.matched, MatchedAction::Pipeline { .. });
+        let bound = if pipeline { Some(Context::with(self.matched.bind(d)?)?) } else { None };
+        let context = bound.as_ref().unwrap_or(&self.plain);
+        let done = update.with_val(|update| {
+            if pipeline && inserts {
+                // What is not there is inserted as it came, not made by the pipeline.
+                return target.change_or_insert(filter, update, context, &document).map(|()| true);
+            }
+            target.change(filter, update, inserts, context)
+        });
+        let done = done.map_err(|mut e| {
+            if e.sqlstate == codes::IMMUTABLE_FIELD.sqlstate.as_bytes() {
+                let text = "$merge failed to update the matching document, did you attempt to modify the _id or the shard key?";
+                e.message = format!("{text} :: caused by :: {}", e.message);
+            }
+            e
+        })?;
+        if !done && self.not_matched == NotMatchedAction::Fail {
+            let text = "$merge could not find a matching document in the target collection for at least one document in the source collection";
+            return Err(Error::new(codes::MERGE_STAGE_NO_MATCHING_DOCUMENT, text).into());
+        }
+        Ok(())
     }
 
+    fn insert(&self, target: &write::Target, document: &[u8]) -> Result<()> {
+        target.insert(&[document.to_vec()]).map_err(|mut e| {
+            if write::is_duplicate(&e) {
+                let text = "$merge with whenMatched: fail found an existing document with the same values for the 'on' fields";
+                text.clone_into(&mut e.message);
+            }
+            e
+        })
+    }
+
+    /// `{field: {$eq: value}, …}`
     fn filter(&self, d: Doc<'_>) -> Result<Vec<u8>> {
         let mut w = DocWriter::new();
-        let id = ["_id".to_owned()];
-        let on = if self.on.is_empty() { &id[..] } else { self.on };
-        for path in on {
-            let Some(v) = engine::path::Path::new(path).get_plain(d).filter(|v| !v.is_nullish()) else {
-                if path == "_id" {
-                    // A document without one gets a new one: it matches nothing.
-                    w.put("_id", &Value::ObjectId(crate::write::object_id()?));
-                    continue;
-                }
+        for path in self.on {
+            let found = engine::path::Path::new(path).get_plain(d);
+            let Some(v) = found.filter(|v| path == "_id" || !v.is_nullish() && v.as_array().is_none()) else {
                 let text = "$merge write error: 'on' field cannot be missing, null, undefined or an array";
                 return Err(Error::new(codes::LOCATION51132, text).into());
             };
@@ -129,101 +125,18 @@ impl Rule<'_> {
         }
         Ok(w.finish())
     }
-
-    fn without_id(&self, d: Doc<'_>) -> Vec<u8> {
-        let by_id = self.on.is_empty() || self.on.iter().any(|p| p == "_id");
-        let mut w = DocWriter::new();
-        for e in d.iter().filter(|e| !by_id || e.name() != "_id") {
-            w.put_elem(&e);
-        }
-        w.finish()
-    }
-
-    fn replacement(&self, d: Doc<'_>) -> Vec<u8> {
-        d.bytes().to_vec()
-    }
-
-    fn pipeline(
-        &self,
-        db: &str,
-        name: &str,
-        d: Doc<'_>,
-        filter: &[u8],
-        stages: &[u8],
-        own: Option<&[u8]>,
-    ) -> Result<()> {
-        let mut variables = DocWriter::new();
-        let mut literal = DocWriter::new();
-        literal.put_doc("$literal", d);
-        variables.put_doc("new", Doc::trusted(&literal.finish()));
-        if let Some(own) = own {
-            variables.put_elements(Doc::trusted(own).elements());
-        }
-        let variables = variables.finish();
-        let update = Value::Array(stages.to_vec());
-        // What is not there is inserted as it came, not made by the pipeline.
-        let n = self.update_count(db, name, filter, &update, Some(&variables), false)?;
-        if n == 0 {
-            return self.missing(db, name, d);
-        }
-        Ok(())
-    }
-
-    fn missing(&self, db: &str, name: &str, d: Doc<'_>) -> Result<()> {
-        match self.not_matched {
-            NotMatchedAction::Insert => insert(db, name, &[d.bytes().to_vec()]),
-            NotMatchedAction::Discard => Ok(()),
-            NotMatchedAction::Fail => Err(no_match()),
-        }
-    }
-
-    fn update(
-        &self,
-        db: &str,
-        name: &str,
-        filter: &[u8],
-        update: &Value,
-        variables: Option<&[u8]>,
-        upsert: bool,
-    ) -> Result<()> {
-        let n = self.update_count(db, name, filter, update, variables, upsert)?;
-        if n == 0 && self.not_matched == NotMatchedAction::Fail {
-            return Err(no_match());
-        }
-        Ok(())
-    }
-
-    fn update_count(
-        &self,
-        db: &str,
-        name: &str,
-        filter: &[u8],
-        update: &Value,
-        variables: Option<&[u8]>,
-        upsert: bool,
-    ) -> Result<i64> {
-        let mut one = DocWriter::new();
-        one.put_doc("q", Doc::trusted(filter)).put("u", update).put("upsert", &Value::Bool(upsert));
-        let mut list = ArrayWriter::new();
-        list.push(&Value::Document(one.finish()));
-        let mut w = DocWriter::new();
-        w.put_str("update", name).put_array("updates", Doc::trusted(&list.finish()));
-        if let Some(v) = variables {
-            w.put_doc("let", Doc::trusted(v));
-        }
-        let sql = "SELECT p_result FROM documentdb_api.update($1, $2::documentdb_core.bson)";
-        let reply = command(sql, db, &w.finish())?;
-        Ok(Doc::trusted(&reply).get("n").and_then(crate::spec::integer).unwrap_or(0))
-    }
 }
 
-fn no_match() -> crate::error::Error {
-    let text = "$merge could not find a matching document in the target collection for at least one document in the source collection";
-    Error::new(codes::MERGE_STAGE_NO_MATCHING_DOCUMENT, text).into()
+/// The document with a new `_id`.
+fn with_id(d: Doc<'_>) -> Result<Vec<u8>> {
+    let mut w = DocWriter::with_capacity(d.bytes().len() + 24);
+    w.put("_id", &Value::ObjectId(write::object_id()?));
+    w.put_elements(d.elements());
+    Ok(w.finish())
 }
 
-fn wrap(operator: &str, fields: &[u8]) -> Vec<u8> {
+fn wrap(operator: &str, fields: Doc<'_>) -> Vec<u8> {
     let mut w = DocWriter::new();
-    w.put_doc(operator, Doc::trusted(fields));
+    w.put_doc(operator, fields);
     w.finish()
 }

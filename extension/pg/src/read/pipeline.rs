@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use engine::collation::Collation;
 use engine::expr::Variables;
-use engine::query::{ParseContext as FilterContext, Place, Query};
+use engine::query::{ParseContext as FilterContext, Query};
 use engine::sort::SortSpec;
 use engine::stage::{Docs, GeoNear, ParseContext, Pipeline};
 use engine::{ArrayWriter, Doc, Error, Val, codes};
@@ -30,8 +30,6 @@ pub struct Run {
     context: ParseContext,
     hint: Option<Vec<u8>>,
     hint_type: u8,
-    /// Names of the stages.
-    names: Vec<String>,
 }
 
 /// Where a run's source is, for cursors that go on from there.
@@ -78,11 +76,9 @@ impl Run {
         }
         let all = all.finish();
         let pipeline = Pipeline::parse(Doc::trusted(&all), &cx)?;
-        let name = |stage: &Vec<u8>| Doc::trusted(stage).first().map_or("", |e| e.name()).to_owned();
-        let names = list.iter().map(name).collect();
         Hint::check(hint)?;
         let (hint, hint_type) = hint.map_or((None, 0), |v| (Some(v.bytes.to_vec()), v.ty));
-        Ok(Run { collection: found, pipeline, context: cx, hint, hint_type, names })
+        Ok(Run { collection: found, pipeline, context: cx, hint, hint_type })
     }
 
     /// How the pipeline compares strings.
@@ -108,42 +104,29 @@ impl Run {
     }
 
     /// The way to the documents, and the names of the stages that are left to do behind it; `None` when no collection is read.
-    pub fn opened(&self) -> Result<Option<(Opened, Vec<&str>)>> {
+    pub fn opened(&self) -> Result<Option<(Opened, Vec<&'static str>)>> {
         let Some(c) = self.collection.as_ref().filter(|_| !self.pipeline.is_source()) else {
             return Ok(None);
         };
         let (opened, _, rest) = self.open(c, None)?;
-        let done = self.names.len().saturating_sub(rest.len());
-        Ok(Some((opened, self.names.iter().skip(done).map(String::as_str).collect())))
+        Ok(Some((opened, rest.names().collect())))
     }
 
     /// Opens the collection; what of the pipeline is left to do behind it.
     fn open(&self, c: &Rc<Collection>, from: Option<&Stream>) -> Result<(Opened, Parsed, Pipeline)> {
         if let Some(near) = self.pipeline.leading_geo_near() {
-            let cx = FilterContext {
-                place: Place::Match,
-                variables: Some(&self.context.variables),
-                now: self.context.now,
-                collation: Some(&self.context.collation),
-                text_score: false,
-            };
+            let cx = self.context.query();
             let (opened, parsed) = open_near(c, near, &cx)?;
             return Ok((opened, parsed, self.pipeline.without_first(1)));
         }
         let (filter, rest) = self.pipeline.split_match();
         let filter = filter.unwrap_or_else(|| Doc::EMPTY.bytes().to_vec());
-        let variables = Some(&self.context.variables);
-        let cx = FilterContext {
-            place: Place::Match,
-            variables,
-            now: self.context.now,
-            collation: Some(&self.context.collation),
-            text_score: false,
-        };
+        let cx = self.context.query();
         let query = Query::parse(Doc::trusted(&filter), &cx)?;
         let sort = rest.leading_sort().map(SortSpec::parse).transpose()?;
         let sort = sort.map(|s| s.collated(&self.context.collation));
         let sorts = sort.is_some();
+        let few = sorts && rest.leading_limit().is_some_and(|n| n <= 1000);
         let mut parsed = Parsed::of_query(query)?;
         if let Some(sort) = sort {
             parsed.sort = sort;
@@ -152,7 +135,7 @@ impl Run {
         let hint = Hint::parse(c, hint)?;
         let position = from.map_or(Position::Start, |s| s.position.clone());
         let mut opened = match (&position, from) {
-            (Position::Start, _) | (_, None) => Opened::with_hint(c.clone(), &parsed, hint, false)?,
+            (Position::Start, _) | (_, None) => Opened::with_hint(c.clone(), &parsed, hint, few)?,
             (_, Some(s)) => Opened::again(c.clone(), &parsed, s.way)?,
         };
         // An order that the way does not give is left to the stage, which knows about limits behind it.
@@ -192,9 +175,13 @@ fn annotated(docs: Docs<'_>, measured: Measured) -> Docs<'_> {
 }
 
 /// The documents of a collection of another stage's pipeline that begins with `$geoNear`.
-pub fn documents_near<'h>(host: &'h Server, c: &Rc<Collection>, near: &GeoNear) -> Result<Docs<'h>> {
-    let cx = FilterContext { place: Place::Match, now: now(), ..FilterContext::default() };
-    let (opened, parsed) = open_near(c, near, &cx)?;
+pub fn documents_near<'h>(
+    host: &'h Server,
+    c: &Rc<Collection>,
+    near: &GeoNear,
+    cx: &FilterContext<'_>,
+) -> Result<Docs<'h>> {
+    let (opened, parsed) = open_near(c, near, cx)?;
     let measured = parsed.query.near().map(|(path, _)| (near.clone(), path.clone()));
     let owned = Rc::new(RefCell::new(Owned::new(opened, parsed, &Position::Start)?));
     Ok(annotated(Box::new(Source { owned, host }), measured))

@@ -121,6 +121,8 @@ pub struct Aggregate<'a> {
     pub allow_disk_use: Option<bool>,
     /// How strings compare, if given.
     pub collation: Option<Doc<'a>>,
+    /// `bypassDocumentValidation`, for what is written.
+    pub bypass: bool,
 }
 
 impl<'a> Aggregate<'a> {
@@ -137,6 +139,7 @@ impl<'a> Aggregate<'a> {
             variables: None,
             allow_disk_use: None,
             collation: None,
+            bypass: false,
         };
         let (mut named, mut piped, mut cursor_given, mut explain) = (false, false, false, false);
         for e in command {
@@ -160,6 +163,7 @@ impl<'a> Aggregate<'a> {
                 "let" => a.variables = Some(document("let", v)?),
                 "collation" => a.collation = crate::spec::collation("aggregate.collation", v)?,
                 "allowDiskUse" => a.allow_disk_use = v.as_bool(),
+                "bypassDocumentValidation" => a.bypass = v.as_bool().unwrap_or(false),
                 "explain" => explain = v.as_bool().unwrap_or(false),
                 "maxTimeMS" => xact::limit_time(max_time_ms("aggregate", v)?),
                 "collectionUUID" => return Err(refuse("key collectionUUID is not supported yet".to_owned())),

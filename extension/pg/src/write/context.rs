@@ -29,6 +29,11 @@ impl Context {
         Ok(Context { variables, now })
     }
 
+    /// With variables that have their values already.
+    pub fn with(variables: Variables) -> Result<Self> {
+        Ok(Context { variables: Some(variables), ..Context::new(None)? })
+    }
+
     /// What the engine wants to know to parse filters, updates and projections.
     pub fn parse<'p>(&'p self, collation: &'p Collation) -> ParseContext<'p> {
         ParseContext {

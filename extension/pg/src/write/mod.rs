@@ -7,6 +7,7 @@ mod delete;
 mod find_and_modify;
 mod id;
 mod insert;
+mod merge;
 mod modify;
 mod retry;
 mod update;
@@ -15,6 +16,7 @@ mod validate;
 pub use change::{Search, Step};
 pub use context::Context;
 pub use id::object_id;
+pub use merge::{Target, is_duplicate, verify_unique};
 
 use engine::{ArrayWriter, Code, DocWriter, Value, codes};
 use pgrx::pg_sys;

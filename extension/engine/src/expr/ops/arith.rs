@@ -9,10 +9,10 @@ use crate::expr::{Computed, nullish, render};
 use crate::value::Value;
 use dec::Rounding;
 
-/// Milliseconds to add to a date: numbers are rounded half to even as MongoDB does.
+/// Milliseconds to add to a date, rounded as MongoDB does: half away from zero for doubles, half to even for decimals.
 fn millis(n: Num) -> Option<i64> {
     match n {
-        Num::Double(x) => num::double_to_i64(x.round_ties_even()),
+        Num::Double(x) => num::double_to_i64(x.round()),
         Num::Decimal(d) => {
             let mut r = d;
             dec128::standard().round(&mut r);
@@ -83,23 +83,17 @@ pub(in crate::expr) fn subtract(_: &'static str, args: &[Computed]) -> Result<Co
 
 pub(in crate::expr) fn multiply(_: &'static str, args: &[Computed]) -> Result<Computed> {
     let mut total = Num::Int(1);
-    let mut has_null = false;
     for a in args {
-        match a {
-            Some(v) if !nullish(a) => match Num::of(v) {
-                Some(n) => total = num::mul(total, n),
-                None => {
-                    bail!(
-                        codes::TYPE_MISMATCH,
-                        "$multiply only supports numeric types, not {}",
-                        v.type_name()
-                    )
-                }
-            },
-            _ => has_null = true,
+        // The first null decides, as in `$add`.
+        let Some(v) = a.as_ref().filter(|_| !nullish(a)) else { return null() };
+        match Num::of(v) {
+            Some(n) => total = num::mul(total, n),
+            None => {
+                bail!(codes::TYPE_MISMATCH, "$multiply only supports numeric types, not {}", v.type_name())
+            }
         }
     }
-    if has_null { null() } else { Ok(Some(total.value())) }
+    Ok(Some(total.value()))
 }
 
 pub(in crate::expr) fn divide(_: &'static str, args: &[Computed]) -> Result<Computed> {
@@ -274,9 +268,9 @@ fn round_to(name: &'static str, args: &[Computed], rounding: Rounding) -> Result
     Ok(Some(r.value()))
 }
 
-/// A double with the digits of its shortest text: what a person sees is what is rounded.
+/// A double with 34 digits of its binary value, which is what MongoDB rounds: 2.675 is a little less than it looks.
 fn exact_double(x: f64) -> dec128::D {
-    dec128::parse(&format!("{x:e}")).unwrap_or_else(|| dec128::from_f64(x))
+    dec128::parse(&format!("{x:.33e}")).unwrap_or_else(|| dec128::from_f64(x))
 }
 
 fn precision(name: &str, v: &Value) -> Result<i32> {

@@ -1,9 +1,10 @@
 //! Accumulators as expressions: over the elements of one array, or over the arguments.
 
+use crate::accumulator::percentile::Numbers;
 use crate::accumulator::sum::{Deviation, Sum};
 use crate::collation::Collation;
 use crate::error::Result;
-use crate::expr::ops::compare;
+use crate::expr::ops::{arg, compare};
 use crate::expr::{Computed, EvalContext, Expr};
 use crate::raw::Doc;
 use crate::value::Value;
@@ -23,6 +24,26 @@ fn values(args: &[Expr], cx: &EvalContext<'_>) -> Result<Vec<Value>> {
         out.extend(a.eval(cx)?);
     }
     Ok(out)
+}
+
+/// Of the numbers of an array, or of one number; `[input, percentiles]`.
+pub(in crate::expr) fn percentile(name: &'static str, args: &[Computed]) -> Result<Computed> {
+    let mut numbers = Numbers::default();
+    match arg(args, 0) {
+        Some(Value::Array(a)) => Doc::trusted(a).values().for_each(|v| numbers.add(&Value::from(v))),
+        Some(v) => numbers.add(v),
+        None => {}
+    }
+    let ps: Vec<f64> = arg(args, 1)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flat_map(|a| a.values().map(crate::number::to_f64).collect::<Vec<_>>())
+        .collect();
+    let mut found = numbers.at(&ps);
+    Ok(Some(match name {
+        "$median" => found.pop().unwrap_or(Value::Null),
+        _ => Value::array_of(&found),
+    }))
 }
 
 pub(in crate::expr) fn collect(

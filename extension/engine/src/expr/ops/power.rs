@@ -97,7 +97,7 @@ pub(in crate::expr) fn ln(name: &'static str, args: &[Computed]) -> Result<Compu
     let Some(n) = one_number(name, args)? else { return null() };
     positive(name, codes::LOCATION28766, n)?;
     Ok(Some(match n {
-        Num::Decimal(d) => decimal_fn(d, |cx, d| cx.ln(d)),
+        Num::Decimal(d) if !d.is_nan() => decimal_fn(d, |cx, d| cx.ln(d)),
         n => Value::Double(n.to_f64().ln()),
     }))
 }
@@ -106,7 +106,7 @@ pub(in crate::expr) fn log10(name: &'static str, args: &[Computed]) -> Result<Co
     let Some(n) = one_number(name, args)? else { return null() };
     positive(name, codes::LOCATION28761, n)?;
     Ok(Some(match n {
-        Num::Decimal(d) => decimal_fn(d, |cx, d| cx.log10(d)),
+        Num::Decimal(d) if !d.is_nan() => decimal_fn(d, |cx, d| cx.log10(d)),
         n => Value::Double(n.to_f64().log10()),
     }))
 }

@@ -5,6 +5,7 @@ use crate::bail;
 use crate::codes;
 use crate::error::{Error, Result};
 use crate::expr::Computed;
+use crate::interrupt;
 use crate::query::REGEX_LIMITS;
 use crate::value::{ArrayWriter, DocWriter, Value};
 use pcre2::bytes::{Regex, RegexBuilder};
@@ -110,15 +111,20 @@ pub(in crate::expr) fn find_all(name: &'static str, args: &[Computed]) -> Result
     if let Some(re) = compile(name, args)? {
         let text = input(args);
         let mut from = 0;
-        while from <= text.len() {
+        // Not behind the last character, but for an empty text: MongoDB looks once at least.
+        loop {
+            interrupt::check();
             let Some((v, start, end)) = found(text, from, &re)? else { break };
             out.push(&v);
             // After an empty match go on with the next character, or it would be found for ever.
             from = if end > start {
                 end
             } else {
-                text.get(end..).and_then(|t| t.chars().next()).map_or(text.len() + 1, |c| end + c.len_utf8())
+                text.get(end..).and_then(|t| t.chars().next()).map_or(text.len(), |c| end + c.len_utf8())
             };
+            if from >= text.len() {
+                break;
+            }
         }
     }
     Ok(Some(Value::Array(out.finish())))

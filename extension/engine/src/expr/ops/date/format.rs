@@ -20,7 +20,7 @@ pub(in crate::expr) fn check(format: &str) -> Result<()> {
         }
         match chars.next() {
             None => bail!(codes::LOCATION18535, "Unmatched '%' at end of format string"),
-            Some(c) if "dGHjLmMSuUVwYzZ%".contains(c) => {}
+            Some(c) if "bBdGHjLmMSuUVwYzZ%".contains(c) => {}
             Some(c) => bail!(codes::LOCATION18536, "Invalid format character '%{c}' in format string"),
         }
     }
@@ -54,6 +54,26 @@ pub(in crate::expr) fn to_string(_: &'static str, args: &[Expr], cx: &EvalContex
     written(ms, format.unwrap_or(default), zone).map(|s| Some(Value::String(s)))
 }
 
+/// English names of the months, January first.
+pub(super) const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+fn month_name(month: i64) -> &'static str {
+    usize::try_from(month - 1).ok().and_then(|i| MONTHS.get(i)).copied().unwrap_or("")
+}
+
 fn written(ms: i64, format: &str, zone: Zone) -> Result<String> {
     let c = Civil::of(zone.local(ms));
     let minutes = zone.offset(ms) / MINUTE;
@@ -65,6 +85,8 @@ fn written(ms: i64, format: &str, zone: Zone) -> Result<String> {
             continue;
         }
         let _ = match chars.next() {
+            Some('b') => write!(out, "{}", month_name(c.month).get(..3).unwrap_or("")),
+            Some('B') => write!(out, "{}", month_name(c.month)),
             Some('d') => write!(out, "{:02}", c.day),
             Some('G') => write!(out, "{:04}", c.iso_week().0),
             Some('H') => write!(out, "{:02}", c.hour),

@@ -3,6 +3,7 @@
 pub(in crate::expr) mod add;
 pub(in crate::expr) mod civil;
 pub(in crate::expr) mod format;
+mod lenient;
 pub(in crate::expr) mod parts;
 pub(in crate::expr) mod read;
 pub(in crate::expr) mod trunc;

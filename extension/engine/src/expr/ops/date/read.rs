@@ -1,6 +1,8 @@
 //! `$dateFromString`, and dates in strings elsewhere.
 
 use super::civil::{self, Civil};
+use super::format::MONTHS;
+use super::lenient;
 use super::zone::Zone;
 use super::{MINUTE, zone_of};
 use crate::bail;
@@ -51,19 +53,19 @@ pub(in crate::expr) fn from_string(_: &'static str, args: &[Expr], cx: &EvalCont
 
 /// What has been read so far.
 #[derive(Default)]
-struct Read {
-    year: Option<i64>,
-    month: Option<i64>,
-    day: Option<i64>,
-    day_of_year: Option<i64>,
-    iso_year: Option<i64>,
-    iso_week: Option<i64>,
-    iso_day: Option<i64>,
-    hour: i64,
-    minute: i64,
-    second: i64,
-    ms: i64,
-    zone: Option<Zone>,
+pub(super) struct Read {
+    pub year: Option<i64>,
+    pub month: Option<i64>,
+    pub day: Option<i64>,
+    pub day_of_year: Option<i64>,
+    pub iso_year: Option<i64>,
+    pub iso_week: Option<i64>,
+    pub iso_day: Option<i64>,
+    pub hour: i64,
+    pub minute: i64,
+    pub second: i64,
+    pub ms: i64,
+    pub zone: Option<Zone>,
 }
 
 fn failed<T>(text: &str, why: &str) -> Result<T> {
@@ -83,7 +85,11 @@ pub(crate) fn parse(text: &str, format: Option<&str>, zone: Zone, zone_given: bo
                 return failed(text, &format!(". Trailing data '{c}'"));
             }
         }
-        None => free_form(text, &mut read)?,
+        None => {
+            if let Err(e) = free_form(text, &mut read) {
+                read = lenient::parse(text).ok_or(e)?;
+            }
+        }
     }
     if zone_given && read.zone.is_some() {
         bail!(
@@ -132,7 +138,7 @@ fn iso_day_number(text: &str, year: i64, read: &Read) -> Result<i64> {
 }
 
 /// Up to `max` digits.
-fn digits(rest: &mut &str, max: usize) -> Option<i64> {
+pub(super) fn digits(rest: &mut &str, max: usize) -> Option<i64> {
     let n = rest.bytes().take(max).take_while(u8::is_ascii_digit).count();
     let (head, tail) = rest.split_at_checked(n)?;
     let v = head.parse().ok()?;
@@ -172,6 +178,13 @@ fn by_format(text: &str, rest: &mut &str, format: &str, read: &mut Read) -> Resu
             }
             continue;
         }
+        if matches!(spec, 'b' | 'B') {
+            match month_at(rest) {
+                Some(m) => read.month = Some(m),
+                None => return failed(text, SHORT),
+            }
+            continue;
+        }
         let max = match spec {
             'Y' | 'G' => 4,
             'j' | 'L' => 3,
@@ -199,8 +212,22 @@ fn by_format(text: &str, rest: &mut &str, format: &str, read: &mut Read) -> Resu
     Ok(())
 }
 
+/// The name of a month or its first three letters (`Sept` too) at the start of `rest`, in any case.
+pub(super) fn month_at(rest: &mut &str) -> Option<i64> {
+    let len = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (word, tail) = rest.split_at_checked(len)?;
+    let is = |name: &str| {
+        word.eq_ignore_ascii_case(name)
+            || name.get(..3).is_some_and(|short| word.eq_ignore_ascii_case(short))
+            || (name == "September" && word.eq_ignore_ascii_case("sept"))
+    };
+    let at = MONTHS.iter().position(|name| is(name))?;
+    *rest = tail;
+    i64::try_from(at + 1).ok()
+}
+
 /// `Z`, `+0200`, `+02:00`, `-480` minutes, or a name, at the start of `rest`.
-fn zone_at(rest: &mut &str) -> Option<Zone> {
+pub(super) fn zone_at(rest: &mut &str) -> Option<Zone> {
     if let Some(tail) = rest.strip_prefix(['Z', 'z']) {
         *rest = tail;
         return Some(Zone::UTC);
