@@ -76,6 +76,8 @@ pub struct Proxy {
     pub primary: SocketAddr,
     /// Where the secondary endpoint listens.
     pub secondary: SocketAddr,
+    /// What its connections share.
+    pub context: Arc<Context>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -117,6 +119,11 @@ impl Stage {
     /// The addresses of the primary and the secondary endpoint.
     pub fn addresses(&self) -> [SocketAddr; 2] {
         [self.proxy.primary, self.proxy.secondary]
+    }
+
+    /// What the proxy's connections share.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.proxy.context
     }
 
     /// The present ends of the servers' logs.
@@ -226,7 +233,7 @@ impl Proxy {
         crate::wait_until("the proxy knows its nodes", || {
             context.pools.nodes().iter().all(|node| !matches!(node.role(), ermine::pool::Role::Unknown))
         });
-        Self { primary, secondary, stop: Some(stop), thread: Some(thread) }
+        Self { primary, secondary, context, stop: Some(stop), thread: Some(thread) }
     }
 }
 

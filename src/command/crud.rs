@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::options::{missing, wrong_type};
 use super::request::{Request, required_str};
-use super::{Call, explain};
+use super::{Call, explain, operations};
 use crate::error::{CommandError, Result, Retry, codes};
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
@@ -30,6 +30,9 @@ pub(super) fn has_out_or_merge(request: &Request<'_>) -> bool {
 /// # Errors
 /// As [`first_page`] and explain.
 pub(super) async fn aggregate(call: Call<'_>) -> Result<Reply> {
+    if operations::asked_for(call.request) && call.request.get("explain")?.is_none() {
+        return Box::pin(operations::aggregate(call)).await;
+    }
     match call.request.get("explain")? {
         None | Some(RawBsonRef::Boolean(false)) => first_page(call, &calls::AGGREGATE).await,
         Some(RawBsonRef::Boolean(true)) => explain::aggregate(call).await,

@@ -192,6 +192,34 @@ pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
     dropped(RawDocument::from_bytes(&reply)?)
 }
 
+/// reIndex: PostgreSQL makes all indexes of the table anew, and writers wait meanwhile, as in MongoDB.
+pub(super) async fn rebuild(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let (db, collection) = (request.db, request.collection()?);
+    let mut lease = call.writer().await?;
+    let params: [Param<'_>; 2] = [&db, &collection];
+    let row = run::optional_row(&mut lease, request.budget, &calls::COLLECTION_ID, &params).await?;
+    let Some(row) = row else {
+        return Err(CommandError::client(codes::NAMESPACE_NOT_FOUND, "collection does not exist"));
+    };
+    let Some(id) = run::optional_number(&row, 0)? else {
+        return Err(CommandError::client(codes::COMMAND_NOT_SUPPORTED_ON_VIEW, "can't re-index a view"));
+    };
+    let statement = format!("REINDEX TABLE documentdb_data.documents_{id}");
+    run::text(&mut lease, request.budget, &calls::REINDEX, &statement).await?;
+    let list = rawdoc! { "listIndexes": collection, "cursor": { "batchSize": 1000 } };
+    let list = list.as_bytes();
+    let params: [Param<'_>; 2] = [&db, &list];
+    let row = call.write_on(&mut lease, &calls::LIST_INDEXES, &params).await?;
+    let page = run::document(&row, 0)?;
+    let indexes = RawDocument::from_bytes(&page)?.get_document("cursor")?.get_array("firstBatch")?;
+    let count = i32::try_from(indexes.iter_elements().count()).unwrap_or(i32::MAX);
+    let mut out = rawdoc! { "nIndexesWas": count, "nIndexes": count };
+    out.append(cstr!("indexes"), indexes);
+    out.append(cstr!("ok"), 1.0);
+    Ok(out.into())
+}
+
 fn dropped(reply: &RawDocument) -> Result<Reply> {
     if !reply.get("ok")?.is_some_and(is_true) {
         return Err(failure(reply));

@@ -1,9 +1,9 @@
 //! compact, dataSize, roles, plan caches and dropAllUsersFromDatabase.
-use bson::raw::{RawBsonRef, cstr};
+use bson::raw::RawBsonRef;
 use bson::{RawDocument, RawDocumentBuf, rawdoc};
 
 use super::options::{COMMON, missing, wrong_type};
-use super::{Call, users};
+use super::{Call, sessions, users};
 use crate::error::{CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::reply::ok;
@@ -106,45 +106,6 @@ pub(super) fn no_transaction(call: Call<'_>) -> Result<Reply> {
     Err(CommandError::client(codes::COMMAND_FAILED, message))
 }
 
-/// profile: the level is always 0, and asking for another one is refused. What MongoDB lets it set besides, which
-/// commands the log tells as slow, it sets.
-pub(super) fn profile(call: Call<'_>) -> Result<Reply> {
-    let level = match super::options::number(call.request.target) {
-        Some(level) if level > 0.0 => {
-            return Err(CommandError::client(
-                codes::COMMAND_NOT_SUPPORTED,
-                "profiling is not supported: the log and the metrics tell what is slow",
-            ));
-        }
-        Some(level) => level,
-        None => return Err(wrong_type("profile.profile", call.request.target, "int")),
-    };
-    if call.request.get("filter")?.is_some_and(|filter| filter.as_str() != Some("unset")) {
-        let message = "The option 'filter' of the command 'profile' is not supported";
-        return Err(CommandError::client(codes::COMMAND_NOT_SUPPORTED, message));
-    }
-    let number = |field: &'static str, expected: &str| match call.request.get(field)? {
-        None | Some(RawBsonRef::Null) => Ok(None),
-        Some(value) => super::options::number(value)
-            .map(Some)
-            .ok_or_else(|| wrong_type(&format!("profile.{field}"), value, expected)),
-    };
-    let slow = &call.services.slow;
-    let (was, rate) = slow.get();
-    let (threshold, sample) = (number("slowms", "int")?, number("sampleRate", "double")?);
-    if sample.is_some_and(|sample| !(0.0..=1.0).contains(&sample)) {
-        let message = "'sampleRate' must be between 0.0 and 1.0 inclusive";
-        return Err(CommandError::client(codes::BAD_VALUE, message));
-    }
-    // -1 only asks.
-    if level >= 0.0 {
-        #[expect(clippy::cast_possible_truncation, reason = "milliseconds, and as saturates")]
-        slow.set(threshold.map(|threshold| threshold.max(-1.0) as i64), sample);
-    }
-    let was = i32::try_from(was).unwrap_or(i32::MAX);
-    Ok(rawdoc! { "was": 0, "slowms": was, "sampleRate": rate, "ok": 1.0 }.into())
-}
-
 /// top: what this process measured of each collection, since it started.
 pub(super) fn top(call: Call<'_>) -> Result<Reply> {
     let mut totals = rawdoc! { "note": "all times in microseconds" };
@@ -231,7 +192,11 @@ pub(super) fn kill_by_pattern(call: Call<'_>) -> Result<Reply> {
             return Err(wrong_type("killAllSessionsByPattern.killAllSessionsByPattern", pattern, "object"));
         };
         if let Some(RawBsonRef::Document(lsid)) = pattern.get("lsid")? {
-            cursors.kill_sessions(&[super::options::session_id(lsid)?], call.session.user.as_ref());
+            let lsid = super::options::session_id(lsid)?;
+            cursors.kill_sessions(&[lsid], call.session.user.as_ref());
+            sessions::end_operations(&call, |session, user| {
+                *session == lsid && user == call.session.user.as_ref()
+            });
         } else if let Some(RawBsonRef::Array(users)) = pattern.get("users")? {
             let mut names = Vec::new();
             for user in users {
@@ -244,8 +209,10 @@ pub(super) fn kill_by_pattern(call: Call<'_>) -> Result<Reply> {
                 names.push((field("user")?, field("db")?));
             }
             cursors.kill_all_sessions(&names);
+            sessions::end_operations(&call, |_, user| sessions::is_one_of(user, &names));
         } else if pattern.is_empty() {
             cursors.kill_all_sessions(&[]);
+            sessions::end_operations(&call, |_, _| true);
         } else {
             return Err(CommandError::client(
                 codes::COMMAND_NOT_SUPPORTED,
@@ -255,19 +222,7 @@ pub(super) fn kill_by_pattern(call: Call<'_>) -> Result<Reply> {
     }
     if !any {
         cursors.kill_all_sessions(&[]);
+        sessions::end_operations(&call, |_, _| true);
     }
     Ok(ok::plain())
-}
-
-/// killOp, where the extension has it.
-pub(super) async fn kill_op(call: Call<'_>) -> Result<Reply> {
-    let Some(op) = call.request.get("op")? else { return Err(missing("killOp", "op")) };
-    let mut spec = rawdoc! { "killOp": 1 };
-    spec.append(cstr!("op"), bson::RawBson::from(op));
-    spec.append(cstr!("$db"), "admin");
-    let spec = spec.as_bytes();
-    let params: [Param<'_>; 1] = [&spec];
-    let (row, _lease) = call.read(&calls::KILL_OP, &params).await?;
-    let reply = run::document(&row, 0)?;
-    Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
 }

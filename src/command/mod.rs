@@ -2,18 +2,21 @@
 //!
 //! A command gets a [`Call`] and gives a [`Reply`] or an error. It never touches a socket, and asks PostgreSQL only
 //! through the nodes that the route allows.
-mod admin;
 mod bulk_write;
 mod collections;
 mod crud;
 mod databases;
 mod exec;
 mod explain;
+mod grants;
+mod hash;
 mod indexes;
 mod local;
 mod login;
 mod maintenance;
+mod operations;
 pub mod options;
+pub mod profile;
 pub mod refused;
 pub mod registry;
 mod render;
@@ -33,12 +36,14 @@ use prometheus::{Histogram, IntCounter};
 use crate::config::Config;
 use crate::error::{CommandError, Result};
 use crate::obs::metrics::Metrics;
+use crate::obs::profile::Profiler;
 use crate::obs::usage::Usage;
 use crate::pool::{Pick, Pools};
 use crate::reply::Reply;
 use crate::session::Session;
 use crate::session::auth::FakeSalts;
 use crate::session::cursor::Cursors;
+use crate::session::operations::Operations;
 use crate::sql::{Param, run};
 use crate::tasks::Tasks;
 pub use render::markdown;
@@ -57,6 +62,8 @@ pub struct Services {
     pub pools: Pools,
     /// Open cursors.
     pub cursors: Cursors,
+    /// What the client connections run now.
+    pub operations: Operations,
     /// Salts of users that don't exist.
     pub fakes: FakeSalts,
     /// Background tasks and the stop signal.
@@ -65,6 +72,8 @@ pub struct Services {
     pub counters: Counters,
     /// Which commands are told to the log as slow ones.
     pub slow: SlowLog,
+    /// What `system.profile` tells.
+    pub profiler: Profiler,
     /// What `top` tells.
     pub usage: Usage,
     /// Collections whose indexes are being made.
@@ -272,9 +281,11 @@ impl Services {
         Self {
             pools: Pools::new(&config, &metrics, &tasks),
             cursors: Cursors::new(&config.limits, &tasks),
+            operations: Operations::default(),
             fakes: FakeSalts::new(&config),
             counters: Counters::new(&metrics),
             slow: SlowLog::new(config.slow_command_threshold),
+            profiler: Profiler::default(),
             usage: Usage::default(),
             builds: indexes::Builds::default(),
             metrics,
@@ -303,6 +314,11 @@ pub struct Call<'a> {
 /// # Errors
 /// Whatever the client has to be told instead of a reply.
 pub async fn run(call: Call<'_>) -> Result<Reply> {
+    if call.request.target.as_str() == Some(profile::COLLECTION)
+        && let Some(outcome) = Box::pin(profile::run(&call)).await
+    {
+        return outcome;
+    }
     match call.request.spec.run {
         Run::Local(answer) => answer(call),
         Run::Sql(sql) => {

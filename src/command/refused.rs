@@ -47,7 +47,7 @@ const fn search(name: &'static str) -> Refused {
 
 const JAVASCRIPT: &str = "JavaScript is not supported";
 const CAPPED: &str = "capped collections are not supported";
-const FINE_ROLES: &str = "a user's roles are given when it is created";
+const FINE_ROLES: &str = "a role is changed as a whole, where the extension has roles";
 const STORAGE: &str = "PostgreSQL keeps the data; it is told by its own means";
 const PROCESS: &str = "the process is told by signals and its configuration";
 const ENCRYPTION: &str = "encrypted collections are not supported";
@@ -72,11 +72,8 @@ pub static REFUSED: &[Refused] = &[
     ),
     no("convertToCapped", CAPPED),
     search("createSearchIndexes"),
-    no("dbHash", "hashes of whole databases are not kept"),
-    no("dropAllRolesFromDatabase", FINE_ROLES),
     no("dropConnections", "connections belong to the pools of this process"),
     search("dropSearchIndex"),
-    no("filemd5", "hashes of files are made by clients"),
     no("fsync", STORAGE),
     standalone("fsyncUnlock", "fsyncUnlock called when not locked"),
     no("getAuditConfig", "auditing is not supported"),
@@ -89,7 +86,6 @@ pub static REFUSED: &[Refused] = &[
     no("getDiagnosticData", "the metrics of this process are served over HTTP"),
     no("grantPrivilegesToRole", FINE_ROLES),
     no("grantRolesToRole", FINE_ROLES),
-    no("grantRolesToUser", FINE_ROLES),
     no("invalidateUserCache", "nothing of users is cached for longer than a moment"),
     search("listSearchIndexes"),
     no("lockInfo", STORAGE),
@@ -98,7 +94,6 @@ pub static REFUSED: &[Refused] = &[
     no("mapreduce", JAVASCRIPT),
     no("oidReset", "object ids are made by clients"),
     no("planCacheSetFilter", "the storage chooses its indexes itself"),
-    no("reIndex", STORAGE),
     no("removeQuerySettings", "query settings are not supported"),
     replication("replSetAbortPrimaryCatchUp"),
     replication("replSetFreeze"),
@@ -118,7 +113,6 @@ pub static REFUSED: &[Refused] = &[
     replication("replSetSyncFrom"),
     no("revokePrivilegesFromRole", FINE_ROLES),
     no("revokeRolesFromRole", FINE_ROLES),
-    no("revokeRolesFromUser", FINE_ROLES),
     no("rotateCertificates", "certificates are read again when their files change"),
     no("setAuditConfig", "auditing is not supported"),
     no("setClusterParameter", "there are no cluster parameters"),

@@ -7,8 +7,8 @@ use super::local;
 use super::spec::Harmless::{Empty, False, True};
 use super::spec::{Auth, Command, Kind, Opt, Policy, Run, Target, ignored, pass, rejected, unless, used};
 use super::{
-    admin, bulk_write, collections, crud, databases, explain, indexes, login, maintenance, sessions, users,
-    writes,
+    bulk_write, collections, crud, databases, explain, grants, hash, indexes, login, maintenance, operations,
+    profile, sessions, users, writes,
 };
 use crate::error::codes;
 use crate::sql::calls;
@@ -29,8 +29,6 @@ const NONE: &[Opt] = &[];
 const ANY: &[Opt] = &[Opt { name: "*", policy: Policy::Ignored("the command has no options") }];
 /// Commands whose every field has a meaning to them.
 const OWN: &[Opt] = &[Opt { name: "*", policy: Policy::Used }];
-/// Commands whose every field has a meaning to the extension.
-const THEIRS: &[Opt] = &[Opt { name: "*", policy: Policy::Pass }];
 
 const DEFAULTS: Command = Command {
     name: "",
@@ -291,9 +289,9 @@ pub static COMMANDS: &[Command] = &[
         name: "currentOp",
         kind: Kind::Read,
         admin_only: true,
-        run: Run::Flow(|call| Box::pin(admin::current_op(call))),
-        options: &[THEIRS],
-        help: "Returns the operations in progress on the node.",
+        run: Run::Flow(|call| Box::pin(operations::current_op(call))),
+        options: &[OWN],
+        help: "Returns the operations in progress, and index builds.",
         ..DEFAULTS
     },
     Command {
@@ -308,6 +306,19 @@ pub static COMMANDS: &[Command] = &[
             ignored("estimate", "what the storage knows is told"),
         ]],
         help: "Returns the size of a collection.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "dbHash",
+        aliases: &["dbhash"],
+        kind: Kind::Read,
+        run: Run::Flow(|call| Box::pin(hash::database(call))),
+        options: &[&[
+            used("collections"),
+            ignored("skipTempCollections", "there are no temporary collections"),
+            rejected("$_internalReadAtClusterTime"),
+        ]],
+        help: "Returns the MD5 of each collection and of the database.",
         ..DEFAULTS
     },
     Command {
@@ -356,6 +367,14 @@ pub static COMMANDS: &[Command] = &[
         run: Run::Flow(|call| Box::pin(collections::drop(call))),
         options: &[&[rejected("collectionUUID"), unless("encryptedFields", Empty), unless("rawData", False)]],
         help: "Drops a collection or a view.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "dropAllRolesFromDatabase",
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(grants::drop_all_roles(call))),
+        options: &[NONE],
+        help: "Drops all roles, where the extension has roles.",
         ..DEFAULTS
     },
     Command {
@@ -425,6 +444,14 @@ pub static COMMANDS: &[Command] = &[
         run: Run::Local(local::server::features),
         options: &[ANY],
         help: "Returns what this build can do.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "filemd5",
+        kind: Kind::Read,
+        run: Run::Flow(|call| Box::pin(hash::file(call))),
+        options: &[&[used("root"), unless("partialOk", False), rejected("md5state")]],
+        help: "Returns the MD5 of a file of GridFS.",
         ..DEFAULTS
     },
     Command {
@@ -549,6 +576,14 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "grantRolesToUser",
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(grants::change(call))),
+        options: &[&[used("roles")]],
+        help: "Gives a user roles.",
+        ..DEFAULTS
+    },
+    Command {
         name: "hello",
         auth: Auth::Open,
         kind: Kind::Any,
@@ -613,12 +648,11 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "killOp",
-        auth: Auth::Writer,
         kind: Kind::Any,
         admin_only: true,
-        run: Run::Flow(|call| Box::pin(maintenance::kill_op(call))),
+        run: Run::Flow(|call| Box::pin(operations::kill_op(call))),
         options: &[&[used("op")]],
-        help: "Cancels an operation, where the extension can.",
+        help: "Ends an operation.",
         ..DEFAULTS
     },
     Command {
@@ -732,9 +766,18 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "profile",
         auth: Auth::Writer,
-        run: Run::Local(maintenance::profile),
+        run: Run::Local(profile::set),
         options: &[&[used("slowms"), used("sampleRate"), used("filter")]],
-        help: "Returns that profiling is off, and sets what counts as slow.",
+        help: "Sets what the profiler of a database records, and what counts as slow.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "reIndex",
+        target: Target::Collection,
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(indexes::rebuild(call))),
+        options: &[NONE],
+        help: "Makes all indexes of a collection anew.",
         ..DEFAULTS
     },
     Command {
@@ -759,6 +802,14 @@ pub static COMMANDS: &[Command] = &[
             unless("rawData", False),
         ]],
         help: "Renames a collection within its database.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "revokeRolesFromUser",
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(grants::change(call))),
+        options: &[&[used("roles")]],
+        help: "Takes roles from a user.",
         ..DEFAULTS
     },
     Command {
@@ -860,7 +911,7 @@ pub static COMMANDS: &[Command] = &[
         kind: Kind::Admin,
         run: Run::Flow(|call| Box::pin(users::update(call))),
         options: &[USER_FIELDS],
-        help: "Changes a user's password.",
+        help: "Changes a user's password and roles.",
         ..DEFAULTS
     },
     Command {

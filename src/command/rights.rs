@@ -119,7 +119,7 @@ pub async fn denied(
 }
 
 /// MongoDB quotes the command; of its fields this needs no more than the first and the database.
-fn refused(request: &Request<'_>) -> CommandError {
+pub(super) fn refused(request: &Request<'_>) -> CommandError {
     let target = request.target.as_str().map_or_else(|| "1".to_owned(), |name| format!("\"{name}\""));
     let message = format!(
         "not authorized on {} to execute command {{ {}: {target}, $db: \"{}\" }}",

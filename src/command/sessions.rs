@@ -1,8 +1,10 @@
 //! Sessions and killCursors. A session is no more than an id that the client made up; what can be ended of it are its
 //! cursors.
+use std::sync::Arc;
+
 use bson::raw::RawBsonRef;
 use bson::spec::BinarySubtype;
-use bson::{Binary, RawArrayBuf, rawdoc};
+use bson::{Binary, RawArrayBuf, RawDocument, rawdoc};
 use rand::RngExt as _;
 
 use super::Call;
@@ -10,7 +12,8 @@ use super::options::{missing, session_id, wrong_type};
 use super::request::Request;
 use crate::error::{CommandError, Result, codes};
 use crate::reply::Reply;
-use crate::reply::ok;
+use crate::reply::{ok, text};
+use crate::session::User;
 use crate::session::cursor::SessionId;
 
 /// More ids in one command are refused.
@@ -33,6 +36,11 @@ pub(super) fn start(_: Call<'_>) -> Result<Reply> {
 pub(super) fn end(call: Call<'_>) -> Result<Reply> {
     let sessions = listed(call.request)?;
     call.services.cursors.kill_sessions(&sessions, call.session.user.as_ref());
+    if call.request.spec.name == "killSessions" {
+        end_operations(&call, |session, user| {
+            sessions.contains(session) && user == call.session.user.as_ref()
+        });
+    }
     Ok(ok::plain())
 }
 
@@ -57,7 +65,21 @@ pub(super) fn kill_all(call: Call<'_>) -> Result<Reply> {
         names.push((name, db));
     }
     call.services.cursors.kill_all_sessions(&names);
+    end_operations(&call, |_, user| names.is_empty() || is_one_of(user, &names));
     Ok(ok::plain())
+}
+
+/// Among those named, with name and database.
+pub(super) fn is_one_of(user: Option<&Arc<User>>, names: &[(&str, &str)]) -> bool {
+    user.is_some_and(|user| names.iter().any(|(name, db)| *name == &*user.name && *db == &*user.db))
+}
+
+/// Asks the running operations of some sessions to end. One without a session is nobody's business here.
+pub(super) fn end_operations(call: &Call<'_>, meant: impl Fn(&SessionId, Option<&Arc<User>>) -> bool) {
+    call.services.operations.kill_those(|running, user| {
+        let lsid = RawDocument::from_bytes(&running.body).and_then(|body| body.get_document("lsid"));
+        lsid.ok().and_then(|lsid| session_id(lsid).ok()).is_some_and(|session| meant(&session, user))
+    });
 }
 
 /// killCursors.
@@ -69,6 +91,10 @@ pub(super) fn kill_cursors(call: Call<'_>) -> Result<Reply> {
         Some(other) => return Err(wrong_type("killCursors.cursors", other, "array")),
         None => return Err(missing("killCursors", "cursors")),
     };
+    if ids.is_empty() {
+        let message = format!("Must specify at least one cursor id in: {}", text::document(request.body));
+        return Err(CommandError::client(codes::BAD_VALUE, message));
+    }
     let (mut killed, mut unknown) = (RawArrayBuf::new(), RawArrayBuf::new());
     for (position, id) in ids.into_iter().enumerate() {
         let RawBsonRef::Int64(id) = id? else {

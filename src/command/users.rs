@@ -5,9 +5,9 @@ use bson::raw::{RawBsonRef, cstr};
 use bson::{RawDocument, RawDocumentBuf};
 use rand::RngExt as _;
 
-use super::Call;
 use super::options::{COMMON, wrong_type};
 use super::request::Request;
+use super::{Call, grants};
 use crate::error::{Code, CommandError, Result, codes, from_pg};
 use crate::reply::Reply;
 use crate::reply::ok;
@@ -46,6 +46,9 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
 pub(super) async fn update(call: Call<'_>) -> Result<Reply> {
     check_mechanisms(call.request)?;
     may_change(&call, call.request.target.as_str().unwrap_or_default()).await?;
+    if let Some(roles) = call.request.get("roles")? {
+        return Box::pin(grants::update(&call, roles)).await;
+    }
     change(call, &calls::UPDATE_USER).await
 }
 
@@ -73,7 +76,7 @@ pub(super) async fn may_change(call: &Call<'_>, name: &str) -> Result<()> {
     if run::flag(&row, 1)? { Ok(()) } else { Err(from_pg::denied().because("the other user may do more")) }
 }
 
-fn not_found(request: &Request<'_>, user: &str) -> CommandError {
+pub(super) fn not_found(request: &Request<'_>, user: &str) -> CommandError {
     CommandError::client(codes::USER_NOT_FOUND, format!("User '{user}@{}' not found", request.db))
 }
 
@@ -91,7 +94,7 @@ async fn send(call: Call<'_>, sql: &'static SqlCall, spec: &RawDocument) -> Resu
 }
 
 /// Tells which user is missing or there already.
-fn named(request: &Request<'_>, error: CommandError) -> CommandError {
+pub(super) fn named(request: &Request<'_>, error: CommandError) -> CommandError {
     let RawBsonRef::String(user) = request.target else { return error };
     let message = match error.code {
         codes::USER_NOT_FOUND => format!("User '{user}@{}' not found", request.db),

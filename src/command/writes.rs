@@ -8,9 +8,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::Call;
 use super::exec::{ATTEMPTS, pause};
-use super::options::{missing, wrong_type};
+use super::options::{missing, number, unknown_field, wrong_type};
 use super::request::Request;
-use crate::error::{CommandError, Result, Retry, codes};
+use crate::error::{CommandError, Owner, Result, Retry, codes};
 use crate::pool::Lease;
 use crate::reply::write_errors::{Duplicate, WriteOutcome, index_name};
 use crate::reply::{Reply, ok};
@@ -22,6 +22,23 @@ pub(super) const MAX_BATCH: usize = 100_000;
 pub(super) const MAX_CALL: usize = 25_000;
 /// Dotted paths deeper than this are not followed for a message.
 const MAX_DEPTH: usize = 100;
+
+/// What an element of `updates` may have (MongoDB manual, `update`; the last two are sent by routers).
+const UPDATE_FIELDS: &[&str] = &[
+    "q",
+    "u",
+    "c",
+    "multi",
+    "upsert",
+    "arrayFilters",
+    "hint",
+    "collation",
+    "sort",
+    "upsertSupplied",
+    "sampleId",
+];
+/// What an element of `deletes` may have.
+const DELETE_FIELDS: &[&str] = &["q", "limit", "hint", "collation", "sampleId"];
 
 /// The documents of a batch, wherever they stand.
 enum Batch<'a> {
@@ -118,18 +135,39 @@ pub(super) async fn run(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> 
     let mut lease = call.writer().await?;
     let place = Place::of(request)?;
     if count > MAX_CALL {
-        let mut outcome = in_parts(&call, &mut lease, sql, &batch).await?;
+        let outcome = in_parts(&call, &mut lease, sql, &batch).await;
+        let mut outcome = outcome.map_err(|error| unknown_in_batch(request, &batch, error))?;
         place.describe(&mut lease, || batch.documents(), &mut outcome).await?;
         return Ok(outcome.write().into());
     }
     let (db, body, sequence) = (request.db, request.forward.as_bytes(), batch.sequence());
     let params: [Param<'_>; 3] = [&db, &body, &sequence];
-    match run_once(&call, &mut lease, sql, &params, count).await? {
+    let written = run_once(&call, &mut lease, sql, &params, count).await;
+    match written.map_err(|error| unknown_in_batch(request, &batch, error))? {
         Written::All(reply) => Ok(Reply::ready(reply)),
         Written::Some(mut outcome) => {
             place.describe(&mut lease, || batch.documents(), &mut outcome).await?;
             Ok(outcome.write().into())
         }
+    }
+}
+
+/// A field of a write that is none, where the whole command failed: MongoDB names it before anything else. Looked for only
+/// then, because a batch is long.
+fn unknown_in_batch(request: &Request<'_>, batch: &Batch<'_>, error: CommandError) -> CommandError {
+    let (path, known) = match request.spec.name {
+        "update" => ("update.updates", UPDATE_FIELDS),
+        "delete" => ("delete.deletes", DELETE_FIELDS),
+        _ => return error,
+    };
+    if error.owner != Owner::Client {
+        return error;
+    }
+    let documents = batch.documents().unwrap_or_default();
+    let mut fields = documents.iter().flat_map(|document| document.iter_elements().flatten());
+    match fields.find(|element| !known.contains(&element.key().as_str())) {
+        Some(element) => unknown_field(path, element.key().as_str()).because(error),
+        None => error,
     }
 }
 
@@ -270,7 +308,12 @@ impl<'a> Place<'a> {
 pub(super) async fn find_and_modify(call: Call<'_>) -> Result<Reply> {
     let request = call.request;
     let mut lease = call.writer().await?;
-    let (db, body) = (request.db, request.forward.as_bytes());
+    let hinted = match request.get("hint")? {
+        None => None,
+        Some(hint) => Some(Box::pin(without_hint(&call, &mut lease, hint)).await?),
+    };
+    let body: &RawDocument = hinted.as_deref().unwrap_or(&request.forward);
+    let (db, body) = (request.db, body.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     match call.write_on(&mut lease, &calls::FIND_AND_MODIFY, &params).await {
         Ok(row) => Ok(Reply::ready(run::document(&row, 0)?)),
@@ -287,6 +330,72 @@ pub(super) async fn find_and_modify(call: Call<'_>) -> Result<Reply> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// The command without its hint, which the extension refuses. A hint names an index; which one is used changes no answer, as
+/// long as the index is there and knows all documents.
+///
+/// # Errors
+/// 2 for an index that there is not, 115 for one that does not know all documents.
+async fn without_hint(call: &Call<'_>, lease: &mut Lease, hint: RawBsonRef<'_>) -> Result<RawDocumentBuf> {
+    let request = call.request;
+    let stripped = ok::without(&request.forward, &["hint"])?;
+    let no_index = || {
+        let message = "error processing query: planner returned error :: caused by :: hint provided does not \
+                       correspond to an existing index";
+        CommandError::client(codes::BAD_VALUE, message)
+    };
+    let key = match hint {
+        RawBsonRef::Document(key) if key.is_empty() || key.get("$natural")?.is_some() => return Ok(stripped),
+        RawBsonRef::Document(key) => Some(key),
+        RawBsonRef::String(_) => None,
+        _ => return Err(CommandError::client(codes::FAILED_TO_PARSE, "Hint must be a string or an object")),
+    };
+    let list = rawdoc! { "listIndexes": request.collection()?, "cursor": { "batchSize": 1000 } };
+    let (db, list) = (request.db, list.as_bytes());
+    let params: [Param<'_>; 2] = [&db, &list];
+    let row = match call.write_on(lease, &calls::LIST_INDEXES, &params).await {
+        Ok(row) => row,
+        // Without a collection there is nothing to find.
+        Err(error) if error.code == codes::NAMESPACE_NOT_FOUND => return Ok(stripped),
+        Err(error) => return Err(error),
+    };
+    let page = run::document(&row, 0)?;
+    for index in RawDocument::from_bytes(&page)?.get_document("cursor")?.get_array("firstBatch")? {
+        let RawBsonRef::Document(index) = index? else { continue };
+        let meant = match key {
+            Some(key) => index.get_document("key").is_ok_and(|of_index| same_key(of_index, key)),
+            None => index.get_str("name").ok() == hint.as_str(),
+        };
+        if !meant {
+            continue;
+        }
+        let partial = index.get("partialFilterExpression")?.is_some();
+        if partial || index.get("sparse")?.is_some_and(ok::is_true) {
+            let message = "The option 'hint' of the command 'findAndModify' is not supported for an index that leaves \
+                           documents out";
+            return Err(CommandError::client(codes::COMMAND_NOT_SUPPORTED, message));
+        }
+        return Ok(stripped);
+    }
+    Err(no_index())
+}
+
+/// Equal, field by field in their order; the type of a number does not count.
+fn same_key(one: &RawDocument, other: &RawDocument) -> bool {
+    let mut pairs = one.iter_elements().zip(other.iter_elements());
+    let same = pairs.all(|pair| match pair {
+        (Ok(a), Ok(b)) => {
+            let values = (a.value(), b.value());
+            a.key() == b.key()
+                && match values {
+                    (Ok(a), Ok(b)) => a == b || (number(a).is_some() && number(a) == number(b)),
+                    _ => false,
+                }
+        }
+        _ => false,
+    });
+    same && one.iter_elements().count() == other.iter_elements().count()
 }
 
 fn field(request: &Request<'_>, name: &str) -> RawBson {
@@ -415,6 +524,20 @@ mod tests {
         assert_eq!(updated_key(&rawdoc! { "n": 1 }, &upsert), None);
         let replace = rawdoc! { "q": { "_id": 1 }, "u": { "a": 9 } };
         assert_eq!(updated_key(&rawdoc! { "a": 1 }, &replace), Some(rawdoc! { "a": 9 }));
+    }
+
+    #[test]
+    fn keys_are_the_same_whatever_their_numbers() {
+        let key = rawdoc! { "a": 1, "b": -1, "c": "text" };
+        assert!(same_key(&key, &rawdoc! { "a": 1.0, "b": -1_i64, "c": "text" }));
+        for other in [
+            rawdoc! { "b": -1, "a": 1, "c": "text" },
+            rawdoc! { "a": 1, "b": 1, "c": "text" },
+            rawdoc! { "a": 1, "b": -1 },
+            rawdoc! { "a": 1, "b": -1, "c": "2d" },
+        ] {
+            assert!(!same_key(&key, &other), "{other:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Levels: `info` for the life of the process and of connections, `warn` for what an operator should look into,
 //! `debug` for requests and for everything a client can cause by a mistake of its own.
 pub mod metrics;
+pub mod operation;
+pub mod profile;
 pub mod trace;
 pub mod usage;
 

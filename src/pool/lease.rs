@@ -8,6 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::connection::{Connection, NodeManager};
 use super::node::Node;
 use super::role::UserRole;
+use crate::obs::operation::{self, Backend};
 
 /// A connection in use by one request or one cursor.
 #[derive(Debug)]
@@ -62,11 +63,14 @@ impl Lease {
     /// A statement begins. Until [`Lease::done`] a drop cancels it and discards the connection.
     pub(crate) fn begin(&mut self) {
         self.node.metrics.begun();
+        let process = self.connection().carried.process;
+        operation::works(Backend { node: self.node.number(), process });
         self.busy = Some(Instant::now());
     }
 
     /// The statement's end was seen and the connection is idle again.
     pub(crate) fn done(&mut self) {
+        operation::rests();
         if let Some(begun) = self.busy.take() {
             self.node.metrics.statement(begun.elapsed());
         }

@@ -45,7 +45,11 @@ impl Pools {
         let standbys = config.standbys.iter().map(|target| (target, Role::Standby));
         let nodes: Vec<_> = primary
             .chain(standbys)
-            .map(|(target, role)| Arc::new(Node::new(target, role, &config.pool, &topology, metrics, tasks)))
+            .enumerate()
+            .map(|(number, (target, role))| {
+                let number = u32::try_from(number).unwrap_or(u32::MAX);
+                Arc::new(Node::new(number, target, role, &config.pool, &topology, metrics, tasks))
+            })
             .collect();
         for node in &nodes {
             tasks.spawn(probe::run(Arc::downgrade(node), tasks.stopping().clone(), config.pool.clone()));

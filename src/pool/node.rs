@@ -29,6 +29,8 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 /// A PostgreSQL server, or an address that leads to one.
 #[derive(Debug)]
 pub struct Node {
+    /// Its place among all nodes.
+    number: u32,
     name: String,
     /// What the configuration calls it.
     configured: Role,
@@ -48,6 +50,7 @@ pub struct Node {
 
 impl Node {
     pub(super) fn new(
+        number: u32,
         target: &config::PgTarget,
         configured: Role,
         sizes: &config::Pool,
@@ -64,6 +67,7 @@ impl Node {
         options.timeouts = timeouts;
         let pool = Pool::builder(manager).config(options).runtime(Runtime::Tokio1).build();
         Self {
+            number,
             name: target.name.clone(),
             configured,
             #[expect(
@@ -81,6 +85,11 @@ impl Node {
             target: target.clone(),
             tasks: tasks.clone(),
         }
+    }
+
+    /// Its place among all nodes.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// Its name in logs and metrics.

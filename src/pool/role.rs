@@ -25,8 +25,8 @@ const MAX_NAME: usize = 63;
 const FRESH: Duration = Duration::from_secs(30);
 const MAX_ANSWERS: usize = 10_000;
 
-/// May the role of the URL superuse, who is it, and as whom does the connection run.
-const LOGIN: &str = "SELECT s.rolsuper, s.oid, c.oid FROM pg_catalog.pg_roles s, pg_catalog.pg_roles c \
+/// May the role of the URL superuse, who is it, as whom does the connection run, and in which process.
+const LOGIN: &str = "SELECT s.rolsuper, s.oid, c.oid, pg_catalog.pg_backend_pid() FROM pg_catalog.pg_roles s, pg_catalog.pg_roles c \
      WHERE s.rolname = session_user AND c.rolname = current_user";
 /// May the role of the URL act as this one. PostgreSQL 16 parted that from membership.
 const MEMBER: &str = "SELECT pg_catalog.pg_has_role(session_user, r.oid, CASE WHEN \
@@ -96,6 +96,8 @@ pub(super) struct Carried {
     /// As whom the connection runs when nobody says otherwise.
     own: u32,
     current: AtomicU32,
+    /// The server's process that runs the connection's statements.
+    pub(super) process: u32,
 }
 
 impl Carried {
@@ -107,6 +109,7 @@ impl Carried {
             login: row.try_get(1)?,
             own: row.try_get(2)?,
             current: AtomicU32::new(OF_URL),
+            process: u32::try_from(row.try_get::<_, i32>(3)?).unwrap_or(0),
         })
     }
 }

@@ -58,12 +58,15 @@ pub(super) async fn run<R, W>(
     tracing::info!(connection = id, %peer, endpoint = %session.endpoint, "client connected");
     let counted = Counted::new(Arc::clone(&cx));
     let mut connection = Connection { cx, reader: Reader::new(reader), writer: Writer::new(writer) };
-    let ended = connection.serve(&mut session).await;
+    let shared = Arc::clone(&connection.cx);
+    let entered = shared.operations.enter(&session.operation);
+    let signal = Arc::clone(session.operation.signal());
+    let ended = signal.scope(connection.serve(&mut session)).await;
     if matches!(ended, Ended::Frame(FrameError::Http)) {
         let _ = connection.writer.raw(HTTP_HINT).await;
     }
     // Before the close, so that who sees it can count on the place.
-    drop((place, counted));
+    drop((place, counted, entered));
     let broken = matches!(ended, Ended::Frame(_) | Ended::Io(_));
     let lasted = connection.cx.metrics.connection_seconds.with_label_values(&[flag(broken)]);
     lasted.observe(begin.elapsed().as_secs_f64());

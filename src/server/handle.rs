@@ -16,6 +16,7 @@ use crate::obs::{trace, usage};
 use crate::reply::{self, Reply};
 use crate::route::plan;
 pub use crate::session::Session;
+use crate::session::operations::Operation;
 use crate::tasks::Tasks;
 use crate::wire::Frame;
 
@@ -44,19 +45,44 @@ impl Deref for Context {
 pub async fn handle(cx: &Context, session: &mut Session, frame: &Frame) -> Option<Reply> {
     let arrival = Instant::now();
     let (spec, outcome) = match command::request::identify(frame) {
-        Ok((spec, name)) => (Some(spec), traced(cx, session, frame, spec, name, arrival).await),
+        Ok((spec, name)) => {
+            begin(cx, session, spec, frame, arrival);
+            let outcome = traced(cx, session, frame, spec, name, arrival).await;
+            session.operation.end();
+            (Some(spec), outcome)
+        }
         Err(error) => (None, Err(error)),
     };
     record(cx, session, spec, &outcome, arrival);
     if let (Some(spec), Ok(_)) = (spec, &outcome) {
         add_usage(cx, spec, frame, arrival);
     }
-    tell_slow(cx, session, spec, frame, &outcome, arrival);
+    if let Some(spec) = spec {
+        // Logins are slow on purpose, and a hello waits for news.
+        let slow = spec.auth != Auth::Open && cx.services.slow.tells(arrival.elapsed());
+        if slow {
+            tell_slow(session, spec, frame, &outcome, arrival);
+        }
+        if cx.services.profiler.is_on() {
+            command::profile::record(cx, session, spec, frame.body(), &outcome, arrival.elapsed(), slow);
+        }
+    }
     if frame.wants_no_reply() {
         return None;
     }
     let topology = cx.services.pools.topology().version();
     Some(outcome.unwrap_or_else(|error| reply::error::reply(&error, topology)))
+}
+
+/// Shows the request to currentOp.
+fn begin(cx: &Context, session: &Session, spec: &'static Command, frame: &Frame, arrival: Instant) {
+    let operation = Operation {
+        id: cx.services.operations.next_id(),
+        command: spec.name,
+        body: frame.body().clone(),
+        since: arrival,
+    };
+    session.operation.begin(operation, session.user.as_ref(), session.client.as_ref());
 }
 
 /// Serves within a span, where there is a tracer. Monitors are left out: their hello waits, and says nothing of anybody's
@@ -72,9 +98,9 @@ async fn traced(
     let traced = !matches!(spec.name, "hello" | "isMaster");
     let span =
         traced.then(|| trace::Command::begin(spec.name, frame.body(), session.connection_id)).flatten();
-    let served = Box::pin(serve(cx, session, frame, spec, name, arrival));
-    let Some(span) = span else { return served.await };
-    let outcome = span.around(served).await;
+    let Some(span) = span else { return serve(cx, session, frame, spec, name, arrival).await };
+    // In a box, because only this way carries it twice.
+    let outcome = span.around(Box::pin(serve(cx, session, frame, spec, name, arrival))).await;
     span.end(outcome.as_ref().err().map(|error| (error.code.0, error.code.name().into_owned())));
     outcome
 }
@@ -153,6 +179,7 @@ fn add_usage(cx: &Context, spec: &Command, frame: &Frame, arrival: Instant) {
     let Ok(body) = RawDocument::from_bytes(frame.body()) else { return };
     let Ok(db) = body.get_str("$db") else { return };
     if spec.name == "dropDatabase" {
+        cx.services.profiler.clear(db);
         return cx.services.usage.forget(db, None);
     }
     let first = || body.iter_elements().next().and_then(|first| first.ok()?.value().ok()?.as_str());
@@ -165,21 +192,15 @@ fn add_usage(cx: &Context, spec: &Command, frame: &Frame, arrival: Instant) {
     cx.services.usage.add(db, name, kind, writes, arrival.elapsed());
 }
 
-/// One line for a command that took long: what it was and where, never its values. Logins are slow on purpose, and a hello
-/// waits for news.
+/// One line for a command that took long: what it was and where, never its values.
 fn tell_slow(
-    cx: &Context,
     session: &Session,
-    spec: Option<&'static Command>,
+    spec: &'static Command,
     frame: &Frame,
     outcome: &Result<Reply>,
     arrival: Instant,
 ) {
-    let Some(spec) = spec else { return };
     let took = arrival.elapsed();
-    if spec.auth == Auth::Open || !cx.services.slow.tells(took) {
-        return;
-    }
     let Ok(body) = RawDocument::from_bytes(frame.body()) else { return };
     let target = body.iter_elements().next().and_then(|first| first.ok()?.value().ok()?.as_str());
     let collection = target.or_else(|| body.get_str("collection").ok()).unwrap_or_default();
@@ -189,7 +210,7 @@ fn tell_slow(
         db = body.get_str("$db").unwrap_or_default(),
         collection,
         user = session.user.as_ref().map(|user| &*user.name),
-        application = session.client.as_deref(),
+        application = session.client.as_ref().map(|client| &*client.application),
         milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         request_bytes = frame.body().len(),
         reply_bytes = outcome.as_ref().map_or(0, |reply| reply.body.len()),

@@ -145,7 +145,46 @@ fn locked(slots: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
     slots.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A cursor that nobody uses at the moment, as it was seen.
+#[derive(Debug)]
+pub struct IdleCursor {
+    /// Its number.
+    pub id: i64,
+    /// `db.collection`.
+    pub ns: Box<str>,
+    /// Who opened it.
+    pub user: Option<Arc<User>>,
+    /// The session it was opened in.
+    pub session: Option<SessionId>,
+    /// Since it was opened.
+    pub age: Duration,
+    /// Since it was last used.
+    pub idle: Duration,
+    /// Never times out by itself outside a session.
+    pub no_timeout: bool,
+}
+
 impl Cursors {
+    /// The cursors that wait for a getMore, by number.
+    pub fn idle(&self) -> Vec<IdleCursor> {
+        let slots = locked(&self.slots);
+        let idle = slots.values().filter_map(|slot| match slot {
+            Slot::Idle(cursor) => Some(IdleCursor {
+                id: cursor.id,
+                ns: cursor.ns.clone(),
+                user: cursor.user.clone(),
+                session: cursor.session,
+                age: cursor.life.begun.elapsed(),
+                idle: cursor.last_use.elapsed(),
+                no_timeout: cursor.no_timeout,
+            }),
+            Slot::Busy { .. } => None,
+        });
+        let mut idle: Vec<_> = idle.collect();
+        idle.sort_unstable_by_key(|cursor| cursor.id);
+        idle
+    }
+
     /// No cursors; idle ones are closed in the background from now on.
     pub fn new(limits: &Limits, tasks: &Tasks) -> Self {
         let slots = Arc::new(Mutex::new(HashMap::new()));

@@ -2,11 +2,14 @@
 pub mod auth;
 pub mod cursor;
 pub mod held;
+pub mod operations;
 pub mod scram;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
+
+use bson::RawDocumentBuf;
 
 use crate::config::Endpoint;
 use crate::pool::UserRole;
@@ -30,10 +33,21 @@ pub struct Session {
     pub rights: (Rights, Instant),
     /// A login that has begun.
     pub login: Option<auth::Login>,
-    /// `client.application.name` of the handshake, if the client sent metadata.
-    pub client: Option<Box<str>>,
+    /// What the client said of itself in the handshake, if it did.
+    pub client: Option<Arc<Client>>,
     /// The client knows `hello`, so that errors may speak of primaries instead of masters.
     pub hello_ok: bool,
+    /// What the connection runs, for others to see.
+    pub operation: Arc<operations::Slot>,
+}
+
+/// What a client says of itself.
+#[derive(Debug, PartialEq)]
+pub struct Client {
+    /// `application.name`; may be empty.
+    pub application: Box<str>,
+    /// The whole document.
+    pub metadata: RawDocumentBuf,
 }
 
 /// What a user may do. Users are roles of PostgreSQL; which of the extension's roles they belong to decides.
@@ -80,6 +94,7 @@ impl Session {
             login: None,
             client: None,
             hello_ok: false,
+            operation: operations::Slot::new(connection_id, peer),
         }
     }
 }

@@ -51,6 +51,20 @@ macro_rules! calls {
 /// `CALL documentdb_api.drop_indexes`, whose statement is made of literals.
 pub static DROP_INDEXES: SqlCall =
     SqlCall { name: "drop_indexes", text: "", params: &[], runs_as: RunsAs::Url, guarded: true };
+/// Changes of memberships, whose names stand in the text.
+pub static CHANGE_ROLES: SqlCall =
+    SqlCall { name: "grant", text: "", params: &[], runs_as: RunsAs::Url, guarded: true };
+/// `REINDEX TABLE`, whose table stands in the text.
+pub static REINDEX: SqlCall =
+    SqlCall { name: "reindex", text: "", params: &[], runs_as: RunsAs::Url, guarded: true };
+/// All that follows on the connection sees the same.
+pub static BEGIN_SNAPSHOT: SqlCall = SqlCall {
+    name: "begin",
+    text: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    params: &[],
+    runs_as: RunsAs::User,
+    guarded: false,
+};
 /// Ends every cursor of a connection, which belongs to one user.
 pub static CLOSE_ALL: SqlCall =
     SqlCall { name: "close", text: "CLOSE ALL", params: &[], runs_as: RunsAs::Any, guarded: false };
@@ -160,9 +174,23 @@ calls! {
     DROP_USER = "drop_user" as Guarded, [BYTEA], "SELECT documentdb_api.drop_user($1::bytea)::bytea";
     /// usersInfo.
     USERS_INFO = "users_info", [BYTEA], "SELECT documentdb_api.users_info($1::bytea)::bytea";
+    /// Which of the two roles of users a role has: the administrator's, the reader's. No row: there is no such role.
+    MEMBERSHIPS = "pg_auth_members" as Any, [TEXT],
+        "SELECT COALESCE(bool_or(g.rolname = 'documentdb_admin_role'), false), \
+         COALESCE(bool_or(g.rolname = 'documentdb_readonly_role'), false) FROM pg_catalog.pg_roles r \
+         LEFT JOIN pg_catalog.pg_auth_members m ON m.member = r.oid LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.roleid \
+         WHERE r.rolname = $1 AND r.rolcanlogin GROUP BY r.oid";
+    /// The number of a collection, which names its table; null for a view. No row: there is no such collection.
+    COLLECTION_ID = "collections" as Any, [TEXT, TEXT],
+        "SELECT CASE WHEN view_definition IS NULL THEN collection_id END FROM documentdb_api_catalog.collections \
+         WHERE database_name = $1 AND collection_name = $2";
     /// currentOp.
     CURRENT_OP = "current_op_command" as Url, [BYTEA],
         "SELECT document::bytea FROM documentdb_api.current_op_command($1::bytea)";
+    /// Which of these processes wait for a lock.
+    LOCKED = "pg_stat_activity" as Url, [INT4_ARRAY],
+        "SELECT COALESCE(pg_catalog.array_agg(pid), '{}'::int4[]) FROM pg_catalog.pg_stat_activity \
+         WHERE wait_event_type = 'Lock' AND pid = ANY($1)";
     /// Salt and iterations of a user.
     SCRAM_SALT = "scram_sha256_get_salt_and_iterations" as Url, [TEXT],
         "SELECT documentdb_api_internal.scram_sha256_get_salt_and_iterations($1)::bytea";
@@ -260,9 +288,10 @@ mod tests {
 
     #[test]
     fn whoever_changes_as_the_url_is_asked_about_first() {
-        for call in ALL.iter().chain(&[&DROP_INDEXES]) {
+        for call in ALL.iter().chain(&[&DROP_INDEXES, &CHANGE_ROLES, &REINDEX]) {
             assert!(!call.guarded || call.runs_as == RunsAs::Url, "{}", call.name);
-            let reads = ["current_op_command", "check_build_index_status"].contains(&call.name);
+            let reads =
+                ["current_op_command", "check_build_index_status", "pg_stat_activity"].contains(&call.name);
             let logs_in = call.name.contains("scram");
             assert_eq!(call.runs_as == RunsAs::Url, call.guarded || reads || logs_in, "{}", call.name);
         }

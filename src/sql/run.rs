@@ -11,7 +11,7 @@ use tokio_postgres::{CancelToken, Row, SimpleQueryMessage};
 
 use super::calls::{self, SqlCall};
 use crate::error::{CommandError, Result, codes, from_pg};
-use crate::obs::trace;
+use crate::obs::{operation, trace};
 use crate::pool::{Lease, Node, Role, RunsAs, Switch};
 
 /// A parameter of a call.
@@ -88,6 +88,9 @@ async fn one(
     call: &'static SqlCall,
     params: &[Param<'_>],
 ) -> Result<Option<Row>> {
+    if operation::is_killed() {
+        return Err(interrupted());
+    }
     lease.begin();
     let node = Arc::clone(lease.node());
     let mut span = trace::Statement::begin(call.name, node.name());
@@ -119,6 +122,9 @@ pub async fn text(
     statement: &str,
 ) -> Result<Option<String>> {
     guard(lease, budget, call).await?;
+    if operation::is_killed() {
+        return Err(interrupted());
+    }
     lease.begin();
     let node = Arc::clone(lease.node());
     let client = lease.connection().client();
@@ -175,23 +181,35 @@ async fn as_role<T>(
     }
 }
 
-/// Lets the statement run as long as the budget says, then cancels it and waits for its true end: a write that was
-/// done by then is told as done, and one that is told as timed out does not happen later.
+/// Lets the statement run as long as the budget says and nobody kills the operation, then cancels it and waits for its
+/// true end: a write that was done by then is told as done, and one that is told as cut off does not happen later.
 async fn within<T>(
     budget: Budget,
     node: &Node,
     token: CancelToken,
     work: impl Future<Output = T>,
 ) -> Result<T> {
-    let Some(deadline) = budget.deadline else { return Ok(work.await) };
     let mut work = pin!(work);
-    if let Ok(outcome) = tokio::time::timeout_at(deadline + GRACE, &mut work).await {
+    let unless_killed = operation::unless_killed(work.as_mut());
+    let ended = match budget.deadline {
+        None => unless_killed.await,
+        Some(deadline) => tokio::time::timeout_at(deadline + GRACE, unless_killed).await.ok().flatten(),
+    };
+    if let Some(outcome) = ended {
         return Ok(outcome);
     }
     node.cancel(token).await;
-    tokio::time::timeout(END_LIMIT, work)
-        .await
-        .map_err(|_| CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit"))
+    tokio::time::timeout(END_LIMIT, work).await.map_err(|_| {
+        if operation::is_killed() {
+            return interrupted();
+        }
+        CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit")
+    })
+}
+
+/// What killOp makes of an operation.
+fn interrupted() -> CommandError {
+    CommandError::client(codes::INTERRUPTED, "operation was interrupted")
 }
 
 /// The statement ended: the connection is idle, or it is gone.
@@ -226,6 +244,9 @@ fn failed(lease: &mut Lease, error: tokio_postgres::Error) -> CommandError {
         if state.starts_with("57P") || state == "25006" {
             lease.taint();
             lease.node().report();
+        }
+        if db.code() == &SqlState::QUERY_CANCELED && operation::is_killed() {
+            return interrupted();
         }
         return from_pg::db_error(db);
     }
@@ -302,6 +323,14 @@ pub fn oid(row: &Row, column: usize) -> Result<u32> {
 /// # Errors
 /// Not a bigint, or NULL.
 pub fn number(row: &Row, column: usize) -> Result<i64> {
+    row.try_get(column).map_err(unreadable)
+}
+
+/// As [`number`], None for NULL.
+///
+/// # Errors
+/// Not a bigint.
+pub fn optional_number(row: &Row, column: usize) -> Result<Option<i64>> {
     row.try_get(column).map_err(unreadable)
 }
 

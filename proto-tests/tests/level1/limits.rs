@@ -9,13 +9,13 @@ use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
 
 /// Holds a lock on the table of a collection until it is dropped, so that every command on it waits.
-struct Locked {
+pub(crate) struct Locked {
     runtime: Runtime,
     client: tokio_postgres::Client,
 }
 
 impl Locked {
-    fn new(stage: &Stage, db: &str, collection: &str) -> Self {
+    pub(crate) fn new(stage: &Stage, db: &str, collection: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let url = stage.cluster.primary().url();
         let client = runtime.block_on(async {
@@ -33,7 +33,7 @@ impl Locked {
         Self { runtime, client }
     }
 
-    fn release(self) {
+    pub(crate) fn release(self) {
         self.runtime.block_on(self.client.batch_execute("ROLLBACK")).unwrap();
     }
 
@@ -46,7 +46,7 @@ impl Locked {
     }
 
     /// Statements of the proxy that wait for the lock.
-    fn waiting(&self) -> i64 {
+    pub(crate) fn waiting(&self) -> i64 {
         let query =
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND state = 'active'";
         self.runtime.block_on(async {
@@ -67,7 +67,7 @@ fn find() -> Document {
     doc! { "find": "c", "filter": {}, "$db": "limits" }
 }
 
-fn send(client: &mut Client, body: Document) {
+pub(crate) fn send(client: &mut Client, body: Document) {
     client.send(&Message { body, ..Message::default() });
 }
 

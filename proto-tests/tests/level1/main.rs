@@ -4,11 +4,17 @@ mod batches;
 mod commands;
 mod cursors;
 mod failover;
+mod grants;
+mod hashes;
 mod hello;
 mod limits;
 mod login;
 mod matrix;
+mod operations;
+mod profile;
 mod roles;
+mod state;
+mod truths;
 
 use std::sync::OnceLock;
 

@@ -1,6 +1,7 @@
 //! hello and its old name isMaster: what this endpoint is, the start of a login, and the stream of changes.
 //!
 //! Both endpoints present themselves as standalone servers; the secondary one is `readOnly` (clients.md 2.1, 2.3).
+use std::sync::Arc;
 use std::time::Duration;
 
 use bson::raw::{RawBsonRef, cstr};
@@ -18,6 +19,7 @@ use crate::error::{Code, CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::reply::error::TopologyVersion;
 use crate::reply::ok::is_true;
+use crate::session::Client;
 use crate::session::auth::{MECHANISM, X509};
 use crate::wire::Compressor;
 
@@ -121,7 +123,8 @@ fn remember_client(call: &mut Call<'_>) -> Result<()> {
             format!("The 'client.application.name' field must be less then or equal to {MAX_APP_NAME} bytes");
         return Err(CommandError::client(codes::CLIENT_METADATA_APP_NAME_TOO_LARGE, message));
     }
-    call.session.client = Some(name.into());
+    let metadata = client.to_owned();
+    call.session.client = Some(Arc::new(Client { application: name.into(), metadata }));
     Ok(())
 }
 
