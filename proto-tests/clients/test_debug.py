@@ -28,6 +28,9 @@ FERRETDB = {
     "ferretdb_pool_acquires_empty_total": set(),
     "ferretdb_pool_acquires_canceled_total": set(),
     "ferretdb_pool_opened_total": set(),
+    "ferretdb_pool_destroyed_maxlifetime_total": set(),
+    "ferretdb_pool_destroyed_maxidle_total": set(),
+    "promhttp_metric_handler_requests_in_flight": set(),
     "ferretdb_pool_acquired": set(),
     "ferretdb_pool_idle": set(),
     "ferretdb_pool_max_size": set(),
@@ -124,6 +127,7 @@ def test_metrics(served):
     assert value(samples, "ferretdb_pool_responses_duration_seconds_count") >= 4
     eventually(lambda: value(scrape(debug), "ferretdb_client_duration_seconds_count", error="0") > 0, True)
     assert value(samples, "ferretdb_pool_requests_total") >= 4
+    assert value(scrape(debug), "promhttp_metric_handler_requests_total", code="200") >= 1
     assert value(samples, "ferretdb_cursors_duration_seconds_count", type="normal") >= 1
     up = [sample.labels for sample in samples if sample.name == "ferretdb_up"]
     assert len(up) == 1 and re.match(r"\d+\.\d+", up[0]["postgresql"]) and re.match(r"0\.\d+\.\d+", up[0]["documentdb"])

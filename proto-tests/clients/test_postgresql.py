@@ -65,6 +65,15 @@ def works(proxy, primary_uri):
     return ask
 
 
+def test_several_hosts(works):
+    """The first that answers may be away, or a standby: writes find the primary, unless the URL says which one it wants."""
+    standby = urlsplit(os.environ["CLUSTER_STANDBY_URL"]).port
+    for hosts in ("127.0.0.1:1,localhost", f"127.0.0.1:{standby},127.0.0.1:1,localhost"):
+        assert works(url(host=hosts)) is True, works.proxy.words()
+    refused = works(url(host=f"127.0.0.1:{standby},localhost", target_session_attrs="read-only"))
+    assert isinstance(refused, PyMongoError), refused
+
+
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require"])
 def test_modes_without_authorities(tls, works, mode):
     assert works(url(sslmode=mode)) is True, works.proxy.words()

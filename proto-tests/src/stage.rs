@@ -43,6 +43,8 @@ pub struct Options {
     pub superuser: bool,
     /// As whom statements of users run.
     pub run_as_user: RunAsUser,
+    /// When connections that nobody uses are closed.
+    pub max_idle: Option<Duration>,
 }
 
 impl Default for Options {
@@ -57,6 +59,7 @@ impl Default for Options {
             wait: Duration::from_secs(5),
             superuser: false,
             run_as_user: RunAsUser::Auto,
+            max_idle: None,
         }
     }
 }
@@ -186,6 +189,8 @@ impl Proxy {
             pool: Pool {
                 max_connections: NonZeroUsize::new(options.connections).expect("not zero"),
                 max_cursor_connections: NonZeroUsize::new(options.cursor_connections).expect("not zero"),
+                max_lifetime: None,
+                max_idle: options.max_idle,
                 wait_timeout: options.wait,
                 connect_timeout: Duration::from_secs(5),
                 health_interval: Duration::from_millis(500),

@@ -11,7 +11,7 @@ use crate::reply::Reply;
 use crate::reply::ok::is_true;
 use crate::session::cursor::{Cursor, Life, Taken};
 use crate::session::held;
-use crate::sql::{FirstPage, Page, Param, SqlCall, calls, run};
+use crate::sql::{Budget, FirstPage, Page, Param, SqlCall, calls, run};
 
 /// True if the pipeline ends in a stage that writes.
 pub(super) fn has_out_or_merge(request: &Request<'_>) -> bool {
@@ -74,7 +74,9 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
             lease,
             user: call.session.user.clone(),
             session: request.session,
+            connection: call.session.load_balanced.then_some(call.session.connection_id),
             no_timeout: request.get("noCursorTimeout")?.is_some_and(is_true),
+            time_left: request.budget.deadline.map(|end| end.saturating_duration_since(Instant::now())),
             last_use: Instant::now(),
             life,
         };
@@ -168,9 +170,25 @@ fn held_page(call: &Call<'_>, mut taken: Taken, ns: &str) -> Result<Reply> {
     Ok(Reply { exhaust, ..Reply::from(rawdoc! { "cursor": cursor, "ok": 1.0 }) })
 }
 
+/// The time limit of the command that opened a cursor is one of all its pages, without the pauses between them.
 async fn next_page(request: &Request<'_>, taken: &mut Taken) -> Result<Page> {
-    let budget = request.budget;
     let cursor = taken.cursor();
+    let begun = Instant::now();
+    let budget = match cursor.time_left {
+        None => request.budget,
+        Some(left) if left.is_zero() => return Err(expired()),
+        // The extension does not know of it, so there is nothing to wait for beyond.
+        Some(left) => {
+            Budget { deadline: begun.checked_add(left).and_then(|end| end.checked_sub(run::GRACE)) }
+        }
+    };
+    let page = page_within(request, taken.cursor(), budget).await;
+    let cursor = taken.cursor();
+    cursor.time_left = cursor.time_left.map(|left| left.saturating_sub(begun.elapsed()));
+    page
+}
+
+async fn page_within(request: &Request<'_>, cursor: &mut Cursor, budget: Budget) -> Result<Page> {
     let (db, body) = (request.db, request.forward.as_bytes());
     let continuation = cursor.continuation.clone();
     let continuation: &[u8] = &continuation;
@@ -189,6 +207,10 @@ async fn next_page(request: &Request<'_>, taken: &mut Taken) -> Result<Page> {
             Err(error) => return Err(given_up(error)),
         }
     }
+}
+
+fn expired() -> CommandError {
+    CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit")
 }
 
 /// A cursor cannot go on elsewhere: a conflict ends it.

@@ -22,7 +22,7 @@ pub fn find(name: &str) -> Option<&'static Command> {
 }
 
 /// What OP_QUERY still serves.
-pub static LEGACY: &[&str] = &["buildInfo", "hello", "isMaster", "saslContinue", "saslStart"];
+pub static LEGACY: &[&str] = &["authenticate", "buildInfo", "hello", "isMaster", "saslContinue", "saslStart"];
 
 const NONE: &[Opt] = &[];
 /// Commands that never refused a field they do not know.

@@ -118,6 +118,10 @@ pub struct Pool {
     pub max_connections: NonZeroUsize,
     /// Connections that open cursors may hold, beside `max_connections`.
     pub max_cursor_connections: NonZeroUsize,
+    /// An idle connection that is older is closed; None: none is.
+    pub max_lifetime: Option<Duration>,
+    /// A connection that was not used for so long is closed; None: none is.
+    pub max_idle: Option<Duration>,
     /// How long a request waits for a free connection before it fails.
     pub wait_timeout: Duration,
     /// How long opening a connection may take.
@@ -197,6 +201,8 @@ pub fn check(raw: Raw) -> Result<Checked, Problems> {
         max_cursor_connections: check
             .get("pool_max_cursor_connections", units::count)
             .unwrap_or(NonZeroUsize::MIN),
+        max_lifetime: check.get("pool_max_lifetime", units::duration_or_off).flatten(),
+        max_idle: check.get("pool_max_idle_time", units::duration_or_off).flatten(),
         wait_timeout: check.get("pool_wait_timeout", units::duration).unwrap_or_default(),
         connect_timeout: check.get("pool_connect_timeout", units::duration).unwrap_or_default(),
         health_interval: check.get("pool_health_interval", units::duration).unwrap_or_default(),
@@ -437,10 +443,18 @@ impl Check {
         for note in parsed.notes {
             self.raw.note(format!("{key}: {note}"));
         }
-        if let (Some(pool), Some(max), false) =
-            (pool, parsed.pool_max_connections, self.raw.is_given("pool_max_connections"))
-        {
-            pool.max_connections = max;
+        if let Some(pool) = pool {
+            if let (Some(max), false) =
+                (parsed.pool_max_connections, self.raw.is_given("pool_max_connections"))
+            {
+                pool.max_connections = max;
+            }
+            if let (Some(time), false) = (parsed.pool_max_lifetime, self.raw.is_given("pool_max_lifetime")) {
+                pool.max_lifetime = Some(time);
+            }
+            if let (Some(time), false) = (parsed.pool_max_idle, self.raw.is_given("pool_max_idle_time")) {
+                pool.max_idle = Some(time);
+            }
         }
         // An address without a host is one that nobody can reach.
         PgTarget { tls: parsed.tls, ..PgTarget::new(name, parsed.postgres.unwrap_or_default()) }

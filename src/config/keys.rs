@@ -172,6 +172,19 @@ pub static KEYS: &[Key] = &[
         ..KEY
     },
     Key {
+        name: "pool_max_lifetime",
+        default: "1h",
+        help: "A PostgreSQL connection that is not in use and older than about this is closed, so that new ones follow a service \
+               to its present servers; `-`: none is",
+        ..KEY
+    },
+    Key {
+        name: "pool_max_idle_time",
+        default: "30m",
+        help: "A PostgreSQL connection that was not used for this long is closed; `-`: none is",
+        ..KEY
+    },
+    Key {
         name: "pool_wait_timeout",
         default: "5s",
         help: "How long a request waits for a free PostgreSQL connection before it fails",

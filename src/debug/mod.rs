@@ -94,13 +94,7 @@ where
             return refused;
         }
         match request.uri().path().trim_end_matches('/') {
-            "/debug/metrics" => match sample::text(&self.cx, self.tls.as_deref()) {
-                Ok(text) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
-                Err(error) => {
-                    tracing::warn!(%error, "metrics can't be written");
-                    status(StatusCode::INTERNAL_SERVER_ERROR, "")
-                }
-            },
+            "/debug/metrics" => self.scrape(),
             "/debug/livez" => self.probe("livez", async { probe::live(&self.cx) }).await,
             "/debug/readyz" => self.probe("readyz", Box::pin(probe::ready(&self.cx))).await,
             "/debug/version" => {
@@ -113,6 +107,23 @@ where
             }
             _ => status(StatusCode::NOT_FOUND, "there is no such page\n"),
         }
+    }
+
+    fn scrape(&self) -> Response<Full<Bytes>> {
+        let metrics = &self.cx.metrics;
+        let none: [&str; 0] = [];
+        let now = metrics.scrapes_now.with_label_values(&none);
+        now.inc();
+        let response = match sample::text(&self.cx, self.tls.as_deref()) {
+            Ok(text) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
+            Err(error) => {
+                tracing::warn!(%error, "metrics can't be written");
+                status(StatusCode::INTERNAL_SERVER_ERROR, "")
+            }
+        };
+        now.dec();
+        metrics.scrapes.with_label_values(&[response.status().as_str()]).inc();
+        response
     }
 
     /// 200 with an empty body, or 500 with what is wrong.

@@ -34,11 +34,17 @@ pub struct Metrics {
     pub cursors: IntCounterVec,
     /// Seconds that cursors were open, by `type`.
     pub cursor_seconds: HistogramVec,
+    /// Answers of `/debug/metrics` by `code`.
+    pub scrapes: IntCounterVec,
+    /// Those being made.
+    pub scrapes_now: IntGaugeVec,
     /// What [`Metrics::pool`] hands out, by `node`.
     sql_seconds: Histogram,
     sql_requests: IntCounterVec,
     acquires: Sum,
     opened: IntCounterVec,
+    too_old: IntCounterVec,
+    too_idle: IntCounterVec,
     retries: IntCounterVec,
     probes: HistogramVec,
     gauges: Gauges,
@@ -96,6 +102,8 @@ pub struct PoolMetrics {
     waited_seconds: prometheus::Counter,
     canceled: prometheus::IntCounter,
     opened: prometheus::IntCounter,
+    too_old: prometheus::IntCounter,
+    too_idle: prometheus::IntCounter,
     retries: prometheus::IntCounter,
 }
 
@@ -243,6 +251,22 @@ impl Default for Metrics {
                 ),
             },
             opened: r.counters("ferretdb_pool_opened_total", "PostgreSQL connections opened", &[]),
+            too_old: r.counters(
+                "ferretdb_pool_destroyed_maxlifetime_total",
+                "PostgreSQL connections closed for their age",
+                &[],
+            ),
+            too_idle: r.counters(
+                "ferretdb_pool_destroyed_maxidle_total",
+                "PostgreSQL connections closed because nobody used them",
+                &[],
+            ),
+            scrapes: r.counters("promhttp_metric_handler_requests_total", "Answers with metrics", &["code"]),
+            scrapes_now: r.gauges(
+                "promhttp_metric_handler_requests_in_flight",
+                "Requests for metrics being answered",
+                &[],
+            ),
             retries: r.counters("ermine_retries_total", "Statements that ran again", &["node"]),
             probes: r.histograms(
                 "ferretdb_debug_probe_response_seconds",
@@ -269,6 +293,8 @@ impl Metrics {
             waited_seconds: self.acquires.waited_seconds.with_label_values(&none),
             canceled: self.acquires.canceled.with_label_values(&none),
             opened: self.opened.with_label_values(&none),
+            too_old: self.too_old.with_label_values(&none),
+            too_idle: self.too_idle.with_label_values(&none),
             retries: self.retries.with_label_values(&[node]),
         }
     }
@@ -327,6 +353,12 @@ impl PoolMetrics {
     /// A connection was opened.
     pub fn opened(&self) {
         self.opened.inc();
+    }
+
+    /// So many connections were closed for their age, and so many because nobody used them.
+    pub fn destroyed(&self, old: u64, unused: u64) {
+        self.too_old.inc_by(old);
+        self.too_idle.inc_by(unused);
     }
 
     /// A statement runs again.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
+use tokio_postgres::config::{Config, TargetSessionAttrs};
 
 use super::role::Carried;
 use super::state::{Lag, Observation, Role, State};
@@ -71,17 +72,33 @@ pub(super) async fn ask_role(client: &tokio_postgres::Client) -> Result<Observat
     Ok(Observation { role, timeline: u32::from_str_radix(timeline, 16).unwrap_or(0), lag })
 }
 
+/// For a URL with several hosts that does not say which of them it wants: how to find one that is what the node is called, to
+/// be tried first. A driver takes the first that answers, which after a switch may be the wrong one for good.
+pub(super) fn fitting(configured: Role, config: &Config) -> Option<Config> {
+    if config.get_hosts().len() < 2 || config.get_target_session_attrs() != TargetSessionAttrs::Any {
+        return None;
+    }
+    let mut fitting = config.clone();
+    fitting.target_session_attrs(match configured {
+        Role::Standby => TargetSessionAttrs::ReadOnly,
+        _ => TargetSessionAttrs::ReadWrite,
+    });
+    Some(fitting)
+}
+
 /// Makes the connections of one node.
 #[derive(Debug)]
 pub(super) struct NodeManager {
     target: PgTarget,
+    /// What the configuration calls the node.
+    configured: Role,
     state: Arc<State>,
     metrics: PoolMetrics,
 }
 
 impl NodeManager {
-    pub(super) fn new(target: PgTarget, state: Arc<State>, metrics: PoolMetrics) -> Self {
-        Self { target, state, metrics }
+    pub(super) fn new(target: PgTarget, configured: Role, state: Arc<State>, metrics: PoolMetrics) -> Self {
+        Self { target, configured, state, metrics }
     }
 }
 
@@ -92,7 +109,15 @@ impl Manager for NodeManager {
     async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
         // Address, password and certificates may have changed since the last connection.
         let (config, tls) = self.target.now();
-        let client = deadpool_postgres::Manager::new(config, PgConnector::new(tls)).create().await?;
+        let open = |config| deadpool_postgres::Manager::new(config, PgConnector::new(tls.clone()));
+        let fitting = match fitting(self.configured, &config) {
+            Some(fitting) => Box::pin(open(fitting).create()).await.ok(),
+            None => None,
+        };
+        let client = match fitting {
+            Some(client) => client,
+            None => Box::pin(open(config).create()).await?,
+        };
         let (seen, carried) = tokio::try_join!(ask_role(&client), Carried::ask(&client))?;
         self.state.observe(seen);
         storage::prepare(&client).await?;

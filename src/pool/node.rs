@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::Runtime;
-use deadpool::managed::{Pool, PoolError, TimeoutType, Timeouts};
+use deadpool::managed::{Pool, PoolError, QueueMode, TimeoutType, Timeouts};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_postgres::CancelToken;
@@ -40,6 +40,8 @@ pub struct Node {
     /// One permit for each connection that an open cursor may hold.
     pub(super) cursors: Arc<Semaphore>,
     wait: Duration,
+    /// How old a connection may be, and how long unused.
+    limits: (Option<Duration>, Option<Duration>),
     connect: Duration,
     pub(super) state: Arc<State>,
     pub(super) metrics: PoolMetrics,
@@ -61,10 +63,12 @@ impl Node {
         let state = Arc::new(State::new(Arc::clone(topology)));
         let (requests, cursors) = (sizes.max_connections.get(), sizes.max_cursor_connections.get());
         let metrics = metrics.pool(&target.name);
-        let manager = NodeManager::new(target.clone(), Arc::clone(&state), metrics.clone());
+        let manager = NodeManager::new(target.clone(), configured, Arc::clone(&state), metrics.clone());
         let timeouts = Timeouts { wait: None, create: None, recycle: None };
         let mut options = deadpool::managed::PoolConfig::new(requests + cursors);
         options.timeouts = timeouts;
+        // The one used last first, so that those of a busy hour grow idle.
+        options.queue_mode = QueueMode::Lifo;
         let pool = Pool::builder(manager).config(options).runtime(Runtime::Tokio1).build();
         Self {
             number,
@@ -78,6 +82,7 @@ impl Node {
             requests: Arc::new(Semaphore::new(requests)),
             cursors: Arc::new(Semaphore::new(cursors)),
             wait: sizes.wait_timeout,
+            limits: (sizes.max_lifetime, sizes.max_idle),
             connect: sizes.connect_timeout,
             state,
             metrics,
@@ -126,6 +131,23 @@ impl Node {
     /// Requests that wait for a connection.
     pub fn waiting(&self) -> usize {
         self.pool.status().waiting
+    }
+
+    /// Closes the connections that are not in use and too old, or unused for too long.
+    pub(super) fn retire(&self) {
+        let (lifetime, idle) = self.limits;
+        let (mut old, mut unused) = (0, 0);
+        let retired = self.pool.retain(|connection, metrics| {
+            // Those that were opened together do not end together.
+            let share = 90 + connection.carried.process % 21;
+            let too_old = lifetime.is_some_and(|lifetime| metrics.age() > lifetime * share / 100);
+            let too_idle = !too_old && idle.is_some_and(|idle| metrics.last_used() > idle);
+            old += u64::from(too_old);
+            unused += u64::from(too_idle);
+            !too_old && !too_idle
+        });
+        self.metrics.destroyed(old, unused);
+        drop(retired);
     }
 
     /// Counts a statement that runs again.

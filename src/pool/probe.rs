@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::ask_role;
+use super::connection::{ask_role, fitting};
 use super::node::Node;
 use super::state::Role;
 use super::storage;
@@ -39,6 +39,7 @@ pub(super) async fn run(node: Weak<Node>, stop: CancellationToken, sizes: config
                 alive.lost(&"no answer in time");
             }
         }
+        alive.retire();
         let away = alive.role() == Role::Down;
         let pause = if away { RETRY.min(sizes.health_interval) } else { sizes.health_interval };
         let suspected = async {
@@ -67,7 +68,14 @@ async fn ask(
             // It may be another server, or the same one after an upgrade.
             *asked = None;
             let (config, tls) = node.target.now();
-            let (open, connection) = config.connect(PgConnector::new(tls)).await?;
+            let fitting = match fitting(node.configured(), &config) {
+                Some(fitting) => Box::pin(fitting.connect(PgConnector::new(tls.clone()))).await.ok(),
+                None => None,
+            };
+            let (open, connection) = match fitting {
+                Some(opened) => opened,
+                None => Box::pin(config.connect(PgConnector::new(tls))).await?,
+            };
             node.tasks.spawn(async move {
                 // Its end shows at the next question.
                 let _ = connection.await;

@@ -34,6 +34,11 @@ const STATE_CHANGES: [crate::error::Code; 8] = [
     codes::NOT_PRIMARY_OR_SECONDARY,
 ];
 
+/// True if the node is no longer what the client takes it for.
+pub fn primary_changed(error: &CommandError) -> bool {
+    STATE_CHANGES.contains(&error.code)
+}
+
 /// `{ok: 0, errmsg, code, codeName, …}`.
 pub fn reply(error: &CommandError, topology: TopologyVersion) -> Reply {
     let mut out: RawDocumentBuf = rawdoc! {
@@ -56,7 +61,7 @@ pub fn reply(error: &CommandError, topology: TopologyVersion) -> Reply {
         }
         out.append(cstr!("errorLabels"), labels);
     }
-    if STATE_CHANGES.contains(&error.code) {
+    if primary_changed(error) {
         out.append(cstr!("topologyVersion"), topology.document());
     }
     out.into()

@@ -66,6 +66,9 @@ pub(super) async fn run<R, W>(
         let _ = connection.writer.raw(HTTP_HINT).await;
     }
     // Before the close, so that who sees it can count on the place.
+    if session.load_balanced {
+        connection.cx.cursors.end_connection(id);
+    }
     drop((place, counted, entered));
     let broken = matches!(ended, Ended::Frame(_) | Ended::Io(_));
     let lasted = connection.cx.metrics.connection_seconds.with_label_values(&[flag(broken)]);
@@ -193,6 +196,9 @@ where
             let Some(reply) = self.run(session, &frame).await? else { return Ok(()) };
             let next = reply.exhaust.filter(|_| !shape.legacy);
             let streaming = next.is_some();
+            if !shape.wants_reply {
+                return if reply.close { Err(Ended::Reply) } else { Ok(()) };
+            }
             // Every reply of a stream answers the one before it (message-header rules of OP_MSG).
             response_to = self
                 .writer

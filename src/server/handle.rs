@@ -68,7 +68,9 @@ pub async fn handle(cx: &Context, session: &mut Session, frame: &Frame) -> Optio
         }
     }
     if frame.wants_no_reply() {
-        return None;
+        // The only way to tell a client that wants no answer: it looks for the primary again.
+        let moved = outcome.as_ref().is_err_and(reply::error::primary_changed);
+        return moved.then(|| Reply { close: true, ..reply::ok::plain() });
     }
     let topology = cx.services.pools.topology().version();
     Some(outcome.unwrap_or_else(|error| reply::error::reply(&error, topology)))

@@ -51,8 +51,12 @@ pub struct Cursor {
     pub user: Option<Arc<User>>,
     /// The session it was opened in.
     pub session: Option<SessionId>,
+    /// The connection that it ends with, if it ends with one.
+    pub connection: Option<i32>,
     /// Never times out by itself outside a session.
     pub no_timeout: bool,
+    /// What its command's `maxTimeMS` leaves for its further pages; None: no limit.
+    pub time_left: Option<Duration>,
     /// When it was last used.
     pub last_use: Instant,
     /// Tells the metrics at its end how long it was open.
@@ -103,7 +107,9 @@ impl Cursor {
             lease: None,
             user,
             session,
+            connection: None,
             no_timeout: false,
+            time_left: None,
             last_use: Instant::now(),
             life,
         }
@@ -302,6 +308,17 @@ impl Cursors {
             self.end(slot);
         }
         true
+    }
+
+    /// Kills the cursors that end with this connection.
+    pub fn end_connection(&self, connection: i32) {
+        let ended: Vec<Slot> = locked(&self.slots)
+            .extract_if(|_, slot| matches!(slot, Slot::Idle(cursor) if cursor.connection == Some(connection)))
+            .map(|(_, slot)| slot)
+            .collect();
+        for slot in ended {
+            self.end(slot);
+        }
     }
 
     /// Kills the cursors of some sessions of a user.

@@ -37,6 +37,8 @@ pub struct Session {
     pub client: Option<Arc<Client>>,
     /// The client knows `hello`, so that errors may speak of primaries instead of masters.
     pub hello_ok: bool,
+    /// The client stands behind a load balancer: its cursors are no use to any other connection.
+    pub load_balanced: bool,
     /// What the connection runs, for others to see.
     pub operation: Arc<operations::Slot>,
 }
@@ -94,6 +96,7 @@ impl Session {
             login: None,
             client: None,
             hello_ok: false,
+            load_balanced: false,
             operation: operations::Slot::new(connection_id, peer),
         }
     }

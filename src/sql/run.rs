@@ -18,7 +18,7 @@ use crate::pool::{Lease, Node, Role, RunsAs, Switch};
 pub type Param<'a> = &'a (dyn ToSql + Sync);
 
 /// What the extension needs to notice its own time limit before we cut it off.
-const GRACE: Duration = Duration::from_millis(500);
+pub const GRACE: Duration = Duration::from_millis(500);
 
 /// How long a cancelled statement may take to end before its connection is given up.
 const END_LIMIT: Duration = Duration::from_secs(5);

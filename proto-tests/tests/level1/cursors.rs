@@ -56,6 +56,54 @@ fn drain(client: &mut Client, find: Document, collection: &str) -> Vec<i32> {
 }
 
 #[test]
+fn cursors_behind_a_load_balancer_end_with_their_connection() {
+    let stage = crate::stage();
+    let mut client = stage.primary();
+    let documents: Vec<_> = (0..9).map(|n| doc! { "_id": n }).collect();
+    client.ok(doc! { "insert": "c", "documents": documents, "$db": "balanced" });
+    let open = |balanced: bool| {
+        let mut other = stage.primary();
+        if balanced {
+            other.ok(doc! { "hello": 1, "loadBalanced": true, "$db": "admin" });
+        }
+        let reply = other.ok(doc! { "find": "c", "batchSize": 2, "$db": "balanced" });
+        reply.get_document("cursor").unwrap().get_i64("id").unwrap()
+    };
+    let (balanced, direct) = (open(true), open(false));
+    let more = |id: i64| doc! { "getMore": id, "collection": "c", "batchSize": 1, "$db": "balanced" };
+    wait_until("the cursor ends", || client.run(more(balanced)).get_i32("code").ok() == Some(43));
+    client.ok(more(direct));
+    client.ok(doc! { "dropDatabase": 1, "$db": "balanced" });
+}
+
+#[test]
+fn a_time_limit_is_one_of_all_pages() {
+    let stage = crate::stage();
+    let mut client = stage.primary();
+    let documents: Vec<_> = (0..9).map(|n| doc! { "_id": n }).collect();
+    client.ok(doc! { "insert": "c", "documents": documents, "$db": "timed" });
+    let mut page = |batch: i32| {
+        let reply = client.ok(doc! { "find": "c", "batchSize": batch, "maxTimeMS": 1500, "$db": "timed" });
+        reply.get_document("cursor").unwrap().get_i64("id").unwrap()
+    };
+    let (paused, slow) = (page(2), page(2));
+    let more = |id: i64| doc! { "getMore": id, "collection": "c", "batchSize": 2, "$db": "timed" };
+    // A pause between pages is the client's.
+    std::thread::sleep(std::time::Duration::from_millis(1700));
+    client.ok(more(paused));
+    client.ok(more(slow));
+    let lock = crate::limits::Locked::new(stage, "timed", "c");
+    let begin = std::time::Instant::now();
+    assert_eq!(client.code(more(slow)), 50);
+    let took = begin.elapsed();
+    assert!(took < std::time::Duration::from_millis(1900), "{took:?}");
+    lock.release();
+    assert_eq!(client.code(more(slow)), 43);
+    client.ok(more(paused));
+    client.ok(doc! { "dropDatabase": 1, "$db": "timed" });
+}
+
+#[test]
 fn pages_in_order_on_both_endpoints_and_in_both_modes() {
     for (name, stage) in [("free", stage()), ("held", pinning())] {
         let mut writer = stage.primary();

@@ -91,6 +91,69 @@ fn a_full_pool_refuses_in_time_and_works_again() {
     second.ok(find());
 }
 
+/// Connections that the proxy has to this node, that of the probe included.
+fn connections(stage: &Stage) -> usize {
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'ermine_service'";
+    stage.cluster.primary().query(count).unwrap().unwrap().parse().unwrap()
+}
+
+/// So many clients at once, each with a few reads; what they were refused with.
+fn crowd(stage: &Stage, clients: usize, reads: usize) -> Vec<Document> {
+    std::thread::scope(|scope| {
+        let run = || {
+            let mut client = stage.primary();
+            let replies = (0..reads).map(|_| client.run(find()));
+            replies.filter(|reply| reply.get_f64("ok").ok() != Some(1.0)).collect::<Vec<_>>()
+        };
+        let all: Vec<_> = (0..clients).map(|_| scope.spawn(run)).collect();
+        all.into_iter().flat_map(|one| one.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn the_pools_budget_is_kept_and_given_back() {
+    let options = Options {
+        standbys: 0,
+        connections: 4,
+        cursor_connections: 2,
+        max_idle: Some(Duration::from_secs(3)),
+        ..Options::default()
+    };
+    let stage = Stage::new(&options);
+    stage.primary().ok(doc! { "insert": "c", "documents": [{ "_id": 1 }], "$db": "limits" });
+    let most = std::sync::atomic::AtomicUsize::new(0);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                most.fetch_max(connections(&stage), std::sync::atomic::Ordering::Relaxed);
+            }
+        });
+        assert_eq!(crowd(&stage, 30, 20), Vec::<Document>::new());
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let most = most.into_inner();
+    assert!(most > 1 && most <= 4 + 2 + 1, "{most}");
+    // Only the probe's is left when nobody comes any more.
+    wait_until("idle connections are closed", || connections(&stage) == 1);
+    stage.primary().ok(find());
+}
+
+#[test]
+fn a_server_without_places_is_waited_for() {
+    let stage = stage_with(8, Duration::from_secs(20));
+    // One of them is the probe's.
+    stage.cluster.primary().execute("ALTER ROLE ermine_service CONNECTION LIMIT 3").unwrap();
+    stage
+        .cluster
+        .primary()
+        .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ermine_service'")
+        .unwrap();
+    wait_until("the primary is found again", || stage.primary().run(find()).contains_key("cursor"));
+    assert_eq!(crowd(&stage, 12, 10), Vec::<Document>::new());
+    assert!(connections(&stage) <= 3);
+}
+
 #[test]
 fn max_time_ms_is_kept_by_every_command() {
     let stage = stage_with(4, Duration::from_secs(5));
@@ -148,6 +211,10 @@ fn the_proxy_is_there_before_postgresql() {
     primary.ok(doc! { "hello": 1, "$db": "admin" });
     assert_eq!(primary.code(find()), 189);
     assert_eq!(secondary.code(find()), 6);
+    // Whoever wants no reply learns of it all the same, so that it looks for the primary again.
+    let mut quiet = Client::connect(proxy.primary);
+    quiet.tell(doc! { "insert": "c", "documents": [{}], "writeConcern": { "w": 0 }, "$db": "limits" });
+    assert!(quiet.receive().is_none());
     nodes[0].start().unwrap();
     wait_until("the primary is used", || primary.run(find()).contains_key("cursor"));
     nodes[1].start().unwrap();

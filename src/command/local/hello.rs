@@ -49,6 +49,7 @@ pub(in super::super) async fn run(mut call: Call<'_>) -> Result<Reply> {
     out.append(writable, true);
     out.append(cstr!("topologyVersion"), version.document());
     if request.get("loadBalanced")?.is_some_and(is_true) {
+        call.session.load_balanced = true;
         // Any id will do that is the same for the life of the process.
         out.append(cstr!("msg"), "isdbgrid");
         out.append(cstr!("serviceId"), version.process_id);

@@ -17,6 +17,12 @@ use super::units;
 /// What the application calls itself to PostgreSQL unless the URL says otherwise.
 const APPLICATION_NAME: &str = "ermine";
 const DEFAULT_PORT: u16 = 5432;
+/// How long nothing comes before the server is asked whether it is still there, how long between questions, how many of them.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// How long what was sent may stay without an acknowledgement.
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a URL may leave out.
 #[derive(Debug, Clone)]
@@ -33,6 +39,10 @@ pub(super) struct Parsed {
     pub(super) postgres: Option<Config>,
     /// FerretDB's `pool_max_conns`.
     pub(super) pool_max_connections: Option<NonZeroUsize>,
+    /// FerretDB's `pool_max_conn_lifetime`.
+    pub(super) pool_max_lifetime: Option<Duration>,
+    /// FerretDB's `pool_max_conn_idle_time`.
+    pub(super) pool_max_idle: Option<Duration>,
     /// `sslmode` and its files.
     pub(super) tls: PgTls,
     pub(super) problems: Vec<String>,
@@ -42,6 +52,11 @@ pub(super) struct Parsed {
 /// Reads a URL, collecting everything that is wrong with it.
 pub(super) fn parse(url: &str, fallback: &Fallback) -> Parsed {
     let mut parser = Parser::default();
+    // A server that vanished without a word is noticed after about a minute, whatever the system's own patience is.
+    parser.config.keepalives_idle(KEEPALIVE_IDLE);
+    parser.config.keepalives_interval(KEEPALIVE_INTERVAL);
+    parser.config.keepalives_retries(KEEPALIVE_RETRIES);
+    parser.config.tcp_user_timeout(USER_TIMEOUT);
     parser.url(url);
     parser.finish(fallback)
 }
@@ -60,6 +75,8 @@ struct Parser {
     tls: PgTls,
     channel_binding: Option<ChannelBinding>,
     pool_max_connections: Option<NonZeroUsize>,
+    pool_max_lifetime: Option<Duration>,
+    pool_max_idle: Option<Duration>,
     problems: Vec<String>,
     notes: Vec<String>,
 }
@@ -158,6 +175,10 @@ impl Parser {
     fn parameter(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
         const SECONDS: &str = "expected a number of seconds";
         let seconds = |value: &str| value.parse().map(Duration::from_secs).map_err(|_| SECONDS);
+        // As libpq has it, 0 stands for what the system does by itself.
+        let system = |time: Duration, otherwise: u64| {
+            if time.is_zero() { Duration::from_secs(otherwise) } else { time }
+        };
         match name {
             "user" => self.user = Some(value.to_owned()),
             "password" => self.password = Some(value.to_owned()),
@@ -217,24 +238,25 @@ impl Parser {
                 self.config.keepalives(units::boolean(value)?);
             }
             "keepalives_idle" => {
-                self.config.keepalives_idle(seconds(value)?);
+                self.config.keepalives_idle(system(seconds(value)?, 7200));
             }
             "keepalives_interval" => {
-                self.config.keepalives_interval(seconds(value)?);
+                self.config.keepalives_interval(system(seconds(value)?, 75));
             }
             "keepalives_count" => {
-                self.config.keepalives_retries(value.parse().map_err(|_| "expected a number")?);
+                let retries = value.parse().map_err(|_| "expected a number")?;
+                self.config.keepalives_retries(if retries == 0 { 9 } else { retries });
             }
             "tcp_user_timeout" => {
                 let millis = value.parse().map_err(|_| "expected a number of milliseconds")?;
                 self.config.tcp_user_timeout(Duration::from_millis(millis));
             }
             "pool_max_conns" => self.pool_max_connections = Some(units::count(value)?),
+            "pool_max_conn_lifetime" => self.pool_max_lifetime = Some(units::duration(value)?),
+            "pool_max_conn_idle_time" => self.pool_max_idle = Some(units::duration(value)?),
             "pool_min_conns"
             | "pool_min_idle_conns"
-            | "pool_max_conn_lifetime"
             | "pool_max_conn_lifetime_jitter"
-            | "pool_max_conn_idle_time"
             | "pool_health_check_period"
             | "statement_cache_capacity"
             | "description_cache_capacity"
@@ -268,7 +290,12 @@ impl Parser {
         });
         postgres.channel_binding(self.channel_binding.unwrap_or(ChannelBinding::Prefer));
         postgres.application_name(self.application_name.as_deref().unwrap_or(APPLICATION_NAME));
-        postgres.connect_timeout(self.connect_timeout.unwrap_or(fallback.connect_timeout));
+        // Of several hosts each gets a part, so that all of them are reached in the time of one, even twice (pool/connection.rs).
+        let parts = match u32::try_from(self.hosts.len()) {
+            Ok(hosts @ 2..) => hosts.saturating_mul(2),
+            _ => 1,
+        };
+        postgres.connect_timeout(self.connect_timeout.unwrap_or(fallback.connect_timeout / parts));
         for (host, port) in self.hosts {
             postgres.host(host);
             postgres.port(port);
@@ -288,6 +315,8 @@ impl Parser {
         Parsed {
             postgres: self.problems.is_empty().then_some(postgres),
             pool_max_connections: self.pool_max_connections,
+            pool_max_lifetime: self.pool_max_lifetime,
+            pool_max_idle: self.pool_max_idle,
             tls: self.tls,
             problems: self.problems,
             notes: self.notes,

@@ -76,6 +76,7 @@ fn a_slash_in_the_password_gets_a_hint() {
 fn several_hosts_and_unix_sockets() {
     let config = good("postgres://u@a:1,b,[::1]:3,%2Frun%2Fpg:4/d");
     assert_eq!(hosts(&config), ["a", "b", "::1", "/run/pg"]);
+    assert_eq!(config.get_connect_timeout(), Some(&(Duration::from_secs(7) / 8)));
     assert_eq!(config.get_ports(), [1, 5432, 3, 4]);
     let config = good("postgres://u@/d?host=/var/run/postgresql&port=5433");
     assert_eq!((hosts(&config), config.get_ports()), (vec!["/var/run/postgresql".to_owned()], &[5433][..]));
@@ -118,9 +119,37 @@ fn parameters() {
     assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
     assert_eq!(config.get_keepalives_idle(), Duration::from_secs(9));
 
-    let parsed = parse("postgres://u@h/d?pool_max_conns=50&pool_min_conns=10", &fallback());
+    let url = "postgres://u@h/d?pool_max_conns=50&pool_min_conns=10&pool_max_conn_lifetime=2h&pool_max_conn_idle_time=5m";
+    let parsed = parse(url, &fallback());
     assert_eq!(parsed.pool_max_connections.map(NonZeroUsize::get), Some(50));
+    assert_eq!(parsed.pool_max_lifetime, Some(Duration::from_secs(7200)));
+    assert_eq!(parsed.pool_max_idle, Some(Duration::from_secs(300)));
     assert_eq!(parsed.notes.len(), 1);
+}
+
+#[test]
+fn a_server_that_vanishes_is_noticed() {
+    let seconds = Duration::from_secs;
+    let times = |config: &Config| {
+        (
+            config.get_keepalives(),
+            config.get_keepalives_idle(),
+            config.get_keepalives_interval(),
+            config.get_keepalives_retries(),
+            config.get_tcp_user_timeout().copied(),
+        )
+    };
+    let config = good("postgres://u@h/d");
+    assert_eq!(times(&config), (true, seconds(30), Some(seconds(10)), Some(3), Some(seconds(30))));
+    let config = good(
+        "postgres://u@h/d?keepalives=0&keepalives_idle=5&keepalives_interval=6&keepalives_count=7&tcp_user_timeout=8000",
+    );
+    assert_eq!(times(&config), (false, seconds(5), Some(seconds(6)), Some(7), Some(seconds(8))));
+    // 0 is the system's own, as in libpq.
+    let config = good(
+        "postgres://u@h/d?keepalives_idle=0&keepalives_interval=0&keepalives_count=0&tcp_user_timeout=0",
+    );
+    assert_eq!(times(&config), (true, seconds(7200), Some(seconds(75)), Some(9), Some(seconds(0))));
 }
 
 #[test]
