@@ -94,7 +94,11 @@ def test_pools_plan_caches_and_profiles(filled):
     assert pools["totalCreated"] >= 1 and "primary" in pools["hosts"]
     assert filled.command("planCacheListFilters", "c")["filters"] == []
     assert filled.command("planCacheClear", "c")["ok"] == 1
-    assert refused(lambda: filled.command("profile", 2)).code == 115
+    assert filled.command("profile", 2)["was"] == 0
+    assert filled.c.find_one({"a": 3}, comment="profiled")
+    assert filled.command("profile", 0)["was"] == 2
+    assert filled["system.profile"].count_documents({"command.comment": "profiled"}) == 1
+    filled.drop_collection("system.profile")
 
 
 def test_profile_sets_what_is_slow(proxy, primary_uri):

@@ -20,6 +20,8 @@ use crate::sql::{Param, calls, run};
 
 /// A connection has one login at a time, so its conversation needs no other number.
 const CONVERSATION: i32 = 1;
+/// How many connections a login that begins may find dead.
+const ATTEMPTS: u32 = 3;
 /// What a failed login costs.
 const FAILURE: Duration = Duration::from_millis(500);
 
@@ -61,7 +63,17 @@ pub(super) async fn start(call: &mut Call<'_>, command: &RawDocument, db: &str) 
         logged_in(call, &name, db.into()).await?;
         return Ok(answer(&Progress { payload: Vec::new(), user: Some(name) }));
     }
-    let (login, progress) = Login::start(db, skip, message, &mut lease, &call.services.fakes).await?;
+    let mut attempt = 1;
+    let (login, progress) = loop {
+        match Login::start(db, skip, message, &mut lease, &call.services.fakes).await {
+            // It died unnoticed since it served somebody else.
+            Err(error) if error.retry == Retry::IfReused && lease.reused() && attempt < ATTEMPTS => {
+                attempt += 1;
+                lease = any_node(call).await?;
+            }
+            outcome => break outcome?,
+        }
+    };
     call.session.login = Some(login);
     Ok(answer(&progress))
 }

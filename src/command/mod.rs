@@ -44,7 +44,7 @@ use crate::session::Session;
 use crate::session::auth::FakeSalts;
 use crate::session::cursor::Cursors;
 use crate::session::operations::Operations;
-use crate::sql::{Param, run};
+use crate::sql::{Param, SqlCall, run};
 use crate::tasks::Tasks;
 pub use render::markdown;
 pub use request::Request;
@@ -319,16 +319,20 @@ pub async fn run(call: Call<'_>) -> Result<Reply> {
     {
         return outcome;
     }
+    // What asks PostgreSQL is in a box, as flows are: an idle connection would carry the room of all of it otherwise.
     match call.request.spec.run {
         Run::Local(answer) => answer(call),
-        Run::Sql(sql) => {
-            let db = call.request.db;
-            let body = call.request.forward.as_bytes();
-            let params: [Param<'_>; 2] = [&db, &body];
-            let (row, _lease) = call.run(sql, &params).await?;
-            Ok(Reply::ready(run::document(&row, 0)?))
-        }
-        Run::Cursor(sql) => crud::first_page(call, sql).await,
+        Run::Sql(sql) => Box::pin(run_function(call, sql)).await,
+        Run::Cursor(sql) => Box::pin(crud::first_page(call, sql)).await,
         Run::Flow(flow) => flow(call).await,
     }
+}
+
+/// Runs a function that answers with the reply.
+async fn run_function(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> {
+    let db = call.request.db;
+    let body = call.request.forward.as_bytes();
+    let params: [Param<'_>; 2] = [&db, &body];
+    let (row, _lease) = call.run(sql, &params).await?;
+    Ok(Reply::ready(run::document(&row, 0)?))
 }

@@ -32,7 +32,10 @@ const WRITE_CONFLICT: &str = "WriteConflict error: this operation conflicted wit
      multi-document transaction.";
 const DUPLICATE: &str = "E11000 duplicate key error";
 const INTERNAL: &str = "An internal error occurred while the command ran";
-const NOT_PRIMARY: &str = "not primary";
+/// The node takes no writes.
+pub const NOT_PRIMARY: &str = "not primary";
+/// The same for clients that do not know `hello`; old drivers look for these words.
+const NOT_MASTER: &str = "not master";
 const STEPPED_DOWN: &str = "operation was interrupted";
 /// The user's role lacks a right, or there is no such role any more. Told in better words where the command is known.
 pub const DENIED: &str = "not authorized to execute this command on the storage";
@@ -194,6 +197,14 @@ const NATIVE: &[Native] = &[
         "node is recovering",
     ),
 ];
+
+/// The error as a client is told that never said it knows `hello` (clients.md 1.2).
+pub fn in_old_words(error: CommandError) -> CommandError {
+    if error.code == codes::NOT_WRITABLE_PRIMARY {
+        return CommandError { message: NOT_MASTER.into(), ..error };
+    }
+    error
+}
 
 /// Labels of a refusal that any driver may repeat (clients.md 4.2).
 pub const OVERLOADED: &[Label] = &[Label::SystemOverloaded, Label::Retryable];

@@ -339,5 +339,5 @@ pub(super) fn expired() -> CommandError {
 
 /// The node does not take writes (any more).
 pub(super) fn not_primary() -> CommandError {
-    CommandError::postgres(codes::NOT_WRITABLE_PRIMARY, "not primary").retry(Retry::BeforeSend)
+    CommandError::postgres(codes::NOT_WRITABLE_PRIMARY, from_pg::NOT_PRIMARY).retry(Retry::BeforeSend)
 }

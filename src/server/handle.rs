@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use crate::command::spec::{Auth, Command, Kind, Target};
 use crate::command::{self, Call, Request, Services};
 use crate::config::Config;
-use crate::error::{CommandError, Owner, Result, codes};
+use crate::error::{CommandError, Owner, Result, codes, from_pg};
 use crate::obs::{trace, usage};
 use crate::reply::{self, Reply};
 use crate::route::plan;
@@ -73,7 +73,10 @@ pub async fn handle(cx: &Context, session: &mut Session, frame: &Frame) -> Optio
         return moved.then(|| Reply { close: true, ..reply::ok::plain() });
     }
     let topology = cx.services.pools.topology().version();
-    Some(outcome.unwrap_or_else(|error| reply::error::reply(&error, topology)))
+    Some(outcome.unwrap_or_else(|error| {
+        let error = if session.hello_ok { error } else { from_pg::in_old_words(error) };
+        reply::error::reply(&error, topology)
+    }))
 }
 
 /// Shows the request to currentOp.
@@ -101,7 +104,6 @@ async fn traced(
     let span =
         traced.then(|| trace::Command::begin(spec.name, frame.body(), session.connection_id)).flatten();
     let Some(span) = span else { return serve(cx, session, frame, spec, name, arrival).await };
-    // In a box, because only this way carries it twice.
     let outcome = span.around(Box::pin(serve(cx, session, frame, spec, name, arrival))).await;
     span.end(outcome.as_ref().err().map(|error| (error.code.0, error.code.name().into_owned())));
     outcome
@@ -219,4 +221,32 @@ fn tell_slow(
         error = outcome.as_ref().err().map(|error| error.code.0),
         "slow command"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Endpoint, Raw};
+    use crate::wire::{Op, OpMsg};
+
+    /// Each connection carries the room of a request, also while it is idle.
+    #[tokio::test]
+    async fn a_request_takes_little_room() {
+        let mut raw = Raw::default();
+        raw.flag("postgresql_url", "postgres://u@127.0.0.1:1/d");
+        let checked = config::check(raw).ok().unwrap();
+        let cx = Context::new(Arc::new(checked.config), Tasks::new());
+        let mut session = Session::new(Endpoint::Primary, 1, None);
+        let body = bson::rawdoc! { "ping": 1, "$db": "d" }.into_bytes().into();
+        let message = OpMsg {
+            more_to_come: false,
+            exhaust_allowed: false,
+            checksum: false,
+            body,
+            sequences: Vec::new(),
+        };
+        let frame = Frame { request_id: 1, op: Op::Msg(message) };
+        let size = std::mem::size_of_val(&handle(&cx, &mut session, &frame));
+        assert!(size <= 3072, "{size}");
+    }
 }

@@ -155,7 +155,10 @@ impl Login {
                         .await?;
                 let signature = match verified(&run::document(&row, 0)?)? {
                     Some(signature) if known => signature,
-                    _ => return Err(failed()),
+                    _ => {
+                        tell_md5(lease, user).await;
+                        return Err(failed());
+                    }
                 };
                 let payload = format!("v={signature}").into_bytes();
                 if self.skip_empty_exchange {
@@ -202,6 +205,20 @@ impl Login {
     /// True if the next step asks PostgreSQL.
     pub fn needs_postgres(&self) -> bool {
         matches!(self.step, Step::Proof { .. })
+    }
+}
+
+/// Tells the log, and nobody else, where a password can't be right because of how PostgreSQL keeps it. Asked for unknown
+/// users too, so that they take as long.
+async fn tell_md5(lease: &mut Lease, user: &str) {
+    if let Ok(row) = run::row(lease, Budget::default(), &calls::MD5_PASSWORD, &[&user]).await
+        && run::flag(&row, 0).unwrap_or(false)
+    {
+        tracing::warn!(
+            user,
+            "the password of this role is kept as md5, which SCRAM can't check: set it again with \
+             password_encryption = 'scram-sha-256'"
+        );
     }
 }
 

@@ -266,6 +266,9 @@ calls! {
     CAN_LOG_IN = "rolcanlogin" as Any, [TEXT],
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolcanlogin \
          AND (rolvaliduntil IS NULL OR rolvaliduntil > pg_catalog.now()))";
+    /// Is the password of the role of this name kept in a form that no login with SCRAM can use? Only who may read it knows.
+    MD5_PASSWORD = "pg_authid" as Url, [TEXT],
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolpassword LIKE 'md5%')";
     /// Checks a client's proof: user, the exchange so far, the proof in base64.
     SCRAM_PROOF = "authenticate_with_scram_sha256" as Url, [TEXT, TEXT, TEXT],
         "SELECT documentdb_api_internal.authenticate_with_scram_sha256($1, $2, $3)::bytea";
@@ -290,8 +293,8 @@ mod tests {
     fn whoever_changes_as_the_url_is_asked_about_first() {
         for call in ALL.iter().chain(&[&DROP_INDEXES, &CHANGE_ROLES, &REINDEX]) {
             assert!(!call.guarded || call.runs_as == RunsAs::Url, "{}", call.name);
-            let reads =
-                ["current_op_command", "check_build_index_status", "pg_stat_activity"].contains(&call.name);
+            let reads = ["current_op_command", "check_build_index_status", "pg_stat_activity", "pg_authid"]
+                .contains(&call.name);
             let logs_in = call.name.contains("scram");
             assert_eq!(call.runs_as == RunsAs::Url, call.guarded || reads || logs_in, "{}", call.name);
         }

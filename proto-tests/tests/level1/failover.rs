@@ -40,6 +40,24 @@ fn prepared(standbys: usize) -> Stage {
 }
 
 #[test]
+fn clients_of_old_hear_of_masters() {
+    let stage = Stage::new(&Options { auth: false, ..options(0) });
+    let insert = || doc! { "insert": "c", "documents": [{}], "$db": "words" };
+    let (mut old, mut new) = (stage.stranger(), stage.stranger());
+    new.ok(doc! { "hello": 1, "helloOk": true, "$db": "admin" });
+    old.ok(insert());
+    // It was the primary, so that this is a switch and not its nature.
+    stage.cluster.primary().execute("ALTER SYSTEM SET default_transaction_read_only = on").unwrap();
+    stage.cluster.primary().execute("SELECT pg_reload_conf()").unwrap();
+    wait_until("writes are refused", || old.run(insert()).get_i32("code").ok() == Some(10107));
+    for (client, old_words) in [(&mut old, true), (&mut new, false)] {
+        let reply = client.run(insert());
+        assert_eq!(reply.get_i32("code").ok(), Some(10107), "{reply}");
+        assert_eq!(reply.get_str("errmsg").ok() == Some("not master"), old_words, "{reply}");
+    }
+}
+
+#[test]
 fn the_standby_goes_and_comes_back() {
     let stage = prepared(1);
     let (mut primary, mut secondary) = (stage.primary(), stage.secondary());

@@ -107,3 +107,24 @@ fn start(scram: &Scram) -> bson::Document {
 fn next(payload: &[u8]) -> bson::Document {
     doc! { "saslContinue": 1, "conversationId": 1, "payload": binary(payload), "$db": "admin" }
 }
+
+#[test]
+fn a_password_that_scram_cannot_check_is_just_wrong() {
+    // With a superuser's URL the log is told why; without one nobody can know.
+    let (mighty, _turn) = crate::roles::alone();
+    for (stage, knows) in [(stage(), false), (mighty, true)] {
+        let primary = stage.cluster.primary();
+        primary
+            .execute("SET password_encryption = 'md5'; CREATE ROLE old_fashioned LOGIN PASSWORD 'x' IN ROLE documentdb_readonly_role")
+            .unwrap();
+        let mut client = stage.stranger();
+        let mark = primary.log_mark();
+        let reply = client.log_in("old_fashioned", "x");
+        assert_eq!(reply.get_i32("code").ok(), Some(18), "{reply}");
+        assert_eq!(reply.get_str("errmsg").ok(), Some("Authentication failed."));
+        assert_eq!(mark.ran("rolpassword LIKE 'md5%'"), knows);
+        assert_eq!(client.log_in("nobody", "x").get_i32("code").ok(), Some(18));
+        client.logged_in(USER, PASSWORD).ok(doc! { "find": "c", "$db": "logins" });
+        primary.execute("DROP ROLE old_fashioned").unwrap();
+    }
+}
