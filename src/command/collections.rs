@@ -15,12 +15,13 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
     let request = call.request;
     let capped = request.get("capped")?.is_some_and(is_true);
     let invalid = |message| Err(CommandError::client(codes::INVALID_OPTIONS, message));
-    if !capped && (request.get("size")?.is_some() || request.get("max")?.is_some()) {
+    let clustered = request.get("clusteredIndex")?.is_some();
+    if !capped && !clustered && (request.get("size")?.is_some() || request.get("max")?.is_some()) {
         return invalid(
             "the 'capped' field needs to be true when either the 'size' or 'max' fields are present",
         );
     }
-    let timed = request.get("timeseries")?.is_some() || request.get("clusteredIndex")?.is_some();
+    let timed = request.get("timeseries")?.is_some() || clustered;
     if !timed && request.get("expireAfterSeconds")?.is_some() {
         return invalid(
             "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
@@ -69,7 +70,7 @@ pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
     Ok(reply.into())
 }
 
-/// renameCollection within one database.
+/// renameCollection.
 pub(super) async fn rename(call: Call<'_>) -> Result<Reply> {
     let request = call.request;
     let RawBsonRef::String(from) = request.target else {
@@ -82,10 +83,12 @@ pub(super) async fn rename(call: Call<'_>) -> Result<Reply> {
         return Err(CommandError::client(codes::ILLEGAL_OPERATION, "Can't rename a collection to itself"));
     }
     if from_db != to_db {
-        return Err(CommandError::client(
-            codes::COMMAND_NOT_SUPPORTED,
-            "renameCollection from one database to another is not supported",
-        ));
+        // The function of two names works within a database. Where the one of the whole command is missing, that is told.
+        let spec = rawdoc! { "renameCollection": from, "to": to, "dropTarget": drop_target };
+        let spec = spec.as_bytes();
+        let params: [Param<'_>; 1] = [&spec];
+        call.write(&calls::RENAME_ACROSS, &params).await?;
+        return Ok(ok::plain());
     }
     let params: [Param<'_>; 4] = [&from_db, &from_name, &to_name, &drop_target];
     call.write(&calls::RENAME, &params).await?;
@@ -103,6 +106,34 @@ fn split_namespace(ns: &str) -> Result<(&str, &str)> {
             Err(CommandError::client(codes::INVALID_NAMESPACE, format!("Invalid namespace specified '{ns}'")))
         }
     }
+}
+
+/// cloneCollectionAsCapped.
+pub(super) async fn clone_as_capped(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let (db, from, to) = (request.db, request.collection()?, required_str(request, "toCollection")?);
+    let size = bytes(request)?;
+    let params: [Param<'_>; 4] = [&db, &from, &to, &size];
+    call.write(&calls::CLONE_AS_CAPPED, &params).await?;
+    Ok(ok::plain())
+}
+
+/// convertToCapped.
+pub(super) async fn convert_to_capped(call: Call<'_>) -> Result<Reply> {
+    let request = call.request;
+    let (db, collection, size) = (request.db, request.collection()?, bytes(request)?);
+    let params: [Param<'_>; 3] = [&db, &collection, &size];
+    call.write(&calls::CONVERT_TO_CAPPED, &params).await?;
+    Ok(ok::plain())
+}
+
+/// `size` of a collection that is to be capped, in bytes.
+fn bytes(request: &Request<'_>) -> Result<i64> {
+    let value = required(request, "size")?;
+    let size =
+        number(value).ok_or_else(|| wrong_type(&format!("{}.size", request.spec.name), value, "number"))?;
+    #[expect(clippy::cast_possible_truncation, reason = "fractions are cut off, and as saturates")]
+    Ok(size as i64)
 }
 
 /// collMod.

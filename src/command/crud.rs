@@ -1,7 +1,7 @@
 //! Cursors: the first page of find, aggregate and the lists, and the pages after it.
 use bson::raw::RawBsonRef;
 use bson::{RawDocument, rawdoc};
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::options::{missing, wrong_type};
 use super::request::{Request, required_str};
@@ -12,6 +12,12 @@ use crate::reply::ok::is_true;
 use crate::session::cursor::{Cursor, Life, Taken};
 use crate::session::held;
 use crate::sql::{Budget, FirstPage, Page, Param, SqlCall, calls, run};
+
+/// How long a cursor waits for documents where the client does not say, as in MongoDB.
+const AWAIT: Duration = Duration::from_secs(1);
+/// The pause before such a cursor asks again; it doubles each time, up to the last one.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// True if the pipeline ends in a stage that writes.
 pub(super) fn has_out_or_merge(request: &Request<'_>) -> bool {
@@ -46,6 +52,10 @@ pub(super) async fn aggregate(call: Call<'_>) -> Result<Reply> {
 /// Whatever the extension raised, or 462 if the cursor needs a connection and none may be held any more.
 pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> {
     let request = call.request;
+    let tail = tail(request)?;
+    if tail.is_some() {
+        require_capped(&call).await?;
+    }
     let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     let (row, mut lease) = call.run(sql, &params).await?;
@@ -75,6 +85,7 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
             user: call.session.user.clone(),
             session: request.session,
             connection: call.session.load_balanced.then_some(call.session.connection_id),
+            awaits: tail == Some(Tail::Awaits),
             no_timeout: request.get("noCursorTimeout")?.is_some_and(is_true),
             time_left: request.budget.deadline.map(|end| end.saturating_duration_since(Instant::now())),
             last_use: Instant::now(),
@@ -83,6 +94,46 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
         call.services.cursors.add(cursor)?;
     }
     Ok(Reply::ready(first.page))
+}
+
+/// How a cursor follows a capped collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// Its further pages may be empty.
+    Polls,
+    /// They wait for documents.
+    Awaits,
+}
+
+fn tail(request: &Request<'_>) -> Result<Option<Tail>> {
+    let is = |field| -> Result<bool> {
+        match request.get(field)? {
+            None => Ok(false),
+            Some(RawBsonRef::Boolean(given)) => Ok(given),
+            Some(other) => Err(wrong_type(&format!("find.{field}"), other, "bool")),
+        }
+    };
+    match (is("tailable")?, is("awaitData")?) {
+        (false, false) => Ok(None),
+        (false, true) => Err(CommandError::client(
+            codes::FAILED_TO_PARSE,
+            "Cannot set 'awaitData' without also setting 'tailable'",
+        )),
+        (true, false) => Ok(Some(Tail::Polls)),
+        (true, true) => Ok(Some(Tail::Awaits)),
+    }
+}
+
+/// An extension that has no capped collections would give an ordinary cursor.
+async fn require_capped(call: &Call<'_>) -> Result<()> {
+    let (row, _lease) = call.read(&calls::KEEPS_STORAGE_OPTIONS, &[]).await?;
+    if run::flag(&row, 0)? {
+        return Ok(());
+    }
+    Err(CommandError::client(
+        codes::BAD_VALUE,
+        "error processing query: tailable cursor requested on non capped collection",
+    ))
 }
 
 /// `cursor.ns` of a page.
@@ -112,7 +163,9 @@ pub(super) async fn get_more(call: Call<'_>) -> Result<Reply> {
     };
     let ns = format!("{}.{collection}", request.db);
     let mut taken = call.services.cursors.take(id, &ns, call.session.user.as_ref())?;
-    if let Err(error) = check_session(request, taken.cursor()).and_then(|()| check_time_limit(request)) {
+    let checked =
+        check_session(request, taken.cursor()).and_then(|()| check_time_limit(request, taken.cursor()));
+    if let Err(error) = checked {
         taken.put_back();
         return Err(error);
     }
@@ -170,8 +223,39 @@ fn held_page(call: &Call<'_>, mut taken: Taken, ns: &str) -> Result<Reply> {
     Ok(Reply { exhaust, ..Reply::from(rawdoc! { "cursor": cursor, "ok": 1.0 }) })
 }
 
-/// The time limit of the command that opened a cursor is one of all its pages, without the pauses between them.
+/// The next page; of a cursor that waits for documents an empty one only when none came in time.
 async fn next_page(request: &Request<'_>, taken: &mut Taken) -> Result<Page> {
+    if !taken.cursor().awaits {
+        return limited_page(request, taken).await;
+    }
+    // How long it waits is not how long a page may take.
+    let until = request.budget.deadline.unwrap_or_else(|| Instant::now() + AWAIT);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let page = page_within(request, taken.cursor(), Budget::default()).await?;
+        let left = until.saturating_duration_since(Instant::now());
+        let Some(continuation) = page.continuation.as_ref().filter(|_| !left.is_zero()) else {
+            return Ok(page);
+        };
+        if !is_empty(&page.page)? {
+            return Ok(page);
+        }
+        taken.cursor().continuation = continuation.clone();
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
+}
+
+/// A page without documents.
+fn is_empty(page: &[u8]) -> Result<bool> {
+    let page = RawDocument::from_bytes(page)?;
+    let batch = page.get_document("cursor").and_then(|cursor| cursor.get_array("nextBatch"));
+    let batch = batch.map_err(|error| CommandError::unexpected("a page without a batch").because(error))?;
+    Ok(batch.is_empty())
+}
+
+/// The time limit of the command that opened a cursor is one of all its pages, without the pauses between them.
+async fn limited_page(request: &Request<'_>, taken: &mut Taken) -> Result<Page> {
     let cursor = taken.cursor();
     let begun = Instant::now();
     let budget = match cursor.time_left {
@@ -250,9 +334,9 @@ fn check_session(request: &Request<'_>, cursor: &Cursor) -> Result<()> {
     }
 }
 
-/// Only cursors that wait for data take a time limit per page, and there are none.
-fn check_time_limit(request: &Request<'_>) -> Result<()> {
-    if request.budget.deadline.is_some() {
+/// Only cursors that wait for data take a time limit per page.
+fn check_time_limit(request: &Request<'_>, cursor: &Cursor) -> Result<()> {
+    if request.budget.deadline.is_some() && !cursor.awaits {
         return Err(CommandError::client(
             codes::BAD_VALUE,
             "cannot set maxTimeMS on getMore command for a non-awaitData cursor",

@@ -46,7 +46,6 @@ const fn search(name: &'static str) -> Refused {
 }
 
 const JAVASCRIPT: &str = "JavaScript is not supported";
-const CAPPED: &str = "capped collections are not supported";
 const FINE_ROLES: &str = "a role is changed as a whole, where the extension has roles";
 const STORAGE: &str = "PostgreSQL keeps the data; it is told by its own means";
 const PROCESS: &str = "the process is told by signals and its configuration";
@@ -64,13 +63,11 @@ pub static REFUSED: &[Refused] = &[
     no("applyOps", "there is no oplog"),
     no("autoCompact", STORAGE),
     no("cleanupStructuredEncryptionData", ENCRYPTION),
-    no("cloneCollectionAsCapped", CAPPED),
     no("compactStructuredEncryptionData", ENCRYPTION),
     standalone(
         "configureQueryAnalyzer",
         "configureQueryAnalyzer command is not supported on a standalone mongod",
     ),
-    no("convertToCapped", CAPPED),
     search("createSearchIndexes"),
     no("dropConnections", "connections belong to the pools of this process"),
     search("dropSearchIndex"),

@@ -10,7 +10,6 @@ use super::{
     bulk_write, collections, crud, databases, explain, grants, hash, indexes, login, maintenance, operations,
     profile, sessions, users, writes,
 };
-use crate::error::codes;
 use crate::sql::calls;
 
 /// The entry of this name, or of which this name is an alias.
@@ -129,6 +128,15 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "cloneCollectionAsCapped",
+        target: Target::Collection,
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(collections::clone_as_capped(call))),
+        options: &[&[used("toCollection"), used("size"), unless("temp", False)]],
+        help: "Copies a collection to a capped one, where the extension has those.",
+        ..DEFAULTS
+    },
+    Command {
         name: "collMod",
         target: Target::Collection,
         kind: Kind::Admin,
@@ -142,11 +150,11 @@ pub static COMMANDS: &[Command] = &[
             pass("viewOn"),
             pass("pipeline"),
             pass("colocation"),
-            rejected("expireAfterSeconds"),
+            pass("expireAfterSeconds"),
             rejected("timeseries"),
             unless("changeStreamPreAndPostImages", Empty),
-            rejected("cappedSize"),
-            rejected("cappedMax"),
+            pass("cappedSize"),
+            pass("cappedMax"),
             unless("dryRun", False),
             rejected("collectionUUID"),
         ]],
@@ -202,6 +210,15 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "convertToCapped",
+        target: Target::Collection,
+        kind: Kind::Admin,
+        run: Run::Flow(|call| Box::pin(collections::convert_to_capped(call))),
+        options: &[&[used("size")]],
+        help: "Makes a collection a capped one, where the extension has those.",
+        ..DEFAULTS
+    },
+    Command {
         name: "count",
         target: Target::Collection,
         kind: Kind::Read,
@@ -229,8 +246,8 @@ pub static COMMANDS: &[Command] = &[
         run: Run::Flow(|call| Box::pin(collections::create(call))),
         options: &[&[
             pass("capped"),
-            used("size"),
-            used("max"),
+            pass("size"),
+            pass("max"),
             pass("autoIndexId"),
             pass("idIndex"),
             pass("validator"),
@@ -241,7 +258,7 @@ pub static COMMANDS: &[Command] = &[
             pass("timeseries"),
             pass("clusteredIndex"),
             pass("changeStreamPreAndPostImages"),
-            used("expireAfterSeconds"),
+            pass("expireAfterSeconds"),
             pass("collation"),
             unless("encryptedFields", Empty),
             ignored("storageEngine", "the storage has no settings per collection"),
@@ -475,22 +492,8 @@ pub static COMMANDS: &[Command] = &[
             unless("min", Empty),
             unless("max", Empty),
             pass("collation"),
-            Opt {
-                name: "tailable",
-                policy: Policy::RefusedUnless(
-                    False,
-                    codes::BAD_VALUE,
-                    "error processing query: tailable cursor requested on non capped collection",
-                ),
-            },
-            Opt {
-                name: "awaitData",
-                policy: Policy::RefusedUnless(
-                    False,
-                    codes::FAILED_TO_PARSE,
-                    "Cannot set 'awaitData' without also setting 'tailable'",
-                ),
-            },
+            pass("tailable"),
+            pass("awaitData"),
             used("noCursorTimeout"),
             ignored("allowDiskUse", PLANNER),
             ignored("allowPartialResults", "there are no shards that could be missing"),
@@ -801,7 +804,7 @@ pub static COMMANDS: &[Command] = &[
             rejected("collectionUUID"),
             unless("rawData", False),
         ]],
-        help: "Renames a collection within its database.",
+        help: "Renames a collection.",
         ..DEFAULTS
     },
     Command {

@@ -4,6 +4,7 @@
 //! Every other message is PostgreSQL's own and is replaced by MongoDB's words (sql-api.md 4, clients.md 4.4).
 use std::borrow::Cow;
 
+use bson::{RawDocumentBuf, rawdoc};
 use tokio_postgres::error::DbError;
 
 use super::{Code, CommandError, Label, Owner, Retry, codes};
@@ -232,6 +233,9 @@ pub fn denied() -> CommandError {
 /// An error raised by PostgreSQL.
 pub fn db_error(error: &DbError) -> CommandError {
     let mapped = sqlstate(error.code().code(), error.message());
+    if let Some(info) = info(error.code().code(), error.detail()) {
+        return mapped.extra(rawdoc! { "errInfo": info });
+    }
     match error.detail().or(error.hint()) {
         Some(more) if mapped.source.is_some() => {
             let state = error.code().code();
@@ -239,6 +243,17 @@ pub fn db_error(error: &DbError) -> CommandError {
         }
         _ => mapped,
     }
+}
+
+/// What an error of the extension adds as `errInfo`: a document in its text form as the detail.
+fn info(state: &str, detail: Option<&str>) -> Option<RawDocumentBuf> {
+    let digits = detail.filter(|_| state.starts_with('M'))?.strip_prefix("BSONHEX")?.as_bytes();
+    let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let bytes = digits.chunks(2).map(|pair| match pair {
+        &[high, low] => Some(digit(high)? << 4 | digit(low)?),
+        _ => None,
+    });
+    RawDocumentBuf::from_bytes(bytes.collect::<Option<Vec<u8>>>()?).ok()
 }
 
 /// The connection ended under a statement: its outcome is unknown.
@@ -321,6 +336,22 @@ mod tests {
             assert!(!error.message.contains("secret"), "{}", row.state);
         }
         assert!(!sqlstate("XX000", "secret").message.contains("secret"));
+    }
+
+    #[test]
+    fn documents_travel_in_the_detail() {
+        let document = rawdoc! { "failingDocumentId": 1 };
+        let digits: String = document.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = format!("BSONHEX{digits}");
+        assert_eq!(info("M00CO", Some(&text)), Some(document));
+        for (state, detail) in [
+            ("23505", Some(text.as_str())),
+            ("M00CO", None),
+            ("M00CO", Some("BSONHEX05")),
+            ("M00CO", Some("x")),
+        ] {
+            assert_eq!(info(state, detail), None, "{state} {detail:?}");
+        }
     }
 
     #[test]

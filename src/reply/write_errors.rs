@@ -126,12 +126,14 @@ impl WriteError {
         let packed = entry.get("code")?.map(count).transpose()?.unwrap_or(codes::INTERNAL_ERROR.0);
         let message = entry.get_str("errmsg").unwrap_or_default();
         let index = entry.get("index")?.map(count).transpose()?.unwrap_or(0);
+        let info = entry.get("errInfo")?.and_then(|info| info.as_document());
+        let extra = info.map(|info| rawdoc! { "errInfo": info.to_owned() });
         let (code, message) = match mapped(packed, message) {
             Some(error) if concerns_the_command(error.code) => return Err(error),
             Some(error) => (error.code, error.message.into_owned()),
             None => (Code(packed), message.to_owned()),
         };
-        Ok(Self { index, code, message, extra: None })
+        Ok(Self { index, code, message, extra })
     }
 
     /// The index whose key was there already, if that is what failed.
@@ -270,6 +272,17 @@ mod tests {
             "n": 0, "writeErrors": [{ "index": 0, "code": 66, "errmsg": "immutable" }], "ok": 1.0,
         };
         assert_eq!(outcome.write(), want);
+    }
+
+    #[test]
+    fn what_failed_validation_is_told() {
+        let reply = rawdoc! { "n": 0, "writeErrors": [{
+            "index": 0, "code": 525_074_461, "errInfo": { "failingDocumentId": 1 }, "errmsg": "Document failed validation",
+        }] };
+        let want = rawdoc! { "n": 0, "writeErrors": [{
+            "index": 0, "code": 121, "errInfo": { "failingDocumentId": 1 }, "errmsg": "Document failed validation",
+        }], "ok": 1.0 };
+        assert_eq!(WriteOutcome::read(&reply).unwrap().write(), want);
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Cursor {
     pub session: Option<SessionId>,
     /// The connection that it ends with, if it ends with one.
     pub connection: Option<i32>,
+    /// Its further pages wait for documents.
+    pub awaits: bool,
     /// Never times out by itself outside a session.
     pub no_timeout: bool,
     /// What its command's `maxTimeMS` leaves for its further pages; None: no limit.
@@ -108,6 +110,7 @@ impl Cursor {
             user,
             session,
             connection: None,
+            awaits: false,
             no_timeout: false,
             time_left: None,
             last_use: Instant::now(),

@@ -135,6 +135,15 @@ calls! {
     /// renameCollection within a database.
     RENAME = "rename_collection", [TEXT, TEXT, TEXT, BOOL],
         "SELECT documentdb_api.rename_collection($1, $2, $3, $4)::text";
+    /// renameCollection from one database to another.
+    RENAME_ACROSS = "rename_collection", [BYTEA],
+        "SELECT documentdb_api.rename_collection($1::bytea)::text";
+    /// cloneCollectionAsCapped: database, source, target, bytes. The official extension has no such function.
+    CLONE_AS_CAPPED = "clone_collection_as_capped", [TEXT, TEXT, TEXT, INT8],
+        "SELECT documentdb_api_internal.clone_collection_as_capped($1, $2, $3, $4)::text";
+    /// convertToCapped: database, collection, bytes. The official extension has no such function.
+    CONVERT_TO_CAPPED = "convert_to_capped", [TEXT, TEXT, INT8],
+        "SELECT documentdb_api_internal.convert_to_capped($1, $2, $3)::text";
     /// collMod.
     COLL_MOD = "coll_mod", [TEXT, TEXT, BYTEA],
         "SELECT documentdb_api.coll_mod($1, $2, $3::bytea)::bytea";
@@ -246,6 +255,10 @@ calls! {
     /// Does a collection keep a collation of its own? Where the extension has no place for one it would forget it in silence.
     KEEPS_COLLATION = "pg_attribute" as Any, [],
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attname = 'default_collation' \
+         AND attrelid = pg_catalog.to_regclass('documentdb_api_catalog.collections'))";
+    /// Can collections be capped or clustered? Where the extension has no place for that it would ignore what goes with it.
+    KEEPS_STORAGE_OPTIONS = "pg_attribute" as Any, [],
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attname = 'storage_options' \
          AND attrelid = pg_catalog.to_regclass('documentdb_api_catalog.collections'))";
     /// May the role of this OID write? No row: there is no such role.
     GUARD = "pg_has_role" as Any, [OID],

@@ -19,6 +19,7 @@ pub mod geo;
 pub mod hash;
 pub mod interrupt;
 pub mod key;
+pub mod meta;
 pub mod number;
 pub mod path;
 pub mod project;

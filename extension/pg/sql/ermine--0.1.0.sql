@@ -223,6 +223,7 @@ CREATE TABLE documentdb_api_catalog.collections (
     validation_level text CHECK (validation_level IN ('off', 'strict', 'moderate')),
     validation_action text CHECK (validation_action IN ('warn', 'error')),
     default_collation documentdb_core.bson,
+    storage_options documentdb_core.bson,
     CONSTRAINT collections_pkey PRIMARY KEY (database_name, collection_name),
     CONSTRAINT valid_db_coll_name CHECK (documentdb_api_internal.ensure_valid_db_coll(database_name, collection_name))
 );
@@ -250,6 +251,15 @@ CREATE TABLE documentdb_api_catalog.collection_indexes (
     index_is_valid boolean NOT NULL,
     CONSTRAINT collection_indexes_pkey PRIMARY KEY (index_id)
 );
+-- How full each capped collection is, in whole documents and their bytes; the orders below `first_order` were removed, and
+-- `next_order` is the next document's. Whoever writes to the collection holds its lock (write/capped.rs).
+CREATE TABLE documentdb_api_catalog.capped_collections (
+    collection_id bigint PRIMARY KEY,
+    documents bigint NOT NULL,
+    bytes bigint NOT NULL,
+    first_order bigint NOT NULL,
+    next_order bigint NOT NULL
+);
 CREATE INDEX collection_index_name ON documentdb_api_catalog.collection_indexes (collection_id, ((index_spec).index_name));
 CREATE INDEX collection_index_key ON documentdb_api_catalog.collection_indexes (collection_id, ((index_spec).index_key));
 
@@ -259,13 +269,15 @@ CREATE TRIGGER collections_trigger AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE 
 CREATE TRIGGER collection_indexes_trigger AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON documentdb_api_catalog.collection_indexes
     FOR EACH STATEMENT EXECUTE FUNCTION documentdb_api_internal.catalog_changed();
 
-GRANT SELECT ON documentdb_api_catalog.collections, documentdb_api_catalog.collection_indexes TO PUBLIC;
-GRANT INSERT, UPDATE, DELETE ON documentdb_api_catalog.collections, documentdb_api_catalog.collection_indexes TO documentdb_admin_role;
+GRANT SELECT ON documentdb_api_catalog.collections, documentdb_api_catalog.collection_indexes, documentdb_api_catalog.capped_collections TO PUBLIC;
+GRANT INSERT, UPDATE, DELETE ON documentdb_api_catalog.collections, documentdb_api_catalog.collection_indexes, documentdb_api_catalog.capped_collections
+    TO documentdb_admin_role;
 GRANT USAGE, SELECT, UPDATE ON SEQUENCE documentdb_api_catalog.collections_collection_id_seq, documentdb_api_catalog.collection_indexes_index_id_seq
     TO documentdb_admin_role;
 
 SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.collections', '');
 SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.collection_indexes', '');
+SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.capped_collections', '');
 SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.collections_collection_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('documentdb_api_catalog.collection_indexes_index_id_seq', '');
 
@@ -318,6 +330,10 @@ CREATE FUNCTION documentdb_api.rename_collection(p_spec documentdb_core.bson) RE
     LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_rename_collection_spec';
 CREATE FUNCTION documentdb_api.coll_mod(p_database_name text, p_collection_name text, p_spec documentdb_core.bson)
     RETURNS documentdb_core.bson LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'command_coll_mod';
+CREATE FUNCTION documentdb_api_internal.clone_collection_as_capped(p_database_name text, p_source_name text, p_target_name text,
+    p_size bigint) RETURNS void LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_clone_collection_as_capped';
+CREATE FUNCTION documentdb_api_internal.convert_to_capped(p_database_name text, p_collection_name text, p_size bigint)
+    RETURNS void LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_convert_to_capped';
 CREATE FUNCTION documentdb_api.shard_collection(p_database_name text, p_collection_name text, p_shard_key documentdb_core.bson,
     p_is_reshard boolean DEFAULT true) RETURNS void LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_shard_refused';
 CREATE FUNCTION documentdb_api.shard_collection(p_shard_key_spec documentdb_core.bson) RETURNS void
@@ -444,6 +460,11 @@ CREATE FUNCTION documentdb_api.count_query(database text, countSpec documentdb_c
 CREATE FUNCTION documentdb_api.distinct_query(database text, distinctSpec documentdb_core.bson, OUT document documentdb_core.bson)
     RETURNS documentdb_core.bson LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_distinct_query';
 
+
+CREATE FUNCTION documentdb_api_catalog.bson_query_match(documentdb_core.bson, documentdb_core.bson) RETURNS boolean
+    LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bson_query_match';
+CREATE OPERATOR documentdb_api_catalog.@@ (LEFTARG = documentdb_core.bson, RIGHTARG = documentdb_core.bson,
+    FUNCTION = documentdb_api_catalog.bson_query_match);
 
 -- === 11. Administration ===
 

@@ -7,6 +7,7 @@ use core::ffi::{c_char, c_int};
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 
+use engine::Doc;
 use pgrx::pg_sys::Datum;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 
@@ -23,6 +24,9 @@ pub struct Error {
     pub hint: Option<String>,
 }
 
+/// How the text form of a document begins.
+const INFO: &str = "BSONHEX";
+
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
@@ -35,6 +39,18 @@ impl Error {
     /// The SQLSTATE as one integer, as PostgreSQL keeps it and `writeErrors[].code` carries it (sql-api.md 4.3).
     pub fn packed(&self) -> i32 {
         pack(&self.sqlstate)
+    }
+
+    /// With what MongoDB adds to this error as `errInfo`: it travels as the text form of a document in the detail.
+    pub fn with_info(self, info: &[u8]) -> Self {
+        Error { detail: Some(engine::extjson::to_hex(info)), ..self }
+    }
+
+    /// What [`Error::with_info`] added.
+    pub fn info(&self) -> Option<Vec<u8>> {
+        let digits = self.detail.as_deref()?.strip_prefix(INFO).filter(|_| self.sqlstate[0] == b'M')?;
+        let info = engine::extjson::from_hex(digits).ok()?;
+        Doc::new(&info).is_ok().then_some(info)
     }
 
     /// True for this state.
@@ -149,6 +165,7 @@ unsafe extern "C-unwind" {
     fn errcode(sqlerrcode: c_int) -> c_int;
     fn errmsg(fmt: *const c_char, ...) -> c_int;
     fn errdetail(fmt: *const c_char, ...) -> c_int;
+    fn errdetail_log(fmt: *const c_char, ...) -> c_int;
     fn errhint(fmt: *const c_char, ...) -> c_int;
     fn errfinish(file: *const c_char, line: c_int, func: *const c_char);
 }
@@ -162,6 +179,7 @@ fn pg_cstr(s: &str) -> *const c_char {
 /// Jumps out of this and the calling frames: they must own nothing with a destructor.
 unsafe fn raise(e: Error) -> ! {
     let (code, message) = (e.packed(), pg_cstr(&e.message));
+    let private = e.info().is_some();
     let detail = e.detail.as_deref().map_or(core::ptr::null(), pg_cstr);
     let hint = e.hint.as_deref().map_or(core::ptr::null(), pg_cstr);
     LAST_RAISED.with_borrow_mut(|last| *last = Some(e));
@@ -172,6 +190,9 @@ unsafe fn raise(e: Error) -> ! {
         errmsg(c"%s".as_ptr(), message);
         if !detail.is_null() {
             errdetail(c"%s".as_ptr(), detail);
+            if private {
+                errdetail_log(c"not logged: it tells of a document".as_ptr());
+            }
         }
         if !hint.is_null() {
             errhint(c"%s".as_ptr(), hint);

@@ -57,8 +57,42 @@ fn finds() -> Vec<(Vec<u8>, &'static str)> {
         (find(sub(&[("o", int(1))])), "IXSCAN o_1"),
         (find(sub(&[("h", text("h3"))])), "IXSCAN h_hashed"),
         (find(sub(&[("x.y", int(6))])), "IXSCAN x.y_1"),
+        (find(sub(&[("w.k1", int(3))])), "IXSCAN w.$**_1"),
+        (find(sub(&[("$text", sub(&[("$search", text("blue whales"))]))])), "IXSCAN words_text"),
+        (find(sub(&[("place", sub(&[("$geoWithin", circle())]))])), "IXSCAN place_2dsphere"),
+        (
+            doc(&[
+                ("find", text("c")),
+                ("filter", sub(&[("name", text("NAME 3"))])),
+                ("collation", german()),
+                ("batchSize", Value::Int32(1000)),
+            ]),
+            "IXSCAN name_1",
+        ),
+        (doc(&[("find", text("log")), ("batchSize", Value::Int32(7))]), "COLLSCAN"),
         (doc(&[("find", text("v"))]), ""),
     ]
+}
+
+fn circle() -> Value {
+    let center = Value::array_of(&[Value::array_of(&[int(10), int(10)]), Value::Double(0.1)]);
+    sub(&[("$centerSphere", center)])
+}
+
+fn german() -> Value {
+    sub(&[("locale", text("de")), ("strength", Value::Int32(2))])
+}
+
+/// A capped collection and its `_id`s in their order.
+fn log(s: &mut Session) -> Vec<i64> {
+    let found = s.find(&doc(&[("find", text("log")), ("batchSize", Value::Int32(7))]));
+    let id = |d: &Vec<u8>| Doc::trusted(d).get("_id").and_then(engine::number::exact_i64).expect("a number");
+    found.iter().map(id).collect()
+}
+
+fn insert_log(s: &mut Session, ids: std::ops::Range<usize>) {
+    let documents: Vec<Value> = ids.map(|i| sub(&[("_id", int(i))])).collect();
+    s.write("insert", &doc(&[("insert", text("log")), ("documents", Value::array_of(&documents))]));
 }
 
 fn answers(s: &mut Session) -> Vec<Vec<Vec<u8>>> {
@@ -94,6 +128,10 @@ fn a_restored_dump_answers_the_same() {
                 ("p", int(i % 5)),
                 ("h", text(&format!("h{}", i % 6))),
                 ("x", sub(&[("y", int(i % 8))])),
+                ("w", sub(&[(["k0", "k1"][i % 2], int(i % 4)), ("z", int(i))])),
+                ("words", text(["a blue sea", "whales are blue", "nothing"][i % 3])),
+                ("place", Value::array_of(&[int(i % 20), int(i % 40)])),
+                ("name", text(&format!("Name {}", i % 9))),
             ];
             if i % 3 == 0 {
                 fields.push(("o", int(i % 4)));
@@ -114,6 +152,18 @@ fn a_restored_dump_answers_the_same() {
     index(&mut s, "o_1", &[("o", one())], &[("sparse", Value::Bool(true))]);
     index(&mut s, "h_hashed", &[("h", text("hashed"))], &[]);
     index(&mut s, "x.y_1", &[("x.y", one())], &[]);
+    index(&mut s, "w.$**_1", &[("w.$**", one())], &[]);
+    index(&mut s, "words_text", &[("words", text("text"))], &[]);
+    index(&mut s, "place_2dsphere", &[("place", text("2dsphere"))], &[]);
+    index(&mut s, "name_1", &[("name", one())], &[("collation", german())]);
+    let capped = doc(&[
+        ("create", text("log")),
+        ("capped", Value::Bool(true)),
+        ("size", Value::Int32(10_000)),
+        ("max", Value::Int32(30)),
+    ]);
+    s.sql(&format!("SELECT documentdb_api.create_collection_view('t', {})", literal(&capped)));
+    insert_log(&mut s, 0..40);
     index(&mut s, "at_1", &[("at", one())], &[("expireAfterSeconds", Value::Int32(3600))]);
     index(&mut s, "hidden_1", &[("z", one())], &[("hidden", Value::Bool(true))]);
     let stages = Value::array_of(&[sub(&[("$match", sub(&[("a", int(2))]))])]);
@@ -137,6 +187,11 @@ fn a_restored_dump_answers_the_same() {
                 FROM documentdb_api_catalog.collections c LEFT JOIN documentdb_api_catalog.collection_indexes i USING (collection_id)
                 ORDER BY c.collection_id, i.index_id";
     assert_eq!(new.sql(list), s.sql(list));
+
+    // The capped collection goes on where it was.
+    assert_eq!(log(&mut new), log(&mut s));
+    insert_log(&mut new, 40..45);
+    assert_eq!(log(&mut new), (15..45).collect::<Vec<_>>());
 
     // The unique index holds, and new collections and indexes get new numbers.
     let again = doc(&[

@@ -3,6 +3,7 @@
 use super::Expr;
 use crate::collation::Collation;
 use crate::error::Result;
+use crate::meta::Known;
 use crate::raw::Doc;
 use crate::value::Value;
 use std::rc::Rc;
@@ -72,6 +73,8 @@ pub struct ParseContext {
     pub windows: bool,
     /// How strings compare.
     pub collation: Collation,
+    /// What documents carry, for `$meta`.
+    pub known: Known,
 }
 
 /// What evaluation needs: the document and the bound variables.

@@ -334,8 +334,11 @@ pub(super) fn percentile(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> R
     call(op, vec![expression(input, sc)?, Expr::constant(Some(Value::array_of(&ps)))], sc)
 }
 
-/// `$meta`: there is no metadata in a stream of documents.
-pub(super) fn meta(_: &'static Operator, v: Val<'_>, _: &Scope<'_>) -> Result<Expr> {
+/// `$meta`: a field that documents carry.
+pub(super) fn meta(_: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
+    if let Some(field) = v.as_str().and_then(|keyword| sc.cx.known.field(keyword)) {
+        return Value::String(format!("${field}")).with_val(|v| Expr::parse(v, sc.cx));
+    }
     match v.as_str() {
         Some("textScore") => {
             bail!(codes::LOCATION40218, "query requires text score metadata, but it is not available")

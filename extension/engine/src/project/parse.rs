@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::expr::{self, Expr};
 use crate::query::{ParseContext, Place, Query};
 use crate::raw::{Doc, Val, View};
-use crate::text::SCORE;
 use crate::value::DocWriter;
 use crate::{bail, codes};
 
@@ -41,6 +40,7 @@ fn expression_context(cx: &ParseContext<'_>) -> expr::ParseContext {
         now: cx.now,
         redact: false,
         windows: false,
+        known: cx.known,
         collation: cx.strings().clone(),
     }
 }
@@ -132,9 +132,14 @@ impl<'c> Parser<'c> {
             // The place is free, so this can't collide.
             let _ = self.root.insert(&["_id"], leaf);
         }
-        if mode == Mode::Exclude && self.cx.text_score {
-            // Nobody can have named it.
-            let _ = self.root.insert(&[SCORE], Leaf::Exclude);
+        // A find shows nothing of what documents carry, a stage passes it on. Nobody can have named it.
+        for field in self.cx.known.fields() {
+            let leaf = match (mode, self.kind) {
+                (Mode::Exclude, Kind::Find) => Leaf::Exclude,
+                (Mode::Include, Kind::Aggregate) => Leaf::Include,
+                _ => continue,
+            };
+            let _ = self.root.insert(&[field], leaf);
         }
         Projection { mode, root: self.root, positional: self.positional, scored: self.scored }
     }
@@ -245,11 +250,9 @@ impl<'c> Parser<'c> {
                 let query = self.elem_match(at, e.val)?;
                 self.insert(at, Leaf::ElemMatch(query))
             }
-            ("$meta", Kind::Find) if e.val.as_str() == Some("textScore") && self.cx.text_score => {
+            ("$meta", _) if e.val.as_str().and_then(|k| self.cx.known.field(k)).is_some() => {
                 self.scored = true;
-                let path = crate::Value::String(format!("${SCORE}"));
-                let score = path.with_val(|v| Expr::parse(v, &self.expressions))?;
-                self.insert(at, Leaf::Compute(score))
+                self.insert(at, Leaf::Compute(Expr::parse(v, &self.expressions)?))
             }
             ("$meta", _) => meta(e.val),
             _ => {

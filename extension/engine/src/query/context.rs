@@ -2,6 +2,7 @@
 
 use crate::collation::Collation;
 use crate::expr::Variables;
+use crate::meta::Known;
 
 /// Where a filter stands: some operators are allowed only in some places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,8 +31,8 @@ pub struct ParseContext<'a> {
     pub now: i64,
     /// How strings compare; `None` is by their bytes.
     pub collation: Option<&'a Collation>,
-    /// Documents come with the score of a `$text`, in the field [`crate::text::SCORE`].
-    pub text_score: bool,
+    /// What documents carry, for `$meta`.
+    pub known: Known,
 }
 
 impl ParseContext<'_> {

@@ -3,7 +3,9 @@
 use super::context::ParseContext;
 use crate::error::Result;
 use crate::expr::{self, EvalContext, Expr};
+use crate::meta::Known;
 use crate::raw::{Doc, Val};
+use crate::value::Value;
 
 /// A parsed `$expr`.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ impl ExprFilter {
                 now: cx.now,
                 redact: false,
                 windows: false,
+                known: Known::default(),
                 collation: cx.strings().clone(),
             },
         )?))
@@ -31,6 +34,14 @@ impl ExprFilter {
     /// See [`Expr::equalities`].
     pub(super) fn equalities(&self, found: &mut Vec<(String, Vec<crate::value::Value>)>) {
         self.0.equalities(found);
+    }
+
+    /// The expression's value for the document; `None` where it is missing.
+    ///
+    /// # Errors
+    /// Those of the expression's evaluation.
+    pub fn value(&self, doc: Doc<'_>) -> Result<Option<Value>> {
+        self.0.eval(&EvalContext::new(doc))
     }
 
     /// Is the expression true (neither false, null, missing nor zero) for the document?

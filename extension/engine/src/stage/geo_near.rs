@@ -13,7 +13,7 @@ use crate::path::Path;
 use crate::query::{self, Query};
 use crate::raw::{Doc, Val, View};
 use crate::value::{DocWriter, Value};
-use crate::{bail, codes};
+use crate::{bail, codes, meta};
 use std::rc::Rc;
 
 /// The stage's options.
@@ -25,6 +25,8 @@ pub struct GeoNear {
     distance: FieldPath,
     place: Option<FieldPath>,
     multiplier: f64,
+    /// Documents are to carry distance and place.
+    carries: bool,
 }
 
 impl GeoNear {
@@ -51,10 +53,17 @@ impl GeoNear {
         let Some((distance, place)) = self.near.measure(path, doc)? else { return Ok(doc.bytes().to_vec()) };
         let measured = Value::Double(distance * self.multiplier);
         let out = with_value(doc, self.distance.parts(), Some(&measured));
-        Ok(match &self.place {
+        let mut out = match &self.place {
             Some(field) => with_value(Doc::trusted(&out), field.parts(), Some(&Value::from(place))),
             None => out,
-        })
+        };
+        if self.carries {
+            let mut w = DocWriter::new();
+            w.put_elements(Doc::trusted(&out).elements()).put(meta::DISTANCE, &Value::Double(distance));
+            w.put_val(meta::POINT, place);
+            out = w.finish();
+        }
+        Ok(out)
     }
 }
 
@@ -159,7 +168,7 @@ pub(super) fn geo_near(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     }
     let near = Near::parse(Doc::trusted(&operators.finish()))?;
     let filter = filter.bytes().to_vec();
-    Ok(Rc::new(Source(GeoNear { near, key, filter, distance, place, multiplier })))
+    Ok(Rc::new(Source(GeoNear { near, key, filter, distance, place, multiplier, carries: cx.known.near })))
 }
 
 fn field(v: Val<'_>) -> Result<String> {

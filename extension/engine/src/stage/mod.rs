@@ -35,6 +35,7 @@ pub use host::{Docs, Host, MatchedAction, NoHost, NotMatchedAction, Output, Stat
 pub use parse::ParseContext;
 
 use crate::error::{Error, Result};
+use crate::meta::{self, Known};
 use crate::raw::{Doc, Val, ty};
 use crate::sort::SortSpec;
 use crate::value::{ArrayWriter, DocWriter, Value};
@@ -129,6 +130,8 @@ pub(crate) struct Step {
 pub struct Pipeline {
     stages: Vec<Step>,
     memory: usize,
+    /// What documents carry from the first stage on; they are shown without it.
+    known: Known,
 }
 
 impl Pipeline {
@@ -146,15 +149,26 @@ impl Pipeline {
     }
 
     pub(crate) fn run_in<'h>(&self, source: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
+        let known = self.known;
         let checked: Docs<'h> = Box::new(Interruptible { inner: source, host: cx.host, count: 0 });
-        self.stages.iter().enumerate().fold(checked, |docs, (i, step)| {
+        let shown = self.stages.iter().enumerate().fold(checked, |docs, (i, step)| {
             // A sort before a limit keeps only the documents that can still be answered.
             if let (Some((_, spec)), Some(n)) = (step.stage.order(), self.first_after(i)) {
                 return sort::top(Ok(spec.clone()), n, docs, cx);
             }
             // A stage may make many documents of one.
             Box::new(Interruptible { inner: Rc::clone(&step.stage).run(docs, cx), host: cx.host, count: 0 })
-        })
+        });
+        if !known.any() {
+            return shown;
+        }
+        Box::new(shown.map(|d| d.map(|d| meta::strip(Doc::trusted(&d)))))
+    }
+
+    /// What documents are to carry, for the stages that ask for it by `$meta`.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        self.known
     }
 
     /// How many documents the limit behind stage `i` lets pass, and a skip between them leaves out.
@@ -211,7 +225,7 @@ impl Pipeline {
 
     /// A pipeline without stages.
     pub(crate) fn nothing(cx: &ParseContext) -> Pipeline {
-        Pipeline { stages: Vec::new(), memory: cx.memory() }
+        Pipeline { stages: Vec::new(), memory: cx.memory(), known: Known::default() }
     }
 
     /// The pipeline with a `$match` before the stage at `at`.
@@ -219,13 +233,13 @@ impl Pipeline {
         let mut stages = self.stages.clone();
         let stage = simple::matching(Val { ty: ty::DOCUMENT, bytes: filter.bytes() }, cx)?;
         stages.insert(at.min(stages.len()), Step { name: "$match", stage });
-        Ok(Pipeline { stages, memory: self.memory })
+        Ok(Pipeline { stages, ..*self })
     }
 
     /// The pipeline without its first `n` stages.
     #[must_use]
     pub fn without_first(&self, n: usize) -> Pipeline {
-        Pipeline { stages: self.stages.iter().skip(n).cloned().collect(), memory: self.memory }
+        Pipeline { stages: self.stages.iter().skip(n).cloned().collect(), ..*self }
     }
 
     /// Each result comes from one stored document, in their order: a cursor over it may be continued by

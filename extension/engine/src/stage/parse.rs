@@ -8,6 +8,7 @@ use super::{
 use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::{self, Variables};
+use crate::meta::{self, Known};
 use crate::raw::{Doc, Val};
 use crate::{bail, codes, query};
 use std::rc::Rc;
@@ -25,6 +26,8 @@ pub struct ParseContext {
     pub collectionless: bool,
     /// How strings compare.
     pub collation: Collation,
+    /// What documents carry, for `$meta`.
+    pub(crate) known: Known,
     /// Where the pipeline stands.
     pub(crate) place: Place,
     /// Levels of sub-pipelines.
@@ -59,6 +62,7 @@ impl ParseContext {
             redact: false,
             windows: false,
             collation: self.collation.clone(),
+            known: self.known,
         }
     }
 
@@ -70,7 +74,7 @@ impl ParseContext {
             variables: Some(&self.variables),
             now: self.now,
             collation: Some(&self.collation),
-            text_score: false,
+            known: self.known,
         }
     }
 
@@ -82,7 +86,8 @@ impl ParseContext {
                 "Maximum number of nested sub-pipelines exceeded. Limit is {MAX_DEPTH}"
             );
         }
-        Ok(Self { place, depth: self.depth + 1, collectionless: false, ..self.clone() })
+        let known = if place == Place::Facet { self.known } else { Known::default() };
+        Ok(Self { place, depth: self.depth + 1, collectionless: false, known, ..self.clone() })
     }
 
     pub(crate) fn memory(&self) -> usize {
@@ -209,6 +214,8 @@ pub(super) fn pipeline(list: Doc<'_>, cx: &ParseContext) -> Result<Pipeline> {
     if count > MAX_STAGES {
         bail!(codes::LOCATION7749501, "Pipeline length must be no longer than {MAX_STAGES} stages.");
     }
+    let own = with_known(list, cx);
+    let cx = own.as_ref().unwrap_or(cx);
     let mut stages: Vec<Step> = Vec::with_capacity(count);
     for (i, v) in list.values().enumerate() {
         let Some(d) = v.as_doc() else {
@@ -227,12 +234,53 @@ pub(super) fn pipeline(list: Doc<'_>, cx: &ParseContext) -> Result<Pipeline> {
         }
         let entry = find(e.name())?;
         check_place(entry, i, count, cx)?;
+        if e.name() == "$match" && e.val.as_doc().is_some_and(has_text) {
+            check_text(i, cx)?;
+        }
         stages.push(Step { name: entry.name, stage: (entry.parse)(e.val, cx)? });
     }
     if cx.collectionless && !stages.first().is_some_and(|s| s.stage.is_source()) {
         bail!(codes::INVALID_NAMESPACE, "{{aggregate: 1}} is not valid for an empty pipeline.");
     }
-    Ok(Pipeline { stages: optimize::optimized(stages, cx)?, memory: cx.memory() })
+    let known = cx.known;
+    Ok(Pipeline { stages: optimize::optimized(stages, cx)?, memory: cx.memory(), known })
+}
+
+/// The context of a pipeline whose first stage finds something that a later one asks for by `$meta`.
+fn with_known(list: Doc<'_>, cx: &ParseContext) -> Option<ParseContext> {
+    let mut stages = list.values().filter_map(Val::as_doc);
+    let first = stages.next()?.first()?;
+    let known = Known {
+        text: first.name() == "$match" && first.val.as_doc().is_some_and(has_text),
+        near: first.name() == "$geoNear",
+    };
+    let asked = known.any() && stages.any(meta::is_asked);
+    asked.then(|| ParseContext { known, ..cx.clone() })
+}
+
+/// A filter has a `$text`, as far as it may have one.
+fn has_text(filter: Doc<'_>) -> bool {
+    fn within(filter: Doc<'_>, depth: usize) -> bool {
+        filter.iter().any(|e| match e.name() {
+            "$text" => true,
+            "$and" | "$or" | "$nor" if depth < MAX_DEPTH => {
+                let list = e.val.as_array().unwrap_or(Doc::EMPTY);
+                list.values().filter_map(Val::as_doc).any(|d| within(d, depth + 1))
+            }
+            _ => false,
+        })
+    }
+    within(filter, 0)
+}
+
+fn check_text(i: usize, cx: &ParseContext) -> Result<()> {
+    if cx.place == Place::Facet {
+        bail!(codes::LOCATION40600, "$match with $text is not allowed to be used within a $facet stage");
+    }
+    if i > 0 {
+        bail!(codes::LOCATION17313, "$match with $text is only allowed as the first pipeline stage");
+    }
+    Ok(())
 }
 
 fn check_place(entry: &Entry, i: usize, count: usize, cx: &ParseContext) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::{Budget, Docs, ParseContext, Run, Stage, blocking};
 use crate::error::{Error, Result};
 use crate::expr::{EvalContext, Expr, render};
+use crate::meta::Known;
 use crate::number::{self, Truncated};
 use crate::query::Query;
 use crate::raw::{Doc, Val, View};
@@ -219,12 +220,16 @@ pub(super) fn sample(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
 
 /// `$replaceRoot`, `$replaceWith`
 #[derive(Debug)]
-struct ReplaceRoot(Expr);
+struct ReplaceRoot {
+    root: Expr,
+    known: Known,
+}
 
 impl ReplaceRoot {
     fn apply(&self, doc: &[u8]) -> Result<Vec<u8>> {
-        let v = self.0.eval(&EvalContext::new(Doc::trusted(doc)))?;
+        let v = self.root.eval(&EvalContext::new(Doc::trusted(doc)))?;
         match v {
+            Some(Value::Document(d)) if self.known.any() => Ok(self.carried(doc, &d)),
             Some(Value::Document(d)) => Ok(d),
             None => bail!(
                 codes::LOCATION40228,
@@ -237,6 +242,21 @@ impl ReplaceRoot {
                 v.type_name()
             ),
         }
+    }
+}
+
+impl ReplaceRoot {
+    /// The new document with what the old one carried.
+    fn carried(&self, old: &[u8], new: &[u8]) -> Vec<u8> {
+        let (old, new) = (Doc::trusted(old), Doc::trusted(new));
+        let mut w = DocWriter::new();
+        w.put_elements(new.elements());
+        for field in self.known.fields().filter(|field| new.get(field).is_none()) {
+            if let Some(v) = old.get(field) {
+                w.put_val(field, v);
+            }
+        }
+        w.finish()
     }
 }
 
@@ -274,5 +294,5 @@ pub(super) fn replace_root(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage
 }
 
 pub(super) fn replace_with(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
-    Ok(Rc::new(ReplaceRoot(Expr::parse(v, &cx.expr())?)))
+    Ok(Rc::new(ReplaceRoot { root: Expr::parse(v, &cx.expr())?, known: cx.known }))
 }

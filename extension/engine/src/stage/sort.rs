@@ -4,7 +4,7 @@ use super::{Budget, Docs, ParseContext, Run, Stage, blocking};
 use crate::error::Result;
 use crate::raw::{Doc, Val};
 use crate::sort::{SortKey, SortSpec};
-use crate::{bail, codes};
+use crate::{bail, codes, meta};
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
@@ -45,7 +45,9 @@ pub(super) fn sort(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     if d.is_empty() {
         bail!(codes::LOCATION15976, "$sort stage must have at least one sort key");
     }
-    Ok(Rc::new(Sort { source: d.bytes().to_vec(), spec: SortSpec::parse(d)?.collated(&cx.collation) }))
+    let (source, _) = meta::sort(d, cx.known);
+    let spec = SortSpec::parse(Doc::trusted(&source))?.collated(&cx.collation);
+    Ok(Rc::new(Sort { source, spec }))
 }
 
 /// The first `n` documents of the order `spec`: a heap holds no more than these.

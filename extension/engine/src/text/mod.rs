@@ -14,6 +14,4 @@ pub use filter::TextFilter;
 pub use language::Language;
 pub use spec::TextSpec;
 
-/// The field under which a found document carries its score on the way to a sort or projection that asks for it. No client sees
-/// or sends it.
-pub const SCORE: &str = "\u{1}textScore";
+pub use crate::meta::SCORE;

@@ -34,7 +34,12 @@ impl Hint {
             Error::new(codes::BAD_VALUE, text)
         };
         let found = match v.view() {
-            View::String("_id_") => return Ok(Hint::Id),
+            View::String("_id_") if c.clustered().is_none() => return Ok(Hint::Id),
+            View::String(name)
+                if c.clustered().is_some_and(|i| i.get("name").and_then(Val::as_str) == Some(name)) =>
+            {
+                return Ok(Hint::Id);
+            }
             View::String(name) => c.indexes.iter().position(|i| shown(i) && i.name == name),
             View::Document(d) => {
                 let first = d.first().ok_or_else(unknown)?;

@@ -174,7 +174,7 @@ impl<'t> NearScan<'t> {
             self.read_ring()?;
         }
         Ok(self.current.as_ref().map(|f| {
-            let row = Row { tid: f.tid, version: f.version, object_id: &[], document: &f.document };
+            let row = Row { tid: f.tid, version: f.version, object_id: &[], order: 0, document: &f.document };
             (row, f.distance)
         }))
     }

@@ -60,6 +60,8 @@ impl Ends<'_> {
 pub enum Way {
     /// The whole table.
     Heap { backward: bool },
+    /// A whole capped collection, in the order of insertion.
+    Order { backward: bool },
     /// One way for each choice of the filter's `$or`; a document counts under the first choice that it matches.
     Or(Vec<Plan>),
     /// The primary key.
@@ -91,7 +93,7 @@ impl Plan {
     /// One line for tests and logs: which index, if any.
     pub fn describe(&self) -> String {
         match &self.way {
-            Way::Heap { .. } => "COLLSCAN".to_owned(),
+            Way::Heap { .. } | Way::Order { .. } => "COLLSCAN".to_owned(),
             Way::Or(choices) => {
                 let each: Vec<String> = choices.iter().map(Plan::describe).collect();
                 format!("OR ({})", each.join(", "))
@@ -119,7 +121,10 @@ pub fn plan(table: &Table, c: &Collection, query: &Query, want: &Want<'_>) -> Re
         way: Way::Id { ids, backward: by_id.unwrap_or(false) },
         sorted: want.sort.is_empty() || by_id.is_some(),
     };
-    let heap = |backward| Plan { way: Way::Heap { backward }, sorted: want.sort.is_empty() };
+    let heap = |backward| {
+        let way = if c.capped.is_some() { Way::Order { backward } } else { Way::Heap { backward } };
+        Plan { way, sorted: want.sort.is_empty() }
+    };
     if !want.ends.are_open() {
         return between(table, c, query.collation(), want, id_plan);
     }

@@ -13,6 +13,8 @@ pub enum Position {
     Start,
     /// At a place of the table.
     Row(Tid),
+    /// At a place in the order of insertion.
+    Order(i64),
     /// At an object id `{"": value}`.
     Id(Vec<u8>),
     /// At a row of this distance.
@@ -31,6 +33,9 @@ impl Position {
             Position::Start => {}
             Position::Row(tid) => {
                 w.put("tid", &tid_value(*tid));
+            }
+            Position::Order(at) => {
+                w.put("order", &Value::Int64(*at));
             }
             Position::Id(id) => {
                 w.put_doc("id", Doc::trusted(id));
@@ -66,6 +71,9 @@ impl Position {
             let number =
                 crate::spec::integer(number).and_then(|n| usize::try_from(n).ok()).ok_or_else(bad)?;
             return Ok(Position::Choice { number, at: Box::new(Position::decode(at)?) });
+        }
+        if let Some(order) = d.get("order") {
+            return Ok(Position::Order(crate::spec::integer(order).ok_or_else(bad)?));
         }
         let tid = binary("tid").map(|b| tid_of(b).ok_or_else(bad)).transpose()?;
         if let (Some(View::Double(distance)), Some(tid)) = (d.get("near").map(|v| v.view()), tid) {

@@ -23,6 +23,8 @@ pub struct Hit<'a> {
 enum Source<'t> {
     /// One scan over the table.
     Heap(Scan<'t>),
+    /// One scan by the order of insertion.
+    Order(Scan<'t>),
     /// Scans over the primary key, one after the other.
     Id { current: Option<Scan<'t>>, rest: std::vec::IntoIter<Vec<crate::storage::Key>>, forward: bool },
     /// A scan over a secondary index.
@@ -53,6 +55,7 @@ impl Drop for Reader<'_> {
 /// The place of the last document, in buffers that are used again.
 enum Place {
     Row(Tid),
+    Order(i64),
     Id(Vec<u8>),
     Key(Vec<u8>, Tid),
     Near(f64, Tid),
@@ -74,6 +77,12 @@ impl<'t> Reader<'t> {
             }
             (Way::Heap { backward }, Position::Row(tid)) => {
                 (Source::Heap(Scan::from(table, *tid, *backward)), Place::Row(nowhere))
+            }
+            (Way::Order { backward }, Position::Start | Position::Order(_)) => {
+                let from = if let Position::Order(at) = from { Some(*at) } else { None };
+                // Nothing was looked at yet: the row before is the last one.
+                let before = from.map_or(0, |at| at.saturating_sub(1));
+                (Source::Order(Scan::by_order(table, from, *backward)?), Place::Order(before))
             }
             (Way::Or(choices), Position::Start | Position::Choice { .. }) => {
                 let (number, inner) = match from {
@@ -131,6 +140,13 @@ impl<'t> Reader<'t> {
                     }
                     None => return Ok(None),
                 },
+                Source::Order(scan) => match scan.next() {
+                    Some(row) => {
+                        self.at = Place::Order(row.order);
+                        row
+                    }
+                    None => return Ok(None),
+                },
                 Source::Id { current, rest, forward } => {
                     if current.is_none() {
                         let Some(keys) = rest.next() else { return Ok(None) };
@@ -184,6 +200,7 @@ impl<'t> Reader<'t> {
         }
         match &self.at {
             Place::Row(tid) => Position::Row(*tid),
+            Place::Order(at) => Position::Order(*at),
             Place::Id(id) => Position::Id(id.clone()),
             Place::Near(distance, tid) => Position::Near { distance: *distance, tid: *tid },
             Place::Key(key, tid) => Position::Key { key: key.clone(), tid: *tid },

@@ -7,7 +7,7 @@ mod privileges;
 mod roles;
 mod scram;
 mod spi;
-mod stats;
+pub mod stats;
 mod users;
 mod validate;
 

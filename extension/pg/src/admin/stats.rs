@@ -42,7 +42,8 @@ struct Table {
 
 /// One row per table of the database, or of one collection.
 const TABLES: &str = "SELECT c.collection_id, pg_catalog.pg_relation_size(t.oid), pg_catalog.pg_table_size(t.oid), \
-     (SELECT count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = t.oid), \
+     (SELECT count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = t.oid \
+      AND i.indexrelid IS DISTINCT FROM pg_catalog.to_regclass('documentdb_data.collection_order_' || c.collection_id)), \
      pg_catalog.pg_indexes_size(t.oid), t.reltuples::float8 \
      FROM documentdb_api_catalog.collections c \
      JOIN pg_catalog.pg_class t ON t.oid = pg_catalog.to_regclass('documentdb_data.documents_' || c.collection_id) \
@@ -82,7 +83,8 @@ fn of_collection(db: &str, collection: &str, scale: f64) -> Result<Vec<u8>> {
         )
         .into());
     }
-    if let Some(c) = catalog::find(db, collection)? {
+    let there = catalog::find(db, collection)?;
+    if let Some(c) = &there {
         c.require_table()?;
     }
     let mut out = DocWriter::new();
@@ -102,6 +104,10 @@ fn of_collection(db: &str, collection: &str, scale: f64) -> Result<Vec<u8>> {
     out.put("count", &number(count));
     out.put("avgObjSize", &number(size.checked_div(count).unwrap_or(0)));
     out.put("storageSize", &number(scaled(table.storage, scale)));
+    if let Some(bounds) = there.as_ref().and_then(|c| c.capped) {
+        out.put("capped", &Value::Bool(true)).put("max", &number(bounds.max.unwrap_or(0)));
+        out.put("maxSize", &number(scaled(bounds.size, scale)));
+    }
     out.put("nindexes", &number(table.indexes));
     out.put("indexBuilds", &Value::Array(building(table.id)?));
     out.put("totalIndexSize", &number(scaled(table.index_size, scale)));

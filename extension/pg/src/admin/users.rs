@@ -80,18 +80,29 @@ fn parse_roles(v: Val<'_>) -> Result<Kind> {
     let Some(list) = v.as_array() else { return Err(bad("'roles' field must be an array")) };
     let (mut admin, mut write, mut read) = (false, false, false);
     for entry in list.values() {
+        let mut note = |role: &str| {
+            match role {
+                "clusterAdmin" => admin = true,
+                "readWriteAnyDatabase" => write = true,
+                "readAnyDatabase" => read = true,
+                other => {
+                    return Err(role_not_found(format!("Invalid value specified for role: '{other}'.")));
+                }
+            }
+            Ok(())
+        };
+        // A name alone is a role of the database that the command runs on, where users are.
+        if let Some(name) = entry.as_str() {
+            note(name)?;
+            continue;
+        }
         let Some(role) = entry.as_doc() else {
-            return Err(bad("each element of 'roles' must be a document"));
+            return Err(bad("each element of 'roles' must be a string or a document"));
         };
         for e in role {
             let text = string(e.name(), e.val)?;
             match (e.name(), text) {
-                ("role", "clusterAdmin") => admin = true,
-                ("role", "readWriteAnyDatabase") => write = true,
-                ("role", "readAnyDatabase") => read = true,
-                ("role", other) => {
-                    return Err(role_not_found(format!("Invalid value specified for role: '{other}'.")));
-                }
+                ("role", name) => note(name)?,
                 ("db", "admin") => {}
                 ("db", _) => return Err(bad("Unsupported value specified for db. Only 'admin' is allowed.")),
                 (name, _) => return Err(bad(format!("Unsupported field specified: '{name}'."))),

@@ -43,7 +43,8 @@ impl Definition {
     }
 }
 
-/// The parameter's text for an index: hexadecimal BSON, since key patterns may hold any character.
+/// The parameter's text for an index: hexadecimal BSON, since key patterns may hold any character. It begins with a digit: what
+/// begins with a letter is written to a dump without quotes, as a name, and names are cut off when they are read.
 pub fn option_text(
     key: &[u8],
     sparse: bool,
@@ -70,8 +71,12 @@ pub fn option_text(
             w.put_elem(&e);
         }
     }
-    w.finish().iter().map(|b| format!("{b:02x}")).collect()
+    let digits: String = w.finish().iter().map(|b| format!("{b:02x}")).collect();
+    format!("{PREFIX}{digits}")
 }
+
+/// What the parameter's text begins with.
+const PREFIX: &str = "0x";
 
 thread_local! {
     static KNOWN: RefCell<HashMap<Oid, Rc<Definition>>> = RefCell::default();
@@ -108,8 +113,9 @@ pub unsafe fn definition(index: pg_sys::Relation) -> Result<Rc<Definition>> {
 fn parse(text: &[u8]) -> Result<Definition> {
     let bad = || Error::native(b"22023", "the parameter spec of a bson_btree index is not valid");
     let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let digits = text.strip_prefix(PREFIX.as_bytes()).unwrap_or(text);
     let bytes: Option<Vec<u8>> =
-        text.chunks(2).map(|p| Some(digit(*p.first()?)? << 4 | digit(*p.get(1)?)?)).collect();
+        digits.chunks(2).map(|p| Some(digit(*p.first()?)? << 4 | digit(*p.get(1)?)?)).collect();
     let bytes = bytes.ok_or_else(bad)?;
     let doc = Doc::new(&bytes).map_err(|_| bad())?;
     let spec = KeySpec::parse(doc)?;

@@ -3,11 +3,11 @@
 use core::ffi::CStr;
 use std::ffi::CString;
 
-use engine::Doc;
 use engine::collation::Collation;
+use engine::{Doc, Val};
 use pgrx::pg_sys::{self, Oid};
 
-use super::{Collection, Index, Level, Validator};
+use super::{Capped, Collection, Index, Level, Validator};
 use crate::error::{Result, internal};
 use crate::spi::{self, Cell, Param};
 use crate::xact::Snapshot;
@@ -40,15 +40,16 @@ pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
     let _snapshot = Snapshot::latest();
     let rows = spi::query(
         "SELECT collection_id, collection_uuid, view_definition, validator, validation_level, validation_action,
-                default_collation
+                default_collation, storage_options
          FROM documentdb_api_catalog.collections WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.=) $2",
         &[Param::Text(Some(db)), Param::Text(Some(name))],
     )?;
     let Some(row) = rows.into_iter().next() else { return Ok(None) };
-    let [id, uuid, view, validator, level, action, collation] =
-        <[Cell; 7]>::try_from(row).map_err(|_| internal("the catalog has other columns"))?;
+    let [id, uuid, view, validator, level, action, collation, options] =
+        <[Cell; 8]>::try_from(row).map_err(|_| internal("the catalog has other columns"))?;
     let id = id.int().ok_or_else(|| internal("a collection without a number"))?;
     let view = view.bytes().map(<[u8]>::to_vec);
+    let options = options.bytes().map(<[u8]>::to_vec);
     let (mut heap, mut pk, mut indexes) = (pg_sys::InvalidOid, pg_sys::InvalidOid, vec![]);
     if view.is_none() {
         heap = relation(c"documentdb_data", &format!("documents_{id}"))?;
@@ -57,13 +58,15 @@ pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
             return Err(internal(format!("the data table of {db}.{name} is missing")));
         }
         indexes = self::indexes(id)?;
-        if indexes.iter().any(|i| i.expire_after.is_some()) {
+        let expires = options.as_deref().is_some_and(|o| Doc::trusted(o).get("expireAfterSeconds").is_some());
+        if expires || indexes.iter().any(|i| i.expire_after.is_some()) {
             upkeep::want()?;
         }
         if indexes.iter().any(|i| !i.valid) {
             builds::resume(id)?;
         }
     }
+    let capped = options.as_deref().map(|o| capped(id, Doc::trusted(o))).transpose()?.flatten();
     let collation = match (&view, collation.bytes()) {
         (Some(view), _) => Doc::trusted(view).get("collation").and_then(|v| v.as_doc()),
         (None, stored) => stored.map(Doc::trusted),
@@ -86,10 +89,25 @@ pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
         view,
         validator,
         collation,
+        options,
+        capped,
         heap,
         pk,
         indexes,
     }))
+}
+
+/// The bounds that are among a collection's options.
+fn capped(id: i64, options: Doc<'_>) -> Result<Option<Capped>> {
+    if options.get("capped").and_then(Val::as_bool) != Some(true) {
+        return Ok(None);
+    }
+    let number = |name| options.get(name).and_then(engine::number::exact_i64);
+    let order = relation(c"documentdb_data", &format!("collection_order_{id}"))?;
+    if order == pg_sys::InvalidOid {
+        return Err(internal(format!("the order of collection {id} is missing")));
+    }
+    Ok(Some(Capped { size: number("size").unwrap_or(0), max: number("max"), order }))
 }
 
 fn indexes(id: i64) -> Result<Vec<Index>> {

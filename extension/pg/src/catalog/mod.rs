@@ -8,6 +8,7 @@ pub use load::relation;
 
 use std::rc::Rc;
 
+use engine::Doc;
 use engine::collation::Collation;
 use pgrx::pg_sys::Oid;
 
@@ -30,6 +31,10 @@ pub struct Collection {
     pub validator: Option<Validator>,
     /// How strings compare where a command does not say; of a view also where it does.
     pub collation: Collation,
+    /// `capped`, `size`, `max`, `clusteredIndex` and `expireAfterSeconds`, as listCollections shows them.
+    pub options: Option<Vec<u8>>,
+    /// Its bounds, where it is capped.
+    pub capped: Option<Capped>,
     /// `documentdb_data.documents_<id>`; invalid for views.
     pub heap: Oid,
     /// Its primary key (shard_key_value, object_id); invalid for views.
@@ -37,6 +42,17 @@ pub struct Collection {
     /// Secondary indexes, in the order of their creation, unfinished ones included. Where the collection's collation is not
     /// the simple one, an index named `_id_` is among them: it keeps `_id` unique under that collation.
     pub indexes: Vec<Index>,
+}
+
+/// What a capped collection may hold, and how its documents are found in the order of their insertion.
+#[derive(Debug, Clone, Copy)]
+pub struct Capped {
+    /// Most bytes of its documents.
+    pub size: i64,
+    /// Most documents, if bounded.
+    pub max: Option<i64>,
+    /// The index on the order, `collection_order_<id>`.
+    pub order: Oid,
 }
 
 /// A validator and what it is for.
@@ -99,6 +115,16 @@ impl Collection {
     /// The indexes other than `_id_`.
     pub fn secondary(&self) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(|i| i.name != ID_INDEX)
+    }
+
+    /// The index that a clustered collection is stored in, as listIndexes shows it.
+    pub fn clustered(&self) -> Option<Doc<'_>> {
+        Doc::trusted(self.options.as_deref()?).get("clusteredIndex")?.as_doc()
+    }
+
+    /// Seconds after which documents of a clustered collection expire.
+    pub fn expire_after(&self) -> Option<i64> {
+        engine::number::exact_i64(Doc::trusted(self.options.as_deref()?).get("expireAfterSeconds")?)
     }
 
     /// `db.collection`.

@@ -4,7 +4,7 @@ use engine::{Doc, DocWriter, Val, Value, codes};
 
 use super::options::{ValidatorFields, view_definition};
 use super::table::level_name;
-use super::{fail, view};
+use super::{fail, storage, view};
 use crate::catalog::{self, Collection, Index, null_argument};
 use crate::error::Result;
 use crate::spi::{self, Param};
@@ -19,6 +19,16 @@ struct CollMod<'a> {
     view_on: Option<&'a str>,
     pipeline: Option<Doc<'a>>,
     validator: ValidatorFields<'a>,
+    capped_size: Option<i64>,
+    capped_max: Option<i64>,
+    expire_after: Option<Expiry>,
+}
+
+/// The field `expireAfterSeconds` of a clustered collection.
+#[derive(Clone, Copy)]
+enum Expiry {
+    Off,
+    After(i64),
 }
 
 /// The field `index`.
@@ -144,6 +154,9 @@ impl<'a> CollMod<'a> {
                 "collMod" => c.name = Some(spec::string("collMod.collMod", e.val)?),
                 "index" => c.index = Some(IndexChange::parse(spec::document("collMod.index", e.val)?)?),
                 "viewOn" => c.view_on = Some(spec::string("collMod.viewOn", e.val)?),
+                "cappedSize" => c.capped_size = Some(whole("cappedSize", e.val)?),
+                "cappedMax" => c.capped_max = Some(whole("cappedMax", e.val)?),
+                "expireAfterSeconds" => c.expire_after = Some(expiry(e.val)?),
                 "pipeline" => c.pipeline = Some(spec::array("collMod.pipeline", e.val)?),
                 name => {
                     if !c.validator.take("collMod", name, e.val)? && !spec::is_common(name) {
@@ -174,6 +187,14 @@ impl<'a> CollMod<'a> {
             collection.require_table()?;
             index.run(collection, &mut reply)?;
         }
+        if self.capped_size.is_some() || self.capped_max.is_some() {
+            collection.require_table()?;
+            self.resize(collection)?;
+        }
+        if let Some(expiry) = self.expire_after {
+            collection.require_table()?;
+            expire(collection, expiry)?;
+        }
         if self.validator.any() {
             collection.require_table()?;
             if let Some(v) = self.validator.apply(collection.validator.as_ref()) {
@@ -185,6 +206,54 @@ impl<'a> CollMod<'a> {
         }
         Ok(reply.finish())
     }
+}
+
+impl CollMod<'_> {
+    /// Other bounds for a capped collection. What is too much then goes with the next insert.
+    fn resize(&self, collection: &Collection) -> Result<()> {
+        let Some(bounds) = collection.capped else { return Err(invalid("Collection must be capped.")) };
+        let mut w = DocWriter::new();
+        storage::bounds(&mut w, self.capped_size.unwrap_or(bounds.size), self.capped_max.or(bounds.max))?;
+        update(collection, "storage_options = $2", Param::Bytes(Some(&w.finish())))?;
+        Ok(())
+    }
+}
+
+/// Sets when documents of a clustered collection expire.
+fn expire(collection: &Collection, expiry: Expiry) -> Result<()> {
+    let Some(index) = collection.clustered() else {
+        return Err(invalid(
+            "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
+        ));
+    };
+    let mut w = DocWriter::new();
+    w.put_doc("clusteredIndex", index);
+    if let Expiry::After(seconds) = expiry {
+        w.put("expireAfterSeconds", &Value::Int64(storage::expiry(seconds)?));
+    }
+    update(collection, "storage_options = $2", Param::Bytes(Some(&w.finish())))?;
+    Ok(())
+}
+
+fn expiry(v: Val<'_>) -> Result<Expiry> {
+    match v.as_str() {
+        Some("off") => Ok(Expiry::Off),
+        Some(other) => Err(invalid(format!(
+            "Invalid string value for the 'clusteredIndex::expireAfterSeconds' option. Got: '{other}'. Accepted value is 'off'"
+        ))),
+        None => whole("expireAfterSeconds", v).map(Expiry::After),
+    }
+}
+
+/// A number of collMod's, fractions cut off.
+fn whole(field: &str, v: Val<'_>) -> Result<i64> {
+    spec::integer(v).ok_or_else(|| {
+        let got = v.type_name();
+        let text = format!(
+            "BSON field 'collMod.{field}' is the wrong type '{got}', expected types '[long, int, decimal, double']"
+        );
+        fail(codes::TYPE_MISMATCH, text)
+    })
 }
 
 fn update(collection: &Collection, set: &str, value: Param<'_>) -> Result<u64> {

@@ -4,6 +4,7 @@ use engine::collation::{Collation, with_defaults};
 use engine::{Doc, DocWriter, Value, codes};
 
 use super::options::{ValidatorFields, view_definition};
+use super::storage::StorageFields;
 use super::table::{self, Options, level_name};
 use super::{fail, view};
 use crate::catalog::{self, Collection, Validator, names, null_argument};
@@ -18,6 +19,7 @@ struct Create<'a> {
     view_on: Option<&'a str>,
     pipeline: Option<Doc<'a>>,
     validator: ValidatorFields<'a>,
+    storage: StorageFields,
     collation: Collation,
     max_time: i64,
 }
@@ -41,27 +43,20 @@ impl<'a> Create<'a> {
                     c.view_on = Some(name);
                 }
                 "pipeline" => c.pipeline = Some(spec::array("create.pipeline", e.val)?),
-                "capped" if spec::bool("create.capped", e.val)? => return Err(refuse("Capped collections")),
                 "timeseries" => return Err(refuse("time series collections")),
                 "autoIndexId" if e.val.as_bool() != Some(true) => {
                     return Err(fail(codes::INVALID_OPTIONS, "'autoIndexId' must be true"));
                 }
-                other @ ("clusteredIndex" | "changeStreamPreAndPostImages" | "encryptedFields") => {
+                other @ ("changeStreamPreAndPostImages" | "encryptedFields") => {
                     return Err(refuse(other));
                 }
                 "collation" => c.collation = collation(spec::document("create.collation", e.val)?)?,
                 "maxTimeMS" => c.max_time = spec::max_time_ms("create", e.val)?,
-                // Without effect on a collection that is neither capped nor clustered; MongoDB keeps the id index alike.
-                "capped"
-                | "autoIndexId"
-                | "size"
-                | "max"
-                | "idIndex"
-                | "indexOptionDefaults"
-                | "expireAfterSeconds" => {}
-                "storageEngine" => {}
+                // MongoDB keeps the id index alike.
+                "autoIndexId" | "idIndex" | "indexOptionDefaults" | "storageEngine" => {}
                 name => {
-                    if !c.validator.take("create", name, e.val)? && !spec::is_common(name) {
+                    let taken = c.validator.take("create", name, e.val)? || c.storage.take(name, e.val)?;
+                    if !taken && !spec::is_common(name) {
                         return Err(spec::unknown("create", name));
                     }
                 }
@@ -73,6 +68,9 @@ impl<'a> Create<'a> {
         if c.view_on.is_some() && c.validator.any() {
             return Err(fail(codes::INVALID_OPTIONS, "option not supported on a view: validator"));
         }
+        if let Some(option) = c.storage.foreign_to_views().filter(|_| c.view_on.is_some()) {
+            return Err(fail(codes::INVALID_OPTIONS, format!("option not supported on a view: {option}")));
+        }
         Ok(c)
     }
 
@@ -82,8 +80,9 @@ impl<'a> Create<'a> {
         xact::limit_time(self.max_time);
         let definition = self.view_on.map(|on| view_definition(on, self.pipeline, self.collation.spec()));
         let validator = self.validator.apply(None);
+        let storage = self.storage.options()?;
         if let Some(there) = catalog::find(db, self.name)? {
-            return self.compare(&there, definition.as_deref(), validator.as_ref());
+            return self.compare(&there, definition.as_deref(), validator.as_ref(), storage.as_deref());
         }
         if let Some(definition) = &definition {
             view::check(db, self.name, Doc::trusted(definition), &self.collation)?;
@@ -92,20 +91,28 @@ impl<'a> Create<'a> {
             view: definition.as_deref(),
             validator: validator.as_ref(),
             collation: self.collation.clone(),
+            storage: storage.as_deref(),
         };
         if !table::create(db, self.name, &options)?
             && let Some(there) = catalog::find(db, self.name)?
         {
-            return self.compare(&there, definition.as_deref(), validator.as_ref());
+            return self.compare(&there, definition.as_deref(), validator.as_ref(), storage.as_deref());
         }
         Ok(())
     }
 
     /// Creating what is there already is fine when it is the same.
-    fn compare(&self, there: &Collection, view: Option<&[u8]>, validator: Option<&Validator>) -> Result<()> {
+    fn compare(
+        &self,
+        there: &Collection,
+        view: Option<&[u8]>,
+        validator: Option<&Validator>,
+        storage: Option<&[u8]>,
+    ) -> Result<()> {
         if there.view.as_deref() == view
             && there.validator.as_ref() == validator
             && there.collation == self.collation
+            && there.options.as_deref() == storage
         {
             return Ok(());
         }
@@ -130,6 +137,9 @@ fn collation(given: Doc<'_>) -> Result<Collation> {
 /// A collection's options in the words of listCollections.
 fn options(there: &Collection) -> Vec<u8> {
     let mut w = DocWriter::new();
+    if let Some(storage) = &there.options {
+        w.put_elements(Doc::trusted(storage).elements());
+    }
     if let Some(spec) = there.collation.spec() {
         w.put_doc("collation", spec);
     }

@@ -29,6 +29,10 @@ pub fn drop(db: &str, name: &str) -> Result<bool> {
         "DELETE FROM documentdb_api_catalog.collection_indexes WHERE collection_id OPERATOR(pg_catalog.=) $1",
         &[Param::Int8(id)],
     )?;
+    spi::run(
+        "DELETE FROM documentdb_api_catalog.capped_collections WHERE collection_id OPERATOR(pg_catalog.=) $1",
+        &[Param::Int8(id)],
+    )?;
     builds::stop(id)?;
     let _admin = AsAdmin::new()?;
     spi::run(

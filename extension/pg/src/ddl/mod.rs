@@ -1,11 +1,13 @@
 //! Collections, views and databases as objects: create, drop, rename, change.
 
+mod capped;
 mod coll_mod;
 mod create;
 mod drop;
 mod options;
 mod rename;
 mod shard;
+mod storage;
 mod table;
 mod version;
 mod view;

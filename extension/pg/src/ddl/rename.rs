@@ -10,7 +10,7 @@ use crate::spi::{self, Param};
 use crate::{guard, spec};
 
 /// Gives a collection another name, in another database too: only the catalog changes.
-fn rename(from: (&str, &str), to: (&str, &str), drop_target: bool) -> Result<()> {
+pub fn rename(from: (&str, &str), to: (&str, &str), drop_target: bool) -> Result<()> {
     let Some(source) = catalog::find(from.0, from.1)? else {
         let message = format!("collection {}.{} does not exist", from.0, from.1);
         return Err(fail(codes::NAMESPACE_NOT_FOUND, message));

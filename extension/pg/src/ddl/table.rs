@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use engine::codes;
 use engine::collation::Collation;
+use engine::{Doc, codes};
 use pgrx::pg_sys;
 
 use crate::am::option_text;
@@ -21,6 +21,8 @@ pub struct Options<'a> {
     pub validator: Option<&'a Validator>,
     /// Default collation.
     pub collation: Collation,
+    /// `capped`, `size`, `max`, `clusteredIndex` and `expireAfterSeconds`, as listCollections shows them.
+    pub storage: Option<&'a [u8]>,
 }
 
 /// The collection of this name, made if it is missing (the first insert does).
@@ -58,8 +60,8 @@ pub fn create(db: &str, name: &str, options: &Options<'_>) -> Result<bool> {
     let rows = spi::run_returning(
         "INSERT INTO documentdb_api_catalog.collections
              (database_name, collection_name, collection_uuid, view_definition, validator, validation_level, validation_action,
-              default_collation)
-         VALUES ($1, $2, pg_catalog.gen_random_uuid(), $3, $4, $5, $6, $7)
+              default_collation, storage_options)
+         VALUES ($1, $2, pg_catalog.gen_random_uuid(), $3, $4, $5, $6, $7, $8)
          ON CONFLICT DO NOTHING RETURNING collection_id",
         &[
             Param::Text(Some(db)),
@@ -69,11 +71,13 @@ pub fn create(db: &str, name: &str, options: &Options<'_>) -> Result<bool> {
             Param::Text(level),
             Param::Text(action),
             Param::Bytes(collation.map(|d| d.bytes())),
+            Param::Bytes(options.storage),
         ],
     )?;
     let Some(id) = rows.first().and_then(|r| r.first()).and_then(spi::Cell::int) else { return Ok(false) };
     if options.view.is_none() {
-        create_table(id, &options.collation)?;
+        let capped = options.storage.and_then(|o| Doc::trusted(o).get("capped")).is_some();
+        create_table(id, &options.collation, capped)?;
     }
     Ok(true)
 }
@@ -106,8 +110,16 @@ fn check_case(db: &str) -> Result<()> {
     }
 }
 
-fn create_table(id: i64, collation: &Collation) -> Result<()> {
+fn create_table(id: i64, collation: &Collation, capped: bool) -> Result<()> {
     let _admin = AsAdmin::new()?;
+    // Rows keep their order of insertion in no other way: a row that is updated moves, and its old place is used again.
+    let order = if capped {
+        format!(
+            ",\n insertion_order bigint NOT NULL, CONSTRAINT collection_order_{id} UNIQUE (insertion_order)"
+        )
+    } else {
+        String::new()
+    };
     spi::run(
         &format!(
             "CREATE TABLE documentdb_data.documents_{id} (
@@ -115,10 +127,16 @@ fn create_table(id: i64, collation: &Collation) -> Result<()> {
                  object_id documentdb_core.bson NOT NULL,
                  document documentdb_core.bson NOT NULL,
                  CONSTRAINT collection_pk_{id} PRIMARY KEY (shard_key_value, object_id),
-                 CONSTRAINT shard_key_value_check CHECK (shard_key_value OPERATOR(pg_catalog.=) {id}))"
+                 CONSTRAINT shard_key_value_check CHECK (shard_key_value OPERATOR(pg_catalog.=) {id}){order})"
         ),
         &[],
     )?;
+    if capped {
+        spi::run(
+            "INSERT INTO documentdb_api_catalog.capped_collections VALUES ($1, 0, 0, 1, 1)",
+            &[Param::Int8(id)],
+        )?;
+    }
     let key = engine::Value::Int32(1).with_val(|one| {
         let mut w = engine::DocWriter::new();
         w.put_val("_id", one);

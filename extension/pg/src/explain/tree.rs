@@ -113,7 +113,7 @@ fn scan(opened: &Opened) -> Node {
 
 fn of(way: &Way) -> Node {
     let (kind, index, backward) = match way {
-        Way::Heap { backward } => ("Seq Scan", None, *backward),
+        Way::Heap { backward } | Way::Order { backward } => ("Seq Scan", None, *backward),
         Way::Or(_) => ("Append", None, false),
         // All of the primary key, in its order.
         Way::Id { ids: Ids::All | Ids::Range(_) | Ids::Points(_), backward } => {

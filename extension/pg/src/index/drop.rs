@@ -89,6 +89,8 @@ impl<'a> Chosen<'a> {
     fn ids(&self, c: &Collection) -> Result<Vec<i32>> {
         match self {
             Chosen::All => Ok(c.secondary().map(|i| i.id).collect()),
+            Chosen::Names(names) if names.iter().any(|n| is_clustered(c, n)) => Err(keep_clustered()),
+            Chosen::Key(key) if c.clustered().is_some() && is_id_pattern(*key) => Err(keep_clustered()),
             Chosen::Names(names) => names.iter().map(|n| by_name(c, n)).collect(),
             Chosen::Key(key) => Ok(vec![by_key(c, *key)?]),
         }
@@ -105,6 +107,14 @@ fn wrong_type_of(v: Val<'_>) -> crate::error::Error {
 
 fn keep_id() -> crate::error::Error {
     Error::new(codes::INVALID_OPTIONS, "cannot drop _id index").into()
+}
+
+fn is_clustered(c: &Collection, name: &str) -> bool {
+    c.clustered().is_some_and(|index| index.get("name").and_then(Val::as_str) == Some(name))
+}
+
+fn keep_clustered() -> crate::error::Error {
+    Error::new(codes::LOCATION5979800, "It is illegal to drop the clusteredIndex").into()
 }
 
 fn by_name(c: &Collection, name: &str) -> Result<i32> {

@@ -9,7 +9,7 @@ use super::cursor::{self, Continuation, Keeping, Kind, Next, Stream};
 use super::page::Page;
 use super::spec::{Find, default_batch};
 use super::walk::{Opened, Parsed, Walk};
-use super::{held, spool};
+use super::{held, spool, tail};
 use crate::access::Position;
 use crate::catalog::{self, Collection};
 use crate::error::Result;
@@ -63,6 +63,7 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     let mut page = Page::new(&[db, ".", f.collection], "firstBatch", batch);
     if let (Some(c), Some(id)) = (&collection, point(f))
         && c.view.is_none()
+        && !f.tailable
         && batch > 0
         // Strings under a collation are not found by their bytes.
         && (id.ty != ty::STRING && id.ty != ty::SYMBOL
@@ -73,7 +74,8 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     }
     let parsed = Parsed::new(f, collection.as_deref())?;
     // The official extension's kinds: what it streams, and what it computes as a whole.
-    let streams = f.sort.is_empty() && f.skip == 0 && f.limit <= 1 && parsed.query.near().is_none();
+    let streams =
+        f.tailable || f.sort.is_empty() && f.skip == 0 && f.limit <= 1 && parsed.query.near().is_none();
     let keeping = cursor::keeping();
     let persist = keeping == Keeping::Backend && !f.single && !streams;
     if persist {
@@ -81,11 +83,18 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     }
     let persist = persist && !held::in_transaction();
     let Some(collection) = collection else { return Ok(First::complete(page, persist)) };
+    if f.tailable {
+        tail::check(&collection)?;
+    }
     if collection.view.is_some() {
         return find_on_view(db, command, f, &parsed, page, given);
     }
     let opened = Opened::new(collection, f, &parsed)?;
-    if batch == 0 && !f.single && keeping == Keeping::Stream {
+    if batch == 0
+        && !f.single
+        && (keeping == Keeping::Stream || f.tailable)
+        && (!f.tailable || tail::stays(&opened.collection)?)
+    {
         let id = cursor::new_id(given)?;
         let left = (f.limit > 0).then_some(f.limit);
         let stream =
@@ -103,7 +112,8 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     }
     let mut left = (f.limit > 0).then_some(f.limit);
     let more = fill(&mut page, &mut walk, &parsed, &mut left)?;
-    let open = more.is_some() || (batch == 0 && !f.single);
+    let tailing = f.tailable && more.is_none() && left != Some(0) && tail::stays(&opened.collection)?;
+    let open = more.is_some() || tailing || (batch == 0 && !f.single && !f.tailable);
     if f.single || !open {
         return Ok(First::complete(page, persist));
     }
@@ -111,7 +121,11 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     let streamed = walk.position().filter(|_| keeping == Keeping::Stream || streams);
     let next = match (streamed, more) {
         (Some(position), _) => {
-            let position = if batch == 0 { Position::Start } else { position };
+            let position = match position {
+                _ if batch == 0 => Position::Start,
+                position if tailing => tail::behind(position),
+                position => position,
+            };
             Some(Next::Stream(Stream { collection: opened.collection.id, way: opened.way(), position, left }))
         }
         (None, more) => cursor::keep(id, keeping, |file| {

@@ -147,7 +147,7 @@ impl Host for Server {
         // What is wrong with the filter is told by who reads with it.
         found.filter(|c| c.view.is_none()).is_some_and(|c| {
             opened(c, wanted).is_ok_and(|(opened, _)| match opened.taken() {
-                Way::Heap { .. } => false,
+                Way::Heap { .. } | Way::Order { .. } => false,
                 Way::Id { ids, .. } => *ids != Ids::All,
                 Way::Index { bounds, .. } => bounds.used > 0,
                 Way::Or(_) | Way::Near(_) => true,

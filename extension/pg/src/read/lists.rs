@@ -1,6 +1,5 @@
 //! `list_collections_cursor_first_page`, `list_indexes_cursor_first_page`: always one page.
 
-use engine::collation::Collation;
 use engine::query::Query;
 use engine::{Doc, DocWriter, Error, Value, codes};
 
@@ -8,7 +7,7 @@ use super::find::First;
 use super::page::Page;
 use super::spec::required;
 use super::walk::query;
-use crate::catalog::{self, Index};
+use crate::catalog::{self, Collection, Index};
 use crate::error::Result;
 use crate::spec::{document, is_common, max_time_ms, wrong_type};
 use crate::spi::{self, Cell, Param};
@@ -65,7 +64,7 @@ fn collections(db: &str, filter: &Query, name_only: bool) -> Result<Vec<Vec<u8>>
     let _snapshot = Snapshot::latest();
     let rows = spi::query(
         "SELECT collection_name, view_definition, validator, validation_level, validation_action,
-                collection_uuid, shard_key, default_collation
+                collection_uuid, shard_key, default_collation, storage_options
          FROM documentdb_api_catalog.collections
          WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.<>) 'system.dbSentinel'
          ORDER BY collection_name",
@@ -101,6 +100,10 @@ fn collection_entry(row: &[Cell]) -> Vec<u8> {
     if let Some(view) = view {
         options.put_elements(view.elements());
     }
+    let storage = doc(8);
+    if let Some(storage) = storage {
+        options.put_elements(storage.elements());
+    }
     let collation = doc(7);
     if let Some(collation) = collation {
         options.put_doc("collation", collation);
@@ -120,9 +123,10 @@ fn collection_entry(row: &[Cell]) -> Vec<u8> {
         info.put_doc("shardKey", key);
     }
     w.put_doc("info", Doc::trusted(&info.finish()));
+    let clustered = storage.is_some_and(|o| o.get("clusteredIndex").is_some());
     if view.is_some() {
         w.put("idIndex", &Value::Null);
-    } else {
+    } else if !clustered {
         let mut id = DocWriter::new();
         id.put("v", &Value::Int32(2)).put_str("name", "_id_").put_doc("key", Doc::trusted(&id_pattern()));
         if let Some(collation) = collation {
@@ -151,7 +155,7 @@ pgfn! {
         };
         c.require_table()?;
         let mut page = Page::new(&[db, ".", name], "firstBatch", usize::MAX);
-        page.push(&id_entry(&c.collation));
+        page.push(&id_entry(&c));
         for index in c.secondary().filter(|i| i.valid) {
             page.push(&index_entry(index));
         }
@@ -180,10 +184,17 @@ fn list_indexes_spec(command: Doc<'_>) -> Result<&str> {
 }
 
 /// The index on `_id` as listIndexes shows it.
-pub fn id_entry(collation: &Collation) -> Vec<u8> {
+pub fn id_entry(c: &Collection) -> Vec<u8> {
     let mut w = DocWriter::new();
+    if let Some(index) = c.clustered() {
+        w.put_elements(index.elements()).put("clustered", &Value::Bool(true));
+        if let Some(spec) = c.collation.spec() {
+            w.put_doc("collation", spec);
+        }
+        return w.finish();
+    }
     w.put("v", &Value::Int32(2)).put_doc("key", Doc::trusted(&id_pattern())).put_str("name", "_id_");
-    if let Some(spec) = collation.spec() {
+    if let Some(spec) = c.collation.spec() {
         w.put_doc("collation", spec);
     }
     w.finish()

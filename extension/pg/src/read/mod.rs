@@ -27,6 +27,7 @@ mod spec;
 mod spool;
 mod srf;
 mod statistics;
+mod tail;
 mod walk;
 
 pub use aggregate::{run_of, run_of_find};
@@ -35,5 +36,6 @@ pub use distinct::{parts as distinct_parts, reply as distinct_reply};
 pub use lists::index_entry;
 pub use pipeline::Run;
 pub use spec::{Aggregate, Find};
+pub use spool::random;
 pub use srf::{collected, found};
-pub use walk::{Opened, Parsed};
+pub use walk::{Opened, Parsed, now};

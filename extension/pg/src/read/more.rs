@@ -11,7 +11,7 @@ use super::find::{fill, spill};
 use super::page::Page;
 use super::spec::{Find, batch_size, non_empty, required, unknown};
 use super::walk::{Opened, Parsed};
-use super::{aggregate, held, spool};
+use super::{aggregate, held, spool, tail};
 use crate::access::Position;
 use crate::catalog;
 use crate::error::{Result, internal};
@@ -25,11 +25,12 @@ struct GetMore<'a> {
     id: i64,
     collection: &'a str,
     batch: usize,
+    max_time: i64,
 }
 
 impl<'a> GetMore<'a> {
     fn parse(command: Doc<'a>) -> Result<GetMore<'a>> {
-        let (mut id, mut collection, mut batch) = (None, "", usize::MAX);
+        let (mut id, mut collection, mut batch, mut max_time) = (None, "", usize::MAX, 0);
         for e in command {
             let v = e.val;
             match e.name() {
@@ -37,13 +38,13 @@ impl<'a> GetMore<'a> {
                 "collection" => collection = string("collection", v)?,
                 // 0 asks for no documents at first pages only in MongoDB; here it does always.
                 "batchSize" => batch = batch_size("batchSize", v)?,
-                "maxTimeMS" => limit_time(max_time_ms("getMore", v)?),
+                "maxTimeMS" => max_time = max_time_ms("getMore", v)?,
                 name if is_common(name) => {}
                 name => return Err(unknown(name)),
             }
         }
         let id = id.ok_or_else(|| required("getMore"))?;
-        Ok(GetMore { id, collection: non_empty(collection)?, batch })
+        Ok(GetMore { id, collection: non_empty(collection)?, batch, max_time })
     }
 }
 
@@ -74,6 +75,10 @@ fn get_more(db: &str, m: &GetMore<'_>, continuation: Doc<'_>) -> Result<(Datum, 
         )));
     }
     let c = cursor::decode(continuation)?;
+    // How long a tailable cursor waits is not how long its page may take.
+    if c.command.get("awaitData").and_then(Val::as_bool) != Some(true) {
+        limit_time(m.max_time);
+    }
     let mut page = Page::new(&[db, ".", m.collection], "nextBatch", m.batch);
     let next = match &c.next {
         Next::Stream(s) => stream(db, &c, s, &mut page)?,
@@ -117,7 +122,8 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
         return aggregate::stream(db, c.command, s, page);
     }
     let f = Find::parse(c.command)?;
-    let Some(collection) = catalog::find(db, f.collection)? else { return Ok(None) };
+    let found = catalog::find(db, f.collection)?.filter(|there| !f.tailable || there.id == s.collection);
+    let Some(collection) = found else { return if f.tailable { Err(dropped()) } else { Ok(None) } };
     let parsed = Parsed::new(&f, Some(&collection))?;
     if collection.view.is_some() {
         return aggregate::stream_view(db, &f, &parsed, s, page);
@@ -126,6 +132,9 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
         return Ok(None);
     }
     let start = matches!(s.position, Position::Start);
+    if f.tailable || s.way == 0 {
+        tail::check_position(&collection, &s.position, f.tailable)?;
+    }
     // A cursor that was opened without reading anything begins now.
     let opened = if start {
         Opened::new(collection, &f, &parsed)?
@@ -145,7 +154,13 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
         }
     }
     let mut left = s.left;
-    let Some(first) = fill(page, &mut walk, &parsed, &mut left)? else { return Ok(None) };
+    let Some(first) = fill(page, &mut walk, &parsed, &mut left)? else {
+        let stays = f.tailable && left != Some(0);
+        return Ok(walk.position().filter(|_| stays).map(|last| {
+            let position = tail::behind(last);
+            Next::Stream(Stream { collection: s.collection, way: opened.way(), position, left })
+        }));
+    };
     if let Some(position) = walk.position() {
         return Ok(Some(Next::Stream(Stream {
             collection: s.collection,
@@ -158,6 +173,10 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
         file.put(&first)?;
         spill(file, &mut walk, &parsed, left.map(|n| n - 1))
     })
+}
+
+fn dropped() -> crate::error::Error {
+    Error::new(codes::QUERY_PLAN_KILLED, "collection dropped").into()
 }
 
 pgfn! {

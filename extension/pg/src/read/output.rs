@@ -36,6 +36,10 @@ pub fn write(server: &Server, output: &Output, documents: Docs<'_>) -> Result<()
 /// What the pipeline reads it reads as it was when the statement began, so the target may be emptied before, even if it
 /// is the source.
 fn out(server: &Server, target: &write::Target, documents: Docs<'_>) -> Result<()> {
+    if target.is_capped() {
+        let text = format!("namespace '{}' is capped so it can't be used for $out", target.namespace());
+        return Err(Error::new(codes::LOCATION17152, text).into());
+    }
     spi::run(&format!("DELETE FROM documentdb_data.documents_{}", target.id()), &[])?;
     let (mut batch, mut size) = (Vec::new(), 0);
     for d in documents {

@@ -128,6 +128,7 @@ impl Run {
         let sorts = sort.is_some();
         let few = sorts && rest.leading_limit().is_some_and(|n| n <= 1000);
         let mut parsed = Parsed::of_query(query)?;
+        parsed.scored = self.pipeline.known().text;
         if let Some(sort) = sort {
             parsed.sort = sort;
         }

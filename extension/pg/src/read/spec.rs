@@ -36,6 +36,10 @@ pub struct Find<'a> {
     pub variables: Option<Doc<'a>>,
     /// How strings compare, if given.
     pub collation: Option<Doc<'a>>,
+    /// The cursor stays open at the end of a capped collection.
+    pub tailable: bool,
+    /// Its further pages wait for documents. The waiting is the caller's; here it is only known.
+    pub awaits: bool,
 }
 
 impl<'a> Find<'a> {
@@ -54,6 +58,8 @@ impl<'a> Find<'a> {
         max: None,
         variables: None,
         collation: None,
+        tailable: false,
+        awaits: false,
     };
 
     /// Reads the command.
@@ -77,6 +83,8 @@ impl<'a> Find<'a> {
                 "limit" => f.limit = limit(v)?,
                 "batchSize" => f.batch = Some(batch_size("batchSize", v)?),
                 "ntoreturn" => f.batch = Some(batch_size("ntoreturn", v)?),
+                "tailable" => f.tailable = bool("tailable", v)?,
+                "awaitData" => f.awaits = bool("awaitData", v)?,
                 "singleBatch" => f.single = bool("singleBatch", v)?,
                 "hint" => f.hint = Some(v),
                 "let" => f.variables = Some(document("let", v)?),
@@ -96,11 +104,35 @@ impl<'a> Find<'a> {
         if !named {
             return Err(required("find"));
         }
+        f.check_tailable()?;
         if f.limit < 0 {
             // Old drivers' way to ask for one batch; the batch size decides here, as it does officially.
             f.limit = f.limit.checked_neg().unwrap_or(i64::MAX);
         }
         Ok(f)
+    }
+}
+
+impl Find<'_> {
+    /// What can't go with `tailable`.
+    fn check_tailable(&self) -> Result<()> {
+        let bad = |code, text: &str| Err(Error::new(code, text).into());
+        if self.awaits && !self.tailable {
+            return bad(codes::FAILED_TO_PARSE, "Cannot set 'awaitData' without also setting 'tailable'");
+        }
+        if !self.tailable {
+            return Ok(());
+        }
+        let natural = self.sort.first().is_some_and(|e| e.name() == "$natural" && integer(e.val) == Some(1));
+        let other = !natural || self.sort.iter().nth(1).is_some();
+        if !self.sort.is_empty() && other {
+            let text = "cannot use tailable option with a sort other than {$natural: 1}";
+            return bad(codes::BAD_VALUE, text);
+        }
+        if self.single {
+            return bad(codes::BAD_VALUE, "cannot use tailable option with the 'singleBatch' option");
+        }
+        Ok(())
     }
 }
 

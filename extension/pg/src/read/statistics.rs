@@ -86,7 +86,7 @@ fn indexes(server: &Server) -> Result<Vec<Vec<u8>>> {
         let spec = c
             .secondary()
             .find(|i| Some(i64::from(i.id)) == id.int())
-            .map_or_else(|| id_entry(&c.collation), index_entry);
+            .map_or_else(|| id_entry(&c), index_entry);
         w.put_doc("spec", Doc::trusted(&spec));
         out.push(w.finish());
     }

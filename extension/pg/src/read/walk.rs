@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use engine::expr::Variables;
+use engine::meta::{self, Known};
 use engine::project::{Kind, Projection};
 use engine::query::{ParseContext, Place, Query};
 use engine::sort::SortSpec;
-use engine::text::SCORE;
-use engine::{Doc, DocWriter, Error, Val, Value, codes};
+use engine::{Doc, DocWriter, Error, Value, codes};
 
 use super::sorter::Sorter;
 use super::spec::Find;
@@ -28,7 +28,7 @@ pub struct Parsed {
     pub projection: Option<Projection>,
     /// `min` and `max`.
     ends: [Option<Vec<u8>>; 2],
-    /// Documents carry the score of the filter's `$text` until they are shown.
+    /// Until they are shown, documents carry what `$meta` asks for: the score of the filter's `$text`, what its `$near` measured.
     pub scored: bool,
 }
 
@@ -45,11 +45,12 @@ impl Parsed {
             variables: variables.as_ref(),
             now,
             collation: Some(&collation),
-            text_score: false,
+            known: Known::default(),
         };
         let query = Query::parse(f.filter, &cx)?;
-        let cx = ParseContext { text_score: query.text().is_some(), ..cx };
-        let (sort, by_score) = score_sort(f.sort, cx.text_score);
+        let known = Known { text: query.text().is_some(), near: query.near().is_some() };
+        let cx = ParseContext { known, ..cx };
+        let (sort, by_score) = meta::sort(f.sort, Known { near: false, ..known });
         let projection = Projection::parse(f.projection, Kind::Find, &cx)?;
         Ok(Parsed {
             query,
@@ -79,36 +80,11 @@ impl Parsed {
     /// A found document as it is shown.
     pub fn show<'d>(&self, document: &'d [u8]) -> Result<Cow<'d, [u8]>> {
         Ok(match &self.projection {
-            None if self.scored => {
-                let mut w = DocWriter::new();
-                for e in Doc::trusted(document).iter().filter(|e| e.name() != SCORE) {
-                    w.put_elem(&e);
-                }
-                Cow::Owned(w.finish())
-            }
+            None if self.scored => Cow::Owned(meta::strip(Doc::trusted(document))),
             None => Cow::Borrowed(document),
             Some(p) => Cow::Owned(p.apply(Doc::trusted(document), Some(&self.query))?),
         })
     }
-}
-
-/// The sort with `{$meta: "textScore"}` as the field that carries the score, best first; did it have any?
-fn score_sort(sort: Doc<'_>, text: bool) -> (Vec<u8>, bool) {
-    let is_score =
-        |v: Val<'_>| v.as_doc().and_then(|d| d.get("$meta")).and_then(Val::as_str) == Some("textScore");
-    let mut found = false;
-    let mut w = DocWriter::new();
-    for e in sort {
-        if text && is_score(e.val) {
-            if !found {
-                w.put(SCORE, &Value::Int32(-1));
-            }
-            found = true;
-        } else {
-            w.put_elem(&e);
-        }
-    }
-    (w.finish(), found)
 }
 
 /// Parses a filter of count and the like.
@@ -129,7 +105,7 @@ pub fn now() -> i64 {
 pub enum Walk<'a> {
     /// As they are found.
     Found(Reader<'a>),
-    /// As they are found, with the scores of the filter's `$text`.
+    /// As they are found, with what they carry.
     Scored(Reader<'a>, &'a Query, Vec<u8>),
     /// Sorted.
     Sorted(Sorter<'a>),
@@ -142,7 +118,7 @@ impl Walk<'_> {
             Walk::Found(r) => r.next()?.map(|hit| hit.document),
             Walk::Scored(r, query, last) => match r.next()? {
                 Some(hit) => {
-                    *last = with_score(hit.document, query)?;
+                    *last = carrying(hit.document, query)?;
                     Some(last)
                 }
                 None => None,
@@ -168,7 +144,10 @@ pub struct Opened {
 impl Opened {
     /// Opens and plans.
     pub fn new(collection: Rc<Collection>, f: &Find<'_>, p: &Parsed) -> Result<Opened> {
-        let hint = Hint::parse(&collection, f.hint)?;
+        let hint = match Hint::parse(&collection, f.hint)? {
+            _ if f.tailable => Hint::Natural { backward: false },
+            hint => hint,
+        };
         let few = f.limit > 0 && f.limit <= 1000;
         Self::with_hint(collection, p, hint, few)
     }
@@ -246,7 +225,7 @@ impl Opened {
         let mut sorter = Sorter::new(&p.sort, bound);
         while let Some(hit) = reader.next()? {
             if p.scored {
-                sorter.put(&with_score(hit.document, &p.query)?)?;
+                sorter.put(&carrying(hit.document, &p.query)?)?;
             } else {
                 sorter.put(hit.document)?;
             }
@@ -262,8 +241,8 @@ const SEVERAL: i64 = -(1 << 40);
 /// Number of a single way: of an index its own.
 fn number(way: &Way) -> i64 {
     match way {
-        Way::Heap { backward: false } => 0,
-        Way::Heap { backward: true } => -2,
+        Way::Heap { backward: false } | Way::Order { backward: false } => 0,
+        Way::Heap { backward: true } | Way::Order { backward: true } => -2,
         Way::Id { .. } | Way::Or(_) => -1,
         Way::Index { id, .. } | Way::Near(NearWay { id, .. }) => i64::from(*id),
     }
@@ -290,12 +269,19 @@ fn check_ends(f: &Find<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The document with its score behind its own fields.
-fn with_score(document: &[u8], query: &Query) -> Result<Vec<u8>> {
+/// The document with what it carries behind its own fields.
+fn carrying(document: &[u8], query: &Query) -> Result<Vec<u8>> {
     let d = Doc::trusted(document);
     let mut w = DocWriter::new();
     w.put_elements(d.elements());
-    w.put(SCORE, &Value::Double(query.text_score(d)?.unwrap_or(0.0)));
+    if let Some(score) = query.text_score(d)? {
+        w.put(meta::SCORE, &Value::Double(score));
+    }
+    if let Some((path, near)) = query.near()
+        && let Some((distance, place)) = near.measure(path, d)?
+    {
+        w.put(meta::DISTANCE, &Value::Double(distance)).put_val(meta::POINT, place);
+    }
     Ok(w.finish())
 }
 

@@ -4,7 +4,7 @@ use pgrx::pg_sys::{self, Datum, ScanDirection::ForwardScanDirection};
 
 use super::key::{Key, scan_keys};
 use super::table::Table;
-use crate::error::Result;
+use crate::error::{Result, internal};
 use crate::sys::payload;
 use crate::xact::check_interrupts;
 
@@ -20,6 +20,8 @@ pub struct Row<'a> {
     pub version: Tid,
     /// `{"": _id}`
     pub object_id: &'a [u8],
+    /// When it was inserted, as a scan by that order tells.
+    pub order: i64,
     /// The document.
     pub document: &'a [u8],
 }
@@ -32,6 +34,7 @@ enum Kind {
         index: pg_sys::Relation,
         keys: Vec<pg_sys::ScanKeyData>,
         direction: i32,
+        ordered: bool,
     },
 }
 
@@ -48,6 +51,8 @@ pub struct Scan<'t> {
 pub(super) const DOCUMENT: i32 = 3;
 
 pub(super) const OBJECT_ID: i32 = 2;
+
+pub(super) const ORDER: i32 = 4;
 
 fn direction(backward: bool) -> i32 {
     if backward { pg_sys::ScanDirection::BackwardScanDirection } else { ForwardScanDirection }
@@ -127,7 +132,42 @@ impl<'t> Scan<'t> {
             let scan = pg_sys::index_beginscan(rel, index, pg_sys::GetActiveSnapshot(), n, 0);
             pg_sys::index_rescan(scan, keys.as_mut_ptr(), n, core::ptr::null_mut(), 0);
             let direction = direction(!forward);
-            let kind = Kind::Index { scan, index, keys, direction };
+            let kind = Kind::Index { scan, index, keys, direction, ordered: false };
+            Ok(Scan { kind, slot, memory: scratch(), table: core::marker::PhantomData })
+        }
+    }
+
+    /// The rows of a capped collection in the order of their insertion or in the reverse, from this one on.
+    ///
+    /// # Errors
+    /// XX000 for a collection that is not capped.
+    pub fn by_order(table: &'t Table, from: Option<i64>, backward: bool) -> Result<Scan<'t>> {
+        let order = table.order().ok_or_else(|| internal("a collection without an order"))?;
+        let mut keys = Vec::with_capacity(1);
+        if let Some(from) = from {
+            let (strategy, function) = if backward {
+                (pg_sys::BTLessEqualStrategyNumber, pg_sys::F_INT8LE)
+            } else {
+                (pg_sys::BTGreaterEqualStrategyNumber, pg_sys::F_INT8GE)
+            };
+            let mut key = pg_sys::ScanKeyData::default();
+            let (none, function) = (pg_sys::InvalidOid, pg_sys::Oid::from(function));
+            // SAFETY: fills the entry; the function compares what the index stores.
+            unsafe {
+                let value = Datum::from(from);
+                pg_sys::ScanKeyEntryInitialize(&mut key, 0, 1, strategy as u16, none, none, function, value);
+            }
+            keys.push(key);
+        }
+        // SAFETY: the table is open as long as the scan lives; the keys live in the scan.
+        unsafe {
+            let rel = table.relation();
+            let slot = pg_sys::table_slot_create(rel, core::ptr::null_mut());
+            let index = pg_sys::index_open(order, pg_sys::AccessShareLock as i32);
+            let n = keys.len() as i32;
+            let scan = pg_sys::index_beginscan(rel, index, pg_sys::GetActiveSnapshot(), n, 0);
+            pg_sys::index_rescan(scan, keys.as_mut_ptr(), n, core::ptr::null_mut(), 0);
+            let kind = Kind::Index { scan, index, keys, direction: direction(backward), ordered: true };
             Ok(Scan { kind, slot, memory: scratch(), table: core::marker::PhantomData })
         }
     }
@@ -147,7 +187,14 @@ impl<'t> Scan<'t> {
                     pg_sys::index_getnext_slot(*scan, *direction, self.slot)
                 }
             };
-            found.then(|| row(self.slot, (*self.slot).tts_tid, self.memory))
+            if !found {
+                return None;
+            }
+            let mut row = row(self.slot, (*self.slot).tts_tid, self.memory);
+            if let Kind::Index { ordered: true, .. } = self.kind {
+                row.order = order(self.slot);
+            }
+            Some(row)
         }
     }
 }
@@ -168,7 +215,22 @@ pub(super) unsafe fn row<'a>(
             version: (*slot).tts_tid,
             document: column(slot, DOCUMENT, memory),
             object_id: column(slot, OBJECT_ID, memory),
+            order: 0,
         }
+    }
+}
+
+/// The order of the row in a slot.
+///
+/// # Safety
+/// The slot holds a row of a capped collection.
+pub(super) unsafe fn order(slot: *mut pg_sys::TupleTableSlot) -> i64 {
+    // SAFETY: the caller's promise; the column is a bigint and not NULL.
+    unsafe {
+        if i32::from((*slot).tts_nvalid) < ORDER {
+            pg_sys::slot_getsomeattrs_int(slot, ORDER);
+        }
+        (*(*slot).tts_values.add(ORDER as usize - 1)).value() as i64
     }
 }
 

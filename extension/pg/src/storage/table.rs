@@ -42,6 +42,7 @@ pub struct Table {
     rel: pg_sys::Relation,
     shard: i64,
     pk: pg_sys::Oid,
+    order: Option<pg_sys::Oid>,
 }
 
 impl Table {
@@ -72,7 +73,7 @@ impl Table {
             return None;
         }
         // Not a moment earlier: a `Table` closes its relation when it is dropped.
-        Some(Table { rel, shard: c.id, pk: c.pk })
+        Some(Table { rel, shard: c.id, pk: c.pk, order: c.capped.map(|capped| capped.order) })
     }
 
     /// Asks for the privilege.
@@ -102,6 +103,11 @@ impl Table {
     /// Oid of the primary key.
     pub fn pk(&self) -> pg_sys::Oid {
         self.pk
+    }
+
+    /// Oid of the index on the order of insertion, which capped collections have.
+    pub fn order(&self) -> Option<pg_sys::Oid> {
+        self.order
     }
 }
 

@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys::{self, Datum};
 
-use super::scan::{DOCUMENT, Tid, column, scratch};
+use super::scan::{DOCUMENT, Tid, column, order, scratch};
 use super::table::Table;
 use crate::am;
 use crate::error::{Error, Result, internal};
@@ -32,6 +32,8 @@ pub struct Writer<'t> {
     slot: *mut pg_sys::TupleTableSlot,
     /// One slot a row of a batch, kept for the next batch.
     batch: Vec<*mut pg_sys::TupleTableSlot>,
+    /// In a capped collection: the order of the next row that is added.
+    next_order: i64,
     /// Rows on their way into the table: emptied after each operation.
     memory: pg_sys::MemoryContext,
 }
@@ -55,8 +57,15 @@ impl<'t> Writer<'t> {
             pg_sys::InitResultRelInfo(info, table.relation(), 1, core::ptr::null_mut(), 0);
             pg_sys::ExecOpenIndices(info, false);
             let slot = pg_sys::table_slot_create(table.relation(), core::ptr::null_mut());
-            Writer { table, estate, info, slot, batch: Vec::new(), memory: scratch() }
+            Writer { table, estate, info, slot, batch: Vec::new(), next_order: 0, memory: scratch() }
         }
+    }
+
+    /// [`Writer::open`] for rows that are added to a capped collection: the first gets this order, the others follow.
+    pub fn open_at(table: &'t Table, order: i64) -> Writer<'t> {
+        let mut writer = Self::open(table);
+        writer.next_order = order;
+        writer
     }
 
     /// Adds one row.
@@ -67,7 +76,8 @@ impl<'t> Writer<'t> {
         let _memory = Within::new(self.memory);
         // SAFETY: slot and relation belong together.
         unsafe {
-            fill(self.slot, self.table.shard(), row);
+            fill(self.slot, self.table, row, self.next_order);
+            self.next_order += 1;
             pg_sys::table_tuple_insert(
                 self.table.relation(),
                 self.slot,
@@ -84,7 +94,7 @@ impl<'t> Writer<'t> {
     ///
     /// # Errors
     /// As [`Writer::insert`].
-    pub fn insert_all<'r>(&mut self, rows: impl Iterator<Item = NewRow<'r>>) -> Result<()> {
+    pub fn insert_all(&mut self, rows: &[NewRow<'_>]) -> Result<()> {
         let _memory = Within::new(self.memory);
         let mut n = 0;
         for row in rows {
@@ -92,7 +102,8 @@ impl<'t> Writer<'t> {
                 self.batch.push(self.new_slot());
             }
             // SAFETY: the slot is of this table.
-            unsafe { fill(self.batch[n], self.table.shard(), &row) };
+            unsafe { fill(self.batch[n], self.table, row, self.next_order) };
+            self.next_order += 1;
             n += 1;
         }
         // SAFETY: the first n slots hold rows; table_multi_insert sets their tids.
@@ -139,7 +150,8 @@ impl<'t> Writer<'t> {
         let mut touched = false;
         // SAFETY: slot and relation belong together; `tid` is of a row of this table that the active snapshot saw.
         let outcome = unsafe {
-            fill(self.slot, self.table.shard(), row);
+            let order = self.order_at(tid)?;
+            fill(self.slot, self.table, row, order);
             let hidden = if same_keys { Some(HiddenKeys::new(rel)) } else { None };
             let outcome = pg_sys::table_tuple_update(
                 rel,
@@ -177,7 +189,8 @@ impl<'t> Writer<'t> {
         unsafe {
             for i in 0..(*self.info).ri_NumIndices as usize {
                 let index = *(*self.info).ri_IndexRelationDescs.add(i);
-                if (*index).rd_id == self.table.pk() {
+                // An update changes neither the primary key nor the order.
+                if (*index).rd_id == self.table.pk() || Some((*index).rd_id) == self.table.order() {
                     continue;
                 }
                 if !am::is_ours(index) {
@@ -191,6 +204,25 @@ impl<'t> Writer<'t> {
             }
         }
         Ok(any)
+    }
+
+    /// The order of the row whose version is at `tid`; 0 where rows have none.
+    ///
+    /// # Safety
+    /// `tid` is of a row of this table that the active snapshot saw.
+    unsafe fn order_at(&mut self, tid: Tid) -> Result<i64> {
+        if self.table.order().is_none() {
+            return Ok(0);
+        }
+        let mut tid = tid;
+        // SAFETY: the caller's promise; the slot is of this table and is filled anew right afterwards.
+        unsafe {
+            let any = &raw mut pg_sys::SnapshotAnyData;
+            if !pg_sys::table_tuple_fetch_row_version(self.table.relation(), &mut tid, any, self.slot) {
+                return Err(internal("a row that is to be changed is not there"));
+            }
+            Ok(order(self.slot))
+        }
     }
 
     /// Removes the version at `tid`.
@@ -330,9 +362,10 @@ fn serialization() -> Error {
 ///
 /// # Safety
 /// The slot is one of a data table.
-unsafe fn fill(slot: *mut pg_sys::TupleTableSlot, shard: i64, row: &NewRow<'_>) {
-    let values = [Datum::from(shard), varlena(row.object_id), varlena(row.document)];
-    // SAFETY: a slot of a data table has at least three columns; further ones are NULL.
+unsafe fn fill(slot: *mut pg_sys::TupleTableSlot, table: &Table, row: &NewRow<'_>, order: i64) {
+    let all = [Datum::from(table.shard()), varlena(row.object_id), varlena(row.document), Datum::from(order)];
+    let values = all.get(..if table.order().is_some() { 4 } else { 3 }).unwrap_or_default();
+    // SAFETY: a slot of a data table has at least three columns, of a capped collection four; further ones are NULL.
     unsafe {
         if let Some(clear) = (*(*slot).tts_ops).clear {
             guarded(|| clear(slot));

@@ -5,6 +5,7 @@
 
 mod worker;
 
+use engine::collation::Collation;
 use engine::{Doc, DocWriter, Value};
 
 use crate::access::Hint;
@@ -31,7 +32,10 @@ pub fn pass(batch: usize) -> Result<bool> {
             "SELECT c.database_name, c.collection_name, i.index_id
              FROM documentdb_api_catalog.collection_indexes AS i
              JOIN documentdb_api_catalog.collections AS c ON c.collection_id OPERATOR(pg_catalog.=) i.collection_id
-             WHERE (i.index_spec).index_expire_after_seconds IS NOT NULL AND i.index_is_valid ORDER BY i.index_id",
+             WHERE (i.index_spec).index_expire_after_seconds IS NOT NULL AND i.index_is_valid
+             UNION ALL
+             SELECT c.database_name, c.collection_name, 0 FROM documentdb_api_catalog.collections AS c
+             WHERE documentdb_core.bson_get_value_text(c.storage_options, 'expireAfterSeconds') IS NOT NULL ORDER BY 3, 1, 2",
             &[],
         )?
     };
@@ -52,11 +56,22 @@ pub fn pass(batch: usize) -> Result<bool> {
 fn expire(db: &str, name: &str, index: i64, most: usize) -> Result<usize> {
     let Some(collection) = catalog::find_table(db, name)? else { return Ok(0) };
     let found = collection.indexes.iter().find(|i| i64::from(i.id) == index);
-    let Some((index, seconds)) = found.and_then(|i| Some((i, i.expire_after?))) else { return Ok(0) };
+    // 0 stands for what a clustered collection is stored in.
+    let seconds = match found {
+        Some(index) => index.expire_after.map(i64::from),
+        None if index == 0 => collection.expire_after(),
+        None => None,
+    };
+    let Some(seconds) = seconds else { return Ok(0) };
     let context = Context::new(None)?;
-    let bound = context.now().saturating_sub(i64::from(seconds) * 1_000);
-    let Some(filter) = filter(index, bound) else { return Ok(0) };
-    let query = context.query(Doc::trusted(&filter), &index.collation)?;
+    let bound = context.now().saturating_sub(seconds.saturating_mul(1_000));
+    let filter = match found {
+        Some(index) => filter(index, bound),
+        None => Some(older("_id", bound)),
+    };
+    let Some(filter) = filter else { return Ok(0) };
+    let simple = Collation::SIMPLE;
+    let query = context.query(Doc::trusted(&filter), found.map_or(&simple, |index| &index.collation))?;
     let Some(table) = Table::open_if_there(&collection, Access::Delete)? else { return Ok(0) };
     let search =
         Search { collection: &collection, table: &table, query: &query, sort: None, hint: Hint::None };
@@ -66,15 +81,20 @@ fn expire(db: &str, name: &str, index: i64, most: usize) -> Result<usize> {
 /// The documents of an index that are older than `bound` (milliseconds since 1970).
 fn filter(index: &Index, bound: i64) -> Option<Vec<u8>> {
     let path = Doc::trusted(&index.key).iter().next()?.name();
-    let mut older = DocWriter::new();
-    older.put("$lt", &Value::DateTime(bound));
-    let mut dates = DocWriter::new();
-    dates.put_doc(path, Doc::trusted(&older.finish()));
-    let dates = dates.finish();
+    let dates = older(path, bound);
     let Some(partial) = &index.partial else { return Some(dates) };
     let mut both = DocWriter::new();
     both.put("$and", &Value::array_of(&[Value::Document(dates), Value::Document(partial.clone())]));
     Some(both.finish())
+}
+
+/// Dates there that are older than `bound`.
+fn older(path: &str, bound: i64) -> Vec<u8> {
+    let mut older = DocWriter::new();
+    older.put("$lt", &Value::DateTime(bound));
+    let mut dates = DocWriter::new();
+    dates.put_doc(path, Doc::trusted(&older.finish()));
+    dates.finish()
 }
 
 pgfn! {

@@ -57,7 +57,9 @@ fn look() -> Result<Look> {
         return Ok(Look::Unneeded);
     }
     let any = "SELECT 1 FROM documentdb_api_catalog.collection_indexes
-               WHERE (index_spec).index_expire_after_seconds IS NOT NULL LIMIT 1";
+               WHERE (index_spec).index_expire_after_seconds IS NOT NULL
+               UNION ALL SELECT 1 FROM documentdb_api_catalog.collections
+               WHERE documentdb_core.bson_get_value_text(storage_options, 'expireAfterSeconds') IS NOT NULL LIMIT 1";
     if spi::query(any, &[])?.is_empty() {
         return Ok(Look::Unneeded);
     }

@@ -5,6 +5,7 @@
 //! checks nothing; bytes that are not BSON are refused here.)
 
 mod access;
+mod filter;
 mod io;
 pub mod json;
 mod order;

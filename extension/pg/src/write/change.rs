@@ -9,6 +9,7 @@ use engine::query::Query;
 use engine::sort::SortSpec;
 use pgrx::pg_sys;
 
+use super::capped::{self, Tally};
 use crate::access::{Ends, Hint, Plan, Position, Reader, Want, Way, plan};
 use crate::catalog::Collection;
 use crate::error::{Error, Result, internal};
@@ -54,12 +55,14 @@ const PATIENCE: usize = 1_000;
 impl Search<'_> {
     /// Changes the first document that matches; `None` when there is none.
     pub fn one(&self, mut step: impl FnMut(Doc<'_>) -> Result<Step>) -> Result<Option<Changed>> {
-        let mut writer = Writer::open(self.table);
+        capped::lock(self.collection);
+        let mut changes = Changes::new(self.table);
         for _ in 0..PATIENCE {
             check_interrupts();
             let _snapshot = Snapshot::fresh();
             let Some((tid, old)) = self.first()? else { return Ok(None) };
-            if let Some(changed) = self.change(&mut writer, tid, old, &mut step)? {
+            if let Some(changed) = self.change(&mut changes, tid, old, &mut step)? {
+                changes.tally.keep(self.collection)?;
                 // SAFETY: makes the change visible to what follows in this transaction.
                 unsafe { pg_sys::CommandCounterIncrement() };
                 return Ok(Some(changed));
@@ -75,8 +78,9 @@ impl Search<'_> {
 
     /// As [`Search::all`], until `most` of them were changed.
     pub fn some(&self, most: usize, mut step: impl FnMut(Doc<'_>) -> Result<Step>) -> Result<(usize, usize)> {
+        capped::lock(self.collection);
         let (mut matched, mut changed) = (0, 0);
-        let mut writer = Writer::open(self.table);
+        let mut changes = Changes::new(self.table);
         let _snapshot = Snapshot::fresh();
         let plan = self.plan_all()?;
         let mut reader = self.reader(&plan)?;
@@ -88,7 +92,7 @@ impl Search<'_> {
                     matched += 1;
                     continue;
                 }
-                step => self.apply(&mut writer, hit.version, hit.document, &step)?,
+                step => changes.apply(hit.version, hit.document, &step)?,
             };
             match found {
                 Change::Done => {
@@ -100,7 +104,7 @@ impl Search<'_> {
                     if !self.query.matches(Doc::trusted(&document))? {
                         continue;
                     }
-                    if let Some(c) = self.change(&mut writer, tid, document, &mut step)? {
+                    if let Some(c) = self.change(&mut changes, tid, document, &mut step)? {
                         matched += 1;
                         changed += usize::from(c.new.is_some());
                     }
@@ -108,6 +112,7 @@ impl Search<'_> {
             }
         }
         drop(reader);
+        changes.tally.keep(self.collection)?;
         // SAFETY: makes the changes visible to what follows in this transaction.
         unsafe { pg_sys::CommandCounterIncrement() };
         Ok((matched, changed))
@@ -158,7 +163,7 @@ impl Search<'_> {
     /// Changes the row at `tid`, following it to newer versions; `None` when it was lost on the way.
     fn change(
         &self,
-        writer: &mut Writer<'_>,
+        changes: &mut Changes<'_>,
         tid: Tid,
         old: Vec<u8>,
         step: &mut impl FnMut(Doc<'_>) -> Result<Step>,
@@ -168,7 +173,7 @@ impl Search<'_> {
             let wanted = step(Doc::trusted(&old))?;
             let outcome = match &wanted {
                 Step::Keep => Change::Done,
-                wanted => self.apply(writer, tid, &old, wanted)?,
+                wanted => changes.apply(tid, &old, wanted)?,
             };
             match outcome {
                 Change::Done => {
@@ -185,18 +190,34 @@ impl Search<'_> {
             }
         }
     }
+}
 
-    fn apply(&self, writer: &mut Writer<'_>, tid: Tid, old: &[u8], step: &Step) -> Result<Change> {
+/// The rows that are changed.
+struct Changes<'t> {
+    writer: Writer<'t>,
+    tally: Tally,
+}
+
+impl<'t> Changes<'t> {
+    fn new(table: &'t Table) -> Self {
+        Changes { writer: Writer::open(table), tally: Tally::default() }
+    }
+
+    fn apply(&mut self, tid: Tid, old: &[u8], step: &Step) -> Result<Change> {
         crate::guard::disk_full()?;
-        match step {
-            Step::Keep => Ok(Change::Done),
-            Step::Remove => writer.delete(tid),
+        let (outcome, new) = match step {
+            Step::Keep => return Ok(Change::Done),
+            Step::Remove => (self.writer.delete(tid)?, None),
             Step::Replace(new) => {
                 let id = Doc::trusted(new).get("_id").ok_or_else(|| internal("an update lost the _id"))?;
                 let row = NewRow { object_id: &types::wrap(id), document: new };
-                let same_keys = writer.same_keys(old, new)?;
-                writer.update(tid, &row, same_keys)
+                let same_keys = self.writer.same_keys(old, new)?;
+                (self.writer.update(tid, &row, same_keys)?, Some(new.as_slice()))
             }
+        };
+        if matches!(outcome, Change::Done) {
+            self.tally.note(old, new);
         }
+        Ok(outcome)
     }
 }

@@ -6,10 +6,10 @@ use pgrx::pg_sys::{self, Datum};
 use super::batch::{self, operations};
 use super::id::{MAX_DOCUMENT, Prepared, prepare};
 use super::validate::Check;
-use super::{fail, put_errors, retry};
+use super::{capped, fail, put_errors, retry};
 use crate::catalog::{Collection, null_argument};
 use crate::error::Result;
-use crate::storage::{Access, NewRow, Table, Writer};
+use crate::storage::{Access, NewRow, Table};
 use crate::sys::{Call, varlena};
 use crate::{ddl, guard, spec, xact};
 
@@ -77,14 +77,15 @@ impl<'a> Insert<'a> {
                 guard::disk_full()?;
                 table.require(Access::Insert)?;
                 let rows: Vec<Option<Prepared<'a>>> = range.map(ready).collect::<Result<_>>()?;
-                Writer::open(table).insert_all(rows.iter().flatten().map(row))?;
+                let new: Vec<NewRow<'_>> = rows.iter().flatten().map(row).collect();
+                capped::insert(table, collection, &new)?;
                 Ok(rows.iter().map(|r| i32::from(r.is_some())).collect())
             },
             |i| {
                 guard::disk_full()?;
                 table.require(Access::Insert)?;
                 let Some(p) = ready(i)? else { return Ok(0) };
-                Writer::open(table).insert(&row(&p))?;
+                capped::insert(table, collection, &[row(&p)])?;
                 Ok(1)
             },
         )?;

@@ -10,10 +10,10 @@ use super::context::Context;
 use super::id::prepare;
 use super::modify::{Modified, Modify};
 use super::validate::Check;
-use super::{batch, fail};
+use super::{batch, capped, fail};
 use crate::catalog::{self, Collection};
 use crate::error::{Error, Result, caught};
-use crate::storage::{Access, NewRow, Table, Writer};
+use crate::storage::{Access, NewRow, Table};
 use crate::xact::{Snapshot, check_interrupts, subtransaction};
 use crate::{ddl, guard};
 
@@ -40,6 +40,16 @@ impl Target {
         Ok(Target { collection, check })
     }
 
+    /// Is it capped?
+    pub fn is_capped(&self) -> bool {
+        self.collection.capped.is_some()
+    }
+
+    /// `db.collection`
+    pub fn namespace(&self) -> String {
+        self.collection.namespace()
+    }
+
     /// Its number.
     pub fn id(&self) -> i64 {
         self.collection.id
@@ -62,8 +72,9 @@ impl Target {
                 self.check.document(None, Doc::trusted(&p.document))?;
                 rows.push(p);
             }
-            Writer::open(&table)
-                .insert_all(rows.iter().map(|p| NewRow { object_id: &p.object_id, document: &p.document }))?;
+            let new: Vec<NewRow<'_>> =
+                rows.iter().map(|p| NewRow { object_id: &p.object_id, document: &p.document }).collect();
+            capped::insert(&table, &self.collection, &new)?;
             // SAFETY: makes the rows visible to what follows in this transaction.
             unsafe { pg_sys::CommandCounterIncrement() };
             Ok(())

@@ -1,6 +1,7 @@
 //! insert, update, delete, findAndModify: command documents in, reply documents out (sql-api.md 1.1).
 
 mod batch;
+pub mod capped;
 mod change;
 mod context;
 mod delete;
@@ -18,7 +19,7 @@ pub use context::Context;
 pub use id::object_id;
 pub use merge::{Target, is_duplicate, verify_unique};
 
-use engine::{ArrayWriter, Code, DocWriter, Value, codes};
+use engine::{ArrayWriter, Code, Doc, DocWriter, Value, codes};
 use pgrx::pg_sys;
 
 use crate::error::{Error, Result};
@@ -39,6 +40,9 @@ fn put_errors(reply: &mut DocWriter, errors: &[(usize, Error)]) {
         let mut w = DocWriter::new();
         w.put("index", &Value::Int32(*index as i32));
         w.put("code", &Value::Int32(e.packed()));
+        if let Some(info) = e.info() {
+            w.put_doc("errInfo", Doc::trusted(&info));
+        }
         w.put_str("errmsg", &e.message);
         list.push(&Value::Document(w.finish()));
     }

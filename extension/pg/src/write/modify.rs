@@ -9,12 +9,12 @@ use super::change::{Changed, Search, Step};
 use super::context::Context;
 use super::id::prepare;
 use super::validate::Check;
-use super::{batch, fail};
+use super::{batch, capped, fail};
 use crate::access::Hint;
 use crate::catalog::Collection;
 use crate::error::{Result, internal};
 use crate::spec::effective;
-use crate::storage::{Access, NewRow, Table, Writer};
+use crate::storage::{Access, NewRow, Table};
 use crate::xact::subtransaction;
 
 /// What to change and how, as the command gives it.
@@ -120,7 +120,7 @@ impl Modify<'_> {
             if !self.upsert {
                 return Ok(Modified::Nothing);
             }
-            match subtransaction(|| insert(&table, &parsed, check)) {
+            match subtransaction(|| insert(collection, &table, &parsed, check)) {
                 Ok(document) => return Ok(Modified::Inserted(document)),
                 // Somebody has just inserted it: then it is there to be updated, or the key is another document's.
                 Err(e) if e.is(b"23505") && search.any()? => {}
@@ -131,12 +131,13 @@ impl Modify<'_> {
     }
 }
 
-fn insert(table: &Table, parsed: &Parsed, check: &Check) -> Result<Vec<u8>> {
+fn insert(c: &Collection, table: &Table, parsed: &Parsed, check: &Check) -> Result<Vec<u8>> {
     let document = upsert_document(&parsed.query, &parsed.update)?;
     let prepared =
         prepare(Doc::trusted(&document))?.ok_or_else(|| internal("an upsert made an undefined _id"))?;
     check.document(None, Doc::trusted(&prepared.document))?;
-    Writer::open(table).insert(&NewRow { object_id: &prepared.object_id, document: &prepared.document })?;
+    let row = NewRow { object_id: &prepared.object_id, document: &prepared.document };
+    capped::insert(table, c, &[row])?;
     // SAFETY: makes the row visible to what follows in this transaction.
     unsafe { pgrx::pg_sys::CommandCounterIncrement() };
     Ok(prepared.document.into_owned())

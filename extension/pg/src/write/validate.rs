@@ -1,7 +1,8 @@
 //! A collection's validator.
 
+use engine::collation::Collation;
 use engine::query::{ParseContext, Place, Query};
-use engine::{Doc, codes};
+use engine::{Doc, DocWriter, codes};
 
 use super::fail;
 use crate::catalog::{Collection, Level};
@@ -11,6 +12,7 @@ use crate::guc;
 /// The validator of a command's collection, parsed; checks nothing where there is none or it is off.
 pub struct Check {
     query: Option<Query>,
+    collation: Collation,
     level: Level,
     refuse: bool,
 }
@@ -18,16 +20,15 @@ pub struct Check {
 impl Check {
     /// For a command with this `bypassDocumentValidation`.
     pub fn new(collection: &Collection, bypass: bool) -> Result<Check> {
-        let none = Check { query: None, level: Level::Off, refuse: false };
+        let collation = collection.collation.clone();
+        let none = Check { query: None, collation: Collation::SIMPLE, level: Level::Off, refuse: false };
         let Some(v) = &collection.validator else { return Ok(none) };
         let bypass = bypass && guc::flag(c"documentdb.enableBypassDocumentValidation");
         if bypass || v.level == Level::Off || !guc::flag(c"documentdb.enableSchemaValidation") {
             return Ok(none);
         }
-        let collation = Some(&collection.collation);
-        let context = ParseContext { place: Place::Validator, collation, ..ParseContext::default() };
-        let query = Query::parse(Doc::trusted(&v.filter), &context)?;
-        Ok(Check { query: Some(query), level: v.level, refuse: v.refuse })
+        let query = Query::parse(Doc::trusted(&v.filter), &context(&collation))?;
+        Ok(Check { query: Some(query), collation, level: v.level, refuse: v.refuse })
     }
 
     /// Checks a new document, or the new version of `old`.
@@ -49,6 +50,22 @@ impl Check {
             pgrx::log!("a document failed validation; the collection's validationAction is warn");
             return Ok(());
         }
-        Err(fail(codes::DOCUMENT_VALIDATION_FAILURE, "Document failed validation"))
+        let refused = fail(codes::DOCUMENT_VALIDATION_FAILURE, "Document failed validation");
+        Err(refused.with_info(&self.info(query, new)?))
     }
+
+    /// `errInfo`: which document, and why.
+    fn info(&self, query: &Query, document: Doc<'_>) -> Result<Vec<u8>> {
+        let mut w = DocWriter::new();
+        if let Some(id) = document.get("_id") {
+            w.put_val("failingDocumentId", id);
+        }
+        let details = query.failure(document, &context(&self.collation))?;
+        w.put_doc("details", Doc::trusted(&details));
+        Ok(w.finish())
+    }
+}
+
+fn context(collation: &Collation) -> ParseContext<'_> {
+    ParseContext { place: Place::Validator, collation: Some(collation), ..ParseContext::default() }
 }

@@ -8,7 +8,7 @@ use ermine_cluster::Node;
 use sql_tests::{Client, Rng, Session, address, doc, sub};
 
 use crate::model::small;
-use crate::writer::indexes;
+use crate::writer::{german, indexes};
 
 /// Connects as soon as the server lets somebody in.
 pub fn reconnect(node: &Node) -> Session {
@@ -48,7 +48,22 @@ fn find(session: &mut Session, filter: Value, hint: Value) -> BTreeMap<i32, Vec<
 
 fn command(filter: Value, hint: Value) -> Vec<u8> {
     let name = Value::String("c".into());
-    doc(&[("find", name), ("filter", filter), ("hint", hint), ("batchSize", Value::Int32(1_000_000))])
+    // Where the hint is the index of a collation, and by a scan where the filter needs it.
+    let collated = hint == Value::String(GERMAN.into()) || asks_in_capitals(&filter);
+    let mut fields =
+        vec![("find", name), ("filter", filter), ("hint", hint), ("batchSize", Value::Int32(1_000_000))];
+    if collated {
+        fields.push(("collation", german()));
+    }
+    doc(&fields)
+}
+
+/// The index with a collation. Only filters for it have strings in capitals, which no document has.
+const GERMAN: &str = "s_1_german";
+
+fn asks_in_capitals(filter: &Value) -> bool {
+    let Value::Document(d) = filter else { return false };
+    Doc::trusted(d).get("s").and_then(Val::as_str).is_some_and(|s| s.starts_with('S'))
 }
 
 fn natural() -> Value {
@@ -80,18 +95,53 @@ impl Figures {
         ways.push(("_id_", vec![("_id", Value::Int32(1))]));
         for (name, key) in &ways {
             for round in 0..4 {
-                let filter = filter(name, key, round, rng, &ids, &all);
+                let (filter, scanned) = filters(name, key, round, rng, &ids, &all);
                 let hint = Value::String((*name).into());
                 let plan = session.plan(&command(filter.clone(), hint.clone()));
                 assert!(plan.contains(&format!("IXSCAN {name}")), "{plan}");
                 let by_index = find(session, filter.clone(), hint);
-                let by_scan = find(session, filter.clone(), natural());
+                let by_scan = find(session, scanned, natural());
                 assert!(
                     by_index == by_scan,
                     "{which}: {name}, {filter:?}: {by_index:?} instead of {by_scan:?}"
                 );
                 self.answers += 1;
             }
+        }
+    }
+}
+
+/// A filter for an index, and one with the same answer for a scan.
+fn filters(
+    name: &str,
+    key: &[(&'static str, Value)],
+    round: usize,
+    rng: &mut Rng,
+    ids: &[i32],
+    all: &BTreeMap<i32, Vec<u8>>,
+) -> (Value, Value) {
+    let c = small(rng, 20);
+    let [word, _] = crate::model::words(c);
+    match name {
+        // A scan finds no words: each `s` is one.
+        "s_text" => (sub(&[("$text", sub(&[("$search", word.clone())]))]), sub(&[("s", word)])),
+        GERMAN => {
+            let Value::String(word) = word else { panic!("a word") };
+            let both = sub(&[("s", Value::String(word.to_uppercase()))]);
+            (both.clone(), both)
+        }
+        "g_2dsphere" => {
+            let circle = Value::array_of(&[crate::model::place(c), Value::Double(0.1)]);
+            let within = sub(&[("g", sub(&[("$geoWithin", sub(&[("$centerSphere", circle)]))]))]);
+            (within.clone(), within)
+        }
+        "sub.$**_1" => {
+            let both = filter(name, &[("sub.x", Value::Int32(1))], round, rng, ids, all);
+            (both.clone(), both)
+        }
+        _ => {
+            let both = filter(name, key, round, rng, ids, all);
+            (both.clone(), both)
         }
     }
 }

@@ -5,6 +5,7 @@
 //! repeats the choices of a run (not its timing).
 
 mod check;
+mod log;
 mod model;
 mod writer;
 
@@ -41,8 +42,10 @@ fn acknowledged_writes_and_indexes_survive_crashes() {
     let cluster = cluster();
     let mut session = Session::open(cluster.primary());
     writer::prepare(&mut session);
+    log::prepare(&mut session);
     drop(session);
     let mut writers: Vec<Writer> = (0..WRITERS).map(|w| Writer::new(w, rng.below(1 << 30) as u64)).collect();
+    let mut logs: Vec<log::Log> = (1..=2).map(log::Log::new).collect();
     let mut indexer = Indexer::default();
     let mut totals = check::Figures::default();
     for kill in 1..=kills {
@@ -52,6 +55,9 @@ fn acknowledged_writes_and_indexes_survive_crashes() {
         std::thread::scope(|scope| {
             for writer in &mut writers {
                 scope.spawn(|| writer.run(&address, &acknowledged));
+            }
+            for log in &mut logs {
+                scope.spawn(|| log.run(&address));
             }
             scope.spawn(|| indexer.run(&address));
             let patience = Instant::now() + Duration::from_secs(60);
@@ -86,6 +92,7 @@ fn acknowledged_writes_and_indexes_survive_crashes() {
             writer.send_again(&mut session);
         }
         indexer.settle(&mut session);
+        log::settle(&mut logs, &mut session);
         let before = totals.answers;
         totals.compare(&mut session, &mut rng, "primary");
         cluster.wait_replayed().expect("the standby catches up");
@@ -95,6 +102,7 @@ fn acknowledged_writes_and_indexes_survive_crashes() {
             check::documents(&mut session),
             "the standby has other rows"
         );
+        assert_eq!(log::ids(&mut standby), log::ids(&mut session), "the standby has another log");
         totals.compare(&mut standby, &mut rng, "standby");
         println!(
             "kill {kill}: {} acknowledged, {in_doubt} in doubt, {} documents, {} answers of indexes compared",

@@ -36,6 +36,11 @@ pub fn words(c: i32) -> [Value; 2] {
     [format!("s{}", c % 7), format!("h{c}")].map(Value::String)
 }
 
+/// The place that goes with `c`.
+pub fn place(c: i32) -> Value {
+    Value::array_of(&[int(c), int(2 * c)])
+}
+
 impl Row {
     /// A new one.
     pub fn new(writer: i32, sequence: i32, rng: &mut Rng) -> Row {
@@ -64,6 +69,7 @@ impl Row {
             ("c", int(self.c)),
             ("s", s),
             ("h", h),
+            ("g", place(self.c)),
             ("tags", Value::array_of(&tags)),
             ("sub", sub(&[("x", int(self.n))])),
             ("pad", int(self.pad)),

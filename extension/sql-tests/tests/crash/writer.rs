@@ -26,7 +26,16 @@ pub fn indexes() -> Vec<(&'static str, Fields, Fields)> {
         ("h_hashed", vec![("h", Value::String("hashed".into()))], vec![]),
         ("sub.x_-1", vec![("sub.x", down())], vec![]),
         ("w_1_s_1", vec![("w", up()), ("s", up())], vec![]),
+        ("sub.$**_1", vec![("sub.$**", up())], vec![]),
+        ("s_text", vec![("s", Value::String("text".into()))], vec![]),
+        ("g_2dsphere", vec![("g", Value::String("2dsphere".into()))], vec![]),
+        ("s_1_german", vec![("s", up())], vec![("collation", german())]),
     ]
+}
+
+/// The collation of one of the indexes.
+pub fn german() -> Value {
+    sub(&[("locale", Value::String("de".into())), ("strength", Value::Int32(2))])
 }
 
 fn create(name: &str, key: &[(&str, Value)], options: &[(&str, Value)]) -> String {
@@ -224,7 +233,8 @@ impl Writer {
                 let [s, h] = words(new);
                 let moved = self.rows.values().filter(|r| r.c == old);
                 let effects: Vec<_> = moved.map(|r| (r.id, Some(Row { c: new, ..r.clone() }))).collect();
-                let set = sub(&[("$set", sub(&[("c", Value::Int32(new)), ("s", s), ("h", h)]))]);
+                let g = crate::model::place(new);
+                let set = sub(&[("$set", sub(&[("c", Value::Int32(new)), ("s", s), ("h", h), ("g", g)]))]);
                 let q = sub(&[("w", Value::Int32(number)), ("c", Value::Int32(old))]);
                 let update = sub(&[("q", q), ("u", set), ("multi", Value::Bool(true))]);
                 let n = effects.len() as i64;

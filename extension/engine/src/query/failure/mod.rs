@@ -6,6 +6,7 @@ mod field;
 mod schema;
 
 use super::context::ParseContext;
+use super::expr::ExprFilter;
 use super::parse;
 use crate::error::Result;
 use crate::raw::{Doc, Elem, Val, ty};
@@ -60,7 +61,17 @@ fn condition(e: &Elem<'_>, subject: Subject<'_>) -> Result<Vec<u8>> {
             let value = Val { ty: ty::DOCUMENT, bytes: subject.doc.bytes() };
             let rules = schema::rules(schema, value)?;
             let mut w = operator(name);
+            schema::annotations(&mut w, schema);
             w.put("schemaRulesNotSatisfied", &Value::Array(rules));
+            Ok(w.finish())
+        }
+        "$expr" => {
+            let mut w = operator(name);
+            specified(&mut w, e);
+            w.put_str("reason", "expression did not match");
+            if let Some(value) = ExprFilter::parse(e.val, subject.cx)?.value(subject.doc)? {
+                w.put("expressionResult", &value);
+            }
             Ok(w.finish())
         }
         _ if name.starts_with('$') => {

@@ -125,6 +125,15 @@ fn reason(name: &str) -> &'static str {
     }
 }
 
+/// What the schema says about itself.
+pub(super) fn annotations(w: &mut DocWriter, schema: Doc<'_>) {
+    for text in ["title", "description"] {
+        if let Some(v) = schema.get(text) {
+            w.put_val(text, v);
+        }
+    }
+}
+
 fn property(list: &mut ArrayWriter, name: &str, schema: Doc<'_>, v: Val<'_>) -> Result<()> {
     let details = rules(schema, v)?;
     if Doc::trusted(&details).is_empty() {
@@ -132,11 +141,7 @@ fn property(list: &mut ArrayWriter, name: &str, schema: Doc<'_>, v: Val<'_>) -> 
     }
     let mut w = DocWriter::new();
     w.put_str("propertyName", name);
-    for text in ["title", "description"] {
-        if let Some(v) = schema.get(text) {
-            w.put_val(text, v);
-        }
-    }
+    annotations(&mut w, schema);
     w.put("details", &Value::Array(details));
     list.push(&Value::Document(w.finish()));
     Ok(())
@@ -168,8 +173,10 @@ fn combination(w: &mut DocWriter, e: &Elem<'_>, v: Val<'_>) -> Result<()> {
             continue;
         }
         let mut one = DocWriter::new();
+        let rules_of = schema.as_doc().unwrap_or(Doc::EMPTY);
         one.put("index", &index);
-        one.put("details", &Value::Array(rules(schema.as_doc().unwrap_or(Doc::EMPTY), v)?));
+        annotations(&mut one, rules_of);
+        one.put("details", &Value::Array(rules(rules_of, v)?));
         failed.push(&Value::Document(one.finish()));
     }
     if e.name() == "oneOf" && !matching.is_empty() {
