@@ -59,7 +59,7 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
     let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     let (row, mut lease) = call.run(sql, &params).await?;
-    let first = FirstPage::read(&row)?;
+    let first = FirstPage::read(row)?;
     if let Some(continuation) = first.continuation.filter(|_| first.id != 0) {
         let node = lease.node().clone();
         let lease = if first.pinned {
@@ -279,14 +279,14 @@ async fn page_within(request: &Request<'_>, cursor: &mut Cursor, budget: Budget)
     let params: [Param<'_>; 3] = [&db, &body, &continuation];
     if let Some(lease) = &mut cursor.lease {
         let row = run::row(lease, budget, &calls::GET_MORE, &params).await.map_err(given_up)?;
-        return Page::read(&row);
+        return Page::read(row);
     }
     let mut attempt = 0;
     loop {
         attempt += 1;
         let mut lease = cursor.node.checkout(cursor.role(), budget.deadline).await?;
         match run::row(&mut lease, budget, &calls::GET_MORE, &params).await {
-            Ok(row) => return Page::read(&row),
+            Ok(row) => return Page::read(row),
             Err(error) if error.retry == Retry::IfReused && lease.reused() && attempt == 1 => {}
             Err(error) => return Err(given_up(error)),
         }

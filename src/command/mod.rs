@@ -334,5 +334,5 @@ async fn run_function(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> {
     let body = call.request.forward.as_bytes();
     let params: [Param<'_>; 2] = [&db, &body];
     let (row, _lease) = call.run(sql, &params).await?;
-    Ok(Reply::ready(run::document(&row, 0)?))
+    Ok(Reply::ready(run::into_document(row)?))
 }

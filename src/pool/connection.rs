@@ -7,11 +7,13 @@ use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::config::{Config, TargetSessionAttrs};
 
+use super::drive::Driver;
 use super::role::Carried;
 use super::state::{Lag, Observation, Role, State};
 use super::storage;
 use crate::config::PgTarget;
 use crate::obs::metrics::PoolMetrics;
+use crate::tasks::Tasks;
 use crate::tls::PgConnector;
 
 /// What a server is: in recovery or not, the timeline it writes to, and how far it is behind. Column types are built in,
@@ -28,6 +30,7 @@ const ROLE: &str = "SELECT in_recovery, CASE WHEN in_recovery THEN ''::text \
 #[derive(Debug)]
 pub(crate) struct Connection {
     client: ClientWrapper,
+    driver: Driver,
     /// The server behind this very connection was in recovery. An address can lead to different servers over
     /// time, so this is known per connection and not only per node.
     in_recovery: AtomicBool,
@@ -36,9 +39,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// The client of the PostgreSQL driver.
+    /// The client of the PostgreSQL driver. What it gives is to be awaited within [`Connection::drive`].
     pub(crate) fn client(&self) -> &ClientWrapper {
         &self.client
+    }
+
+    /// Waits for what futures of the client give. The connection's bytes move meanwhile, and only then.
+    pub(crate) fn drive<T>(&self, statement: impl Future<Output = T>) -> impl Future<Output = T> {
+        self.driver.drive(statement)
     }
 
     /// True if the server behind the connection takes no writes, as far as is known without asking.
@@ -48,7 +56,7 @@ impl Connection {
 
     /// Asks the server again.
     pub(super) async fn ask_role(&self) -> Result<Observation, tokio_postgres::Error> {
-        let seen = ask_role(&self.client).await?;
+        let seen = self.drive(ask_role(&self.client)).await?;
         self.in_recovery.store(seen.role == Role::Standby, Ordering::Release);
         Ok(seen)
     }
@@ -94,11 +102,18 @@ pub(super) struct NodeManager {
     configured: Role,
     state: Arc<State>,
     metrics: PoolMetrics,
+    tasks: Tasks,
 }
 
 impl NodeManager {
-    pub(super) fn new(target: PgTarget, configured: Role, state: Arc<State>, metrics: PoolMetrics) -> Self {
-        Self { target, configured, state, metrics }
+    pub(super) fn new(
+        target: PgTarget,
+        configured: Role,
+        state: Arc<State>,
+        metrics: PoolMetrics,
+        tasks: Tasks,
+    ) -> Self {
+        Self { target, configured, state, metrics, tasks }
     }
 }
 
@@ -109,20 +124,31 @@ impl Manager for NodeManager {
     async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
         // Address, password and certificates may have changed since the last connection.
         let (config, tls) = self.target.now();
-        let open = |config| deadpool_postgres::Manager::new(config, PgConnector::new(tls.clone()));
+        // In a box: connecting takes more room than everything after it.
+        let open = |config: Config| {
+            let tls = PgConnector::new(tls.clone());
+            Box::pin(async move { config.connect(tls).await })
+        };
         let fitting = match fitting(self.configured, &config) {
-            Some(fitting) => Box::pin(open(fitting).create()).await.ok(),
+            Some(fitting) => open(fitting).await.ok(),
             None => None,
         };
-        let client = match fitting {
-            Some(client) => client,
-            None => Box::pin(open(config).create()).await?,
+        let (client, connection) = match fitting {
+            Some(connected) => connected,
+            None => open(config).await?,
         };
-        let (seen, carried) = tokio::try_join!(ask_role(&client), Carried::ask(&client))?;
-        self.state.observe(seen);
-        storage::prepare(&client).await?;
+        // The wrapper wants a task to end with it; nothing runs beside this connection.
+        let client = ClientWrapper::new(client, self.tasks.spawn(async {}));
+        let driver = Driver::new(connection);
+        let asked = async {
+            let (seen, carried) = tokio::try_join!(ask_role(&client), Carried::ask(&client))?;
+            self.state.observe(seen);
+            storage::prepare(&client).await?;
+            Ok::<_, tokio_postgres::Error>((seen, carried))
+        };
+        let (seen, carried) = driver.drive(asked).await?;
         self.metrics.opened();
-        Ok(Connection { client, in_recovery: AtomicBool::new(seen.role == Role::Standby), carried })
+        Ok(Connection { client, driver, in_recovery: AtomicBool::new(seen.role == Role::Standby), carried })
     }
 
     async fn recycle(
@@ -130,7 +156,8 @@ impl Manager for NodeManager {
         connection: &mut Connection,
         _: &Metrics,
     ) -> RecycleResult<tokio_postgres::Error> {
-        if connection.client.is_closed() {
+        // Nobody has looked at it since it was used; its server may have gone.
+        if !connection.driver.move_bytes() || connection.client.is_closed() {
             return Err(RecycleError::message("connection closed"));
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! Nothing here knows a command. A node's role is what PostgreSQL says (`pg_is_in_recovery()`), asked when a
 //! connection opens and by a background probe; what the configuration calls it only orders the candidates.
 mod connection;
+mod drive;
 mod lease;
 mod node;
 mod probe;

@@ -63,7 +63,8 @@ impl Node {
         let state = Arc::new(State::new(Arc::clone(topology)));
         let (requests, cursors) = (sizes.max_connections.get(), sizes.max_cursor_connections.get());
         let metrics = metrics.pool(&target.name);
-        let manager = NodeManager::new(target.clone(), configured, Arc::clone(&state), metrics.clone());
+        let (observed, counted) = (Arc::clone(&state), metrics.clone());
+        let manager = NodeManager::new(target.clone(), configured, observed, counted, tasks.clone());
         let timeouts = Timeouts { wait: None, create: None, recycle: None };
         let mut options = deadpool::managed::PoolConfig::new(requests + cursors);
         options.timeouts = timeouts;

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CancelToken, Row, SimpleQueryMessage};
+use tokio_postgres::{Row, SimpleQueryMessage};
 
 use super::calls::{self, SqlCall};
 use crate::error::{CommandError, Result, codes, from_pg};
 use crate::obs::{operation, trace};
-use crate::pool::{Lease, Node, Role, RunsAs, Switch};
+use crate::pool::{Lease, Role, RunsAs, Switch};
 
 /// A parameter of a call.
 pub type Param<'a> = &'a (dyn ToSql + Sync);
@@ -95,12 +95,11 @@ async fn one(
     let node = Arc::clone(lease.node());
     let mut span = trace::Statement::begin(call.name, node.name());
     let client = lease.connection().client();
-    let token = client.cancel_token();
     let work = as_role(lease, call.runs_as, async {
         let statement = client.prepare_typed_cached(call.text, call.params).await?;
         client.query_opt(&statement, params).await
     });
-    let outcome = within(budget, &node, token, work).await?;
+    let outcome = within(budget, lease, work).await?;
     match &outcome {
         Ok(_) => {}
         Err(Failure::Statement(error) | Failure::Role(error)) => {
@@ -126,11 +125,9 @@ pub async fn text(
         return Err(interrupted());
     }
     lease.begin();
-    let node = Arc::clone(lease.node());
     let client = lease.connection().client();
-    let token = client.cancel_token();
     let work = as_role(lease, call.runs_as, client.simple_query(statement));
-    let outcome = within(budget, &node, token, work).await?;
+    let outcome = within(budget, lease, work).await?;
     let messages = finish(lease, outcome)?;
     let rows = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
@@ -183,12 +180,9 @@ async fn as_role<T>(
 
 /// Lets the statement run as long as the budget says and nobody kills the operation, then cancels it and waits for its
 /// true end: a write that was done by then is told as done, and one that is told as cut off does not happen later.
-async fn within<T>(
-    budget: Budget,
-    node: &Node,
-    token: CancelToken,
-    work: impl Future<Output = T>,
-) -> Result<T> {
+async fn within<T>(budget: Budget, lease: &Lease, work: impl Future<Output = T>) -> Result<T> {
+    let connection = lease.connection();
+    let work = connection.drive(work);
     let mut work = pin!(work);
     let unless_killed = operation::unless_killed(work.as_mut());
     let ended = match budget.deadline {
@@ -198,7 +192,7 @@ async fn within<T>(
     if let Some(outcome) = ended {
         return Ok(outcome);
     }
-    node.cancel(token).await;
+    lease.node().cancel(connection.client().cancel_token()).await;
     tokio::time::timeout(END_LIMIT, work).await.map_err(|_| {
         if operation::is_killed() {
             return interrupted();
@@ -265,12 +259,12 @@ impl FirstPage {
     ///
     /// # Errors
     /// An answer that the surface does not allow.
-    pub fn read(row: &Row) -> Result<Self> {
+    pub fn read(row: Row) -> Result<Self> {
         Ok(Self {
-            page: document(row, 0)?,
-            continuation: optional_document(row, 1)?,
+            continuation: optional_document(&row, 1)?,
             pinned: row.try_get(2).map_err(unreadable)?,
             id: row.try_get::<_, Option<i64>>(3).map_err(unreadable)?.unwrap_or(0),
+            page: into_document(row)?,
         })
     }
 }
@@ -280,8 +274,27 @@ impl Page {
     ///
     /// # Errors
     /// An answer that the surface does not allow.
-    pub fn read(row: &Row) -> Result<Self> {
-        Ok(Self { page: document(row, 0)?, continuation: optional_document(row, 1)? })
+    pub fn read(row: Row) -> Result<Self> {
+        Ok(Self { continuation: optional_document(&row, 1)?, page: into_document(row)? })
+    }
+}
+
+/// The BSON document of the first column, which is not copied: it keeps what PostgreSQL sent.
+///
+/// # Errors
+/// A NULL, or bytes whose frame is no document.
+pub fn into_document(row: Row) -> Result<Bytes> {
+    let bytes: Option<&[u8]> = row.try_get(0).map_err(unreadable)?;
+    check_frame(bytes.ok_or_else(|| CommandError::unexpected("NULL for a document"))?)?;
+    Ok(Bytes::from_owner(FirstColumn(row)))
+}
+
+/// A row that was seen to have bytes in its first column.
+struct FirstColumn(Row);
+
+impl AsRef<[u8]> for FirstColumn {
+    fn as_ref(&self) -> &[u8] {
+        self.0.try_get(0).unwrap_or_default()
     }
 }
 
@@ -367,10 +380,15 @@ pub fn literal(bytes: &[u8]) -> String {
 }
 
 fn framed(bytes: &[u8]) -> Result<Bytes> {
+    check_frame(bytes)?;
+    Ok(Bytes::copy_from_slice(bytes))
+}
+
+fn check_frame(bytes: &[u8]) -> Result<()> {
     let declared = bytes.first_chunk().map(|prefix| i32::from_le_bytes(*prefix));
     let whole = declared.and_then(|length| usize::try_from(length).ok()) == Some(bytes.len());
     if whole && bytes.len() >= 5 {
-        return Ok(Bytes::copy_from_slice(bytes));
+        return Ok(());
     }
     Err(CommandError::unexpected("a document's length is wrong"))
 }
