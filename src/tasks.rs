@@ -1,5 +1,7 @@
 //! Background tasks that the stop signal reaches and waits for. The only place that spawns.
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -11,6 +13,8 @@ use tokio_util::task::TaskTracker;
 pub struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
+    /// The same for those who only look: the token takes a lock.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Tasks {
@@ -41,8 +45,14 @@ impl Tasks {
         &self.stop
     }
 
+    /// True once the process has been told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
     /// Tells every task to stop and waits for them, at most `grace`. True if all ended in time.
     pub async fn finish(&self, grace: Duration) -> bool {
+        self.stopped.store(true, Ordering::Release);
         self.stop.cancel();
         self.tracker.close();
         tokio::time::timeout(grace, self.tracker.wait()).await.is_ok()

@@ -43,6 +43,37 @@ fn ten_frames_in_one_write() {
 }
 
 #[test]
+fn a_reply_does_not_wait_for_a_slow_request_behind_it() {
+    let (_proxy, mut raw) = client();
+    let version = raw.command(&hello()).document().get_document("topologyVersion").unwrap().to_owned();
+    let slow =
+        rawdoc! { "hello": 1, "topologyVersion": version, "maxAwaitTimeMS": 3_600_000i64, "$db": "admin" };
+    raw.send(&[op_msg(2, 0, &hello()), op_msg(3, 0, &hello()), op_msg(4, 0, &slow)].concat());
+    assert_eq!(raw.receive().response_to, 2);
+    assert_eq!(raw.receive().response_to, 3);
+}
+
+#[test]
+fn what_came_before_a_broken_frame_is_answered() {
+    let (_proxy, mut raw) = client();
+    raw.send(&[op_msg(1, 0, &hello()), message(2, 42, &[]), op_msg(3, 0, &hello())].concat());
+    assert_eq!(raw.receive().response_to, 1);
+    assert!(raw.until_closed().is_empty());
+}
+
+#[test]
+fn many_replies_at_once_are_whole() {
+    let (_proxy, mut raw) = client();
+    // Far more than is sent in one piece.
+    let frames: Vec<u8> = (1..=500).flat_map(|id| op_msg(id, 0, &hello())).collect();
+    raw.send(&frames);
+    for id in 1..=500 {
+        let reply = raw.receive();
+        assert_eq!((reply.response_to, reply.ok()), (id, 1.0));
+    }
+}
+
+#[test]
 fn a_frame_and_a_half() {
     let (_proxy, mut raw) = client();
     let second = op_msg(2, 0, &hello());

@@ -1,9 +1,10 @@
 //! One client's loop: a message in, a reply out, until the client, the stop signal or a broken frame ends it.
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -61,7 +62,12 @@ pub(super) async fn run<R, W>(
     let shared = Arc::clone(&connection.cx);
     let entered = shared.operations.enter(&session.operation);
     let signal = Arc::clone(session.operation.signal());
-    let ended = signal.scope(connection.serve(&mut session)).await;
+    let mut ended = signal.scope(connection.serve(&mut session)).await;
+    if !matches!(ended, Ended::HungUp | Ended::Io(_))
+        && let Err(error) = connection.writer.flush().await
+    {
+        ended = Ended::Io(error);
+    }
     if matches!(ended, Ended::Frame(FrameError::Http)) {
         let _ = connection.writer.raw(HTTP_HINT).await;
     }
@@ -132,15 +138,30 @@ where
 {
     async fn serve(&mut self, session: &mut Session) -> Ended {
         let stopping = self.cx.tasks.stopping().clone();
+        // One for the whole connection: each of them takes part in a list that all connections share.
+        let mut stop = pin!(stopping.cancelled());
         let mut first = true;
         loop {
+            if self.cx.tasks.is_stopping() {
+                return Ended::Stop;
+            }
             let trusted = session.user.is_some() || !self.cx.config.auth;
             let (limit, patience) = self.bounds(trusted, std::mem::take(&mut first));
-            let inbound = tokio::select! {
-                biased;
-                () = stopping.cancelled() => return Ended::Stop,
-                inbound = self.reader.next(limit) => inbound,
-                () = elapsed(patience) => return Ended::Idle,
+            // Requests that came together are answered together.
+            let inbound = match self.reader.buffered(limit) {
+                Ok(Some(inbound)) => Ok(inbound),
+                Ok(None) => {
+                    if let Err(error) = self.writer.flush().await {
+                        return Ended::Io(error);
+                    }
+                    tokio::select! {
+                        biased;
+                        inbound = self.reader.next(limit) => inbound,
+                        () = &mut stop => return Ended::Stop,
+                        () = elapsed(patience) => return Ended::Idle,
+                    }
+                }
+                Err(end) => Err(end),
             };
             let step = match inbound {
                 Ok(Inbound { content: Content::Frame(frame), shape }) => {
@@ -226,6 +247,36 @@ where
     /// waits for the answer or not.
     async fn run(&mut self, session: &mut Session, frame: &Frame) -> Result<Option<Reply>, Ended> {
         let mut running = pin!(handle(&self.cx, session, frame));
+        if self.writer.holds() {
+            // The replies before wait for this one, but not for PostgreSQL. It goes on meanwhile, so that a client that
+            // takes no replies does not keep a connection of the pool.
+            let (mut reply, mut sending) = (None, false);
+            let sent = {
+                let mut flush = pin!(self.writer.flush());
+                poll_fn(|cx| {
+                    if reply.is_none()
+                        && let Poll::Ready(ready) = running.as_mut().poll(cx)
+                    {
+                        reply = Some(ready);
+                        if !sending {
+                            return Poll::Ready(Ok(()));
+                        }
+                    }
+                    sending = true;
+                    flush.as_mut().poll(cx)
+                })
+                .await
+            };
+            if let Err(error) = sent {
+                if reply.is_none() && !is_read(frame) {
+                    let _ = running.await;
+                }
+                return Err(Ended::Io(error));
+            }
+            if let Some(reply) = reply {
+                return Ok(reply);
+            }
+        }
         if self.reader.ended() {
             return Ok(running.await);
         }
