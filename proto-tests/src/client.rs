@@ -45,6 +45,11 @@ impl Client {
         Self { stream, request_id: 0 }
     }
 
+    /// The socket, for those who speak frames themselves.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Runs a command and returns the reply, whether it says ok or not.
     pub fn run(&mut self, command: Document) -> Document {
         self.send(&Message { body: command, ..Message::default() });
