@@ -16,8 +16,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// Requests of one measurement; what runs beside them, the probes, counts little among so many.
 const COUNT: usize = 2000;
 /// bench/README.md tells these.
-const POINT_FIND: f64 = 30.0;
-const PING: f64 = 8.0;
+const POINT_FIND: f64 = 22.0;
+const PING: f64 = 9.0;
 
 /// Sends the same frame again and again, and reads the answers into the same buffer: the client itself takes no memory.
 fn run(stream: &mut TcpStream, frame: &[u8], count: usize) {
