@@ -81,7 +81,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(e) => {
-            eprintln!("{e}");
+            // A database's error tells what it is only in its source.
+            let mut cause = Some(&*e as &dyn std::error::Error);
+            while let Some(e) = cause {
+                eprintln!("{e}");
+                cause = e.source();
+            }
             ExitCode::FAILURE
         }
     }
