@@ -62,7 +62,7 @@ impl<'c> Snapshot<'c> {
         let body = command.as_bytes();
         let params: [Param<'_>; 2] = [&db, &body];
         let row = run::row(&mut self.lease, budget, sql, &params).await?;
-        let first = FirstPage::read(&row)?;
+        let first = FirstPage::read(row)?;
         visit_batch(&first.page, "firstBatch", &mut visit)?;
         let more = rawdoc! { "getMore": first.id, "collection": collection };
         let mut continuation = first.continuation.filter(|_| first.id != 0);
@@ -70,7 +70,7 @@ impl<'c> Snapshot<'c> {
             let (body, from): (&[u8], &[u8]) = (more.as_bytes(), &from);
             let params: [Param<'_>; 3] = [&db, &body, &from];
             let row = run::row(&mut self.lease, budget, &calls::GET_MORE, &params).await?;
-            let page = Page::read(&row)?;
+            let page = Page::read(row)?;
             visit_batch(&page.page, "nextBatch", &mut visit)?;
             continuation = page.continuation;
         }

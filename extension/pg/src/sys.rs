@@ -132,17 +132,48 @@ impl<'a> Call<'a> {
     pub fn record(&self, columns: &[Option<Datum>]) -> Result<Datum> {
         let mut values: Vec<Datum> = columns.iter().map(|c| c.unwrap_or(Datum::null())).collect();
         let mut nulls: Vec<bool> = columns.iter().map(Option::is_none).collect();
-        let mut desc: pg_sys::TupleDesc = core::ptr::null_mut();
         // SAFETY: the frame is live; values and nulls have as many entries as is checked against the descriptor.
         unsafe {
-            let class = pg_sys::get_call_result_type(self.fcinfo, core::ptr::null_mut(), &mut desc);
-            if class != pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE || (*desc).natts as usize != columns.len() {
-                return Err(internal("the function's declaration does not fit its result"));
-            }
+            let desc = match self.expected(columns.len()) {
+                Some(desc) => desc,
+                None => self.declared(columns.len())?,
+            };
             let desc = pg_sys::BlessTupleDesc(desc);
             let tuple = pg_sys::heap_form_tuple(desc, values.as_mut_ptr(), nulls.as_mut_ptr());
             Ok(pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data))
         }
+    }
+
+    /// The row type as the function in FROM is expected to give it: the executor has looked it up already.
+    ///
+    /// # Safety
+    /// As for [`Call::new`].
+    unsafe fn expected(&self, columns: usize) -> Option<pg_sys::TupleDesc> {
+        // SAFETY: a node's tag says what it is, and the executor sets the fields of this one before the call.
+        unsafe {
+            let info = (*self.fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+            if info.is_null() || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo {
+                return None;
+            }
+            let desc = (*info).expectedDesc;
+            (!desc.is_null() && (*desc).natts as usize == columns).then_some(desc)
+        }
+    }
+
+    /// The row type of the function's OUT parameters, from the catalog.
+    ///
+    /// # Safety
+    /// As for [`Call::new`].
+    unsafe fn declared(&self, columns: usize) -> Result<pg_sys::TupleDesc> {
+        let mut desc: pg_sys::TupleDesc = core::ptr::null_mut();
+        // SAFETY: the frame is live.
+        unsafe {
+            let class = pg_sys::get_call_result_type(self.fcinfo, core::ptr::null_mut(), &mut desc);
+            if class != pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE || (*desc).natts as usize != columns {
+                return Err(internal("the function's declaration does not fit its result"));
+            }
+        }
+        Ok(desc)
     }
 }
 

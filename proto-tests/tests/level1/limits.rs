@@ -1,8 +1,10 @@
 //! What bounds a request: its own time, the pool, the client's patience.
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use bson::{Document, doc};
+use bson::{Document, doc, rawdoc};
 use proto_tests::client::{Client, Message};
+use proto_tests::raw::op_msg;
 use proto_tests::stage::{Options, Stage};
 use proto_tests::wait_until;
 use tokio::runtime::Runtime;
@@ -280,4 +282,18 @@ fn a_collection_that_is_dropped_under_a_waiting_command_is_empty() {
             Err(_) => assert_eq!(reply.get_i32(field).ok(), Some(0), "{reply}"),
         }
     }
+}
+
+#[test]
+fn a_client_that_takes_no_replies_keeps_no_connection() {
+    let stage = stage_with(1, Duration::from_secs(10));
+    // More than the sockets hold between them.
+    let document = doc! { "_id": 2, "x": "y".repeat(14_000_000) };
+    stage.primary().ok(doc! { "insert": "c", "documents": [document], "$db": "limits" });
+    let mut stream = stage.primary().into_stream();
+    let find = rawdoc! { "find": "c", "filter": { "_id": 2 }, "$db": "limits" };
+    stream.write_all(&[op_msg(1, 0, &find), op_msg(2, 0, &find)].concat()).unwrap();
+    // The first reply is on its way, and stuck.
+    stream.read_exact(&mut [0; 4]).unwrap();
+    stage.primary().ok(doc! { "find": "c", "filter": { "_id": 1 }, "$db": "limits" });
 }

@@ -58,7 +58,7 @@ pub(in super::super) async fn pipeline(
     let (db, body) = (call.request.db, command.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     let (row, lease) = call.run(&calls::AGGREGATE, &params).await?;
-    let first = FirstPage::read(&row)?;
+    let first = FirstPage::read(row)?;
     if first.id != 0 {
         lease.discard();
         let message = "The results do not fit into one reply of the storage";
