@@ -167,6 +167,10 @@ def test_explain_tells_the_way(filled):
     assert way({"find": "c", "filter": {"_id": 7}}) == (["FETCH", "IXSCAN"], 1, 1, 1)
     assert way({"find": "c", "sort": {"a": 1}}) == (["SORT", "COLLSCAN"], 0, 100, 100)
     assert way({"find": "c", "sort": {"b": -1}, "limit": 3}) == (["LIMIT", "FETCH", "IXSCAN"], 3, 3, 3)
+    assert way({"find": "c", "filter": {"b": 5}, "projection": {"a": 1}, "skip": 1})[0] == ["SKIP", "PROJECTION_SIMPLE", "FETCH", "IXSCAN"]
+    assert way({"find": "c", "projection": {"a": "$b"}})[0] == ["PROJECTION_DEFAULT", "COLLSCAN"]
+    assert way({"count": "c", "query": {"b": 5}})[0] == ["COUNT", "FETCH", "IXSCAN"]
+    assert way({"delete": "c", "deletes": [{"q": {"b": 5}, "limit": 1}]})[0] == ["DELETE", "FETCH", "IXSCAN"]
     assert way({"find": "c", "filter": {"b": 5}, "hint": {"$natural": 1}}) == (["COLLSCAN"], 0, 100, 1)
     assert way({"find": "absent"}) == (["EOF"], 0, 0, 0)
     group = {"aggregate": "c", "pipeline": [{"$match": {"b": {"$gte": 90}}}, {"$group": {"_id": "$a"}}], "cursor": {}}

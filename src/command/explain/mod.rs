@@ -17,7 +17,7 @@ use crate::error::{Code, CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::sql::{Param, SqlCall, calls};
 use crate::wire::{Frame, Op, OpMsg};
-use plan::{Plan, Writes};
+use plan::{Plan, Words, Writes};
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +67,7 @@ struct Subject {
     sql: [&'static SqlCall; 2],
     spec: RawDocumentBuf,
     filter: RawDocumentBuf,
-    writes: Option<Writes>,
+    words: Words,
 }
 
 async fn of(call: &Call<'_>, inner: &RawDocument, verbosity: Verbosity) -> Result<Reply> {
@@ -101,6 +101,7 @@ async fn of(call: &Call<'_>, inner: &RawDocument, verbosity: Verbosity) -> Resul
     let Json(explained): Json<serde_json::Value> =
         row.try_get(0).map_err(|error| CommandError::unexpected("a plan that is no JSON").because(error))?;
     let plan = Plan::read(&explained).ok_or_else(|| CommandError::unexpected("a plan of an unknown form"))?;
+    let plan = plan.worded(subject.words);
     let ns =
         asked.collection().map_or_else(|_| format!("{db}.$cmd.aggregate"), |name| format!("{db}.{name}"));
     let mut out = rawdoc! {
@@ -112,12 +113,12 @@ async fn of(call: &Call<'_>, inner: &RawDocument, verbosity: Verbosity) -> Resul
             "maxIndexedOrSolutionsReached": false,
             "maxIndexedAndSolutionsReached": false,
             "maxScansToExplodeReached": false,
-            "winningPlan": plan.winning(subject.writes),
+            "winningPlan": plan.winning(subject.words.writes),
             "rejectedPlans": [],
         },
     };
     if executes {
-        let mut stats = plan.stats(subject.writes);
+        let mut stats = plan.stats(subject.words.writes);
         if verbosity == Verbosity::AllPlansExecution {
             stats.append(cstr!("allPlansExecution"), bson::RawArrayBuf::new());
         }
@@ -140,25 +141,25 @@ fn subject(asked: &Request<'_>) -> Result<Subject> {
             sql: [&calls::EXPLAIN_FIND, &calls::ANALYZE_FIND],
             spec: passed(),
             filter: document(asked.get("filter")?),
-            writes: None,
+            words: words_of_find(asked)?,
         },
         "aggregate" => Subject {
             sql: [&calls::EXPLAIN_AGGREGATE, &calls::ANALYZE_AGGREGATE],
             spec: with_cursor(asked)?,
             filter: first_match(asked)?,
-            writes: None,
+            words: Words::default(),
         },
         "count" => Subject {
             sql: [&calls::EXPLAIN_COUNT, &calls::ANALYZE_COUNT],
             spec: passed(),
             filter: document(asked.get("query")?),
-            writes: None,
+            words: Words { counts: true, ..Words::default() },
         },
         "distinct" => Subject {
             sql: [&calls::EXPLAIN_DISTINCT, &calls::ANALYZE_DISTINCT],
             spec: passed(),
             filter: document(asked.get("query")?),
-            writes: None,
+            words: Words { distinct: true, ..Words::default() },
         },
         "update" => of_write(asked, only(asked, "updates")?, Writes::Update)?,
         "delete" => of_write(asked, only(asked, "deletes")?, Writes::Delete)?,
@@ -173,7 +174,8 @@ fn subject(asked: &Request<'_>) -> Result<Subject> {
             )?;
             let filter = document(asked.get("query")?);
             let writes = Some(if removes { Writes::Delete } else { Writes::Update });
-            Subject { sql: [&calls::EXPLAIN_FIND, &calls::ANALYZE_FIND], spec, filter, writes }
+            let words = Words { writes, ..Words::default() };
+            Subject { sql: [&calls::EXPLAIN_FIND, &calls::ANALYZE_FIND], spec, filter, words }
         }
         other => {
             let message = format!("Explain failed due to unknown command: {other}");
@@ -198,7 +200,32 @@ fn of_write(asked: &Request<'_>, statement: &RawDocument, writes: Writes) -> Res
     }
     copy(statement, &[("hint", cstr!("hint")), ("sort", cstr!("sort"))], &mut spec)?;
     copy(asked.body, &[("let", cstr!("let"))], &mut spec)?;
-    Ok(Subject { sql: [&calls::EXPLAIN_FIND, &calls::ANALYZE_FIND], spec, filter, writes: Some(writes) })
+    let words = Words { writes: Some(writes), ..Words::default() };
+    Ok(Subject { sql: [&calls::EXPLAIN_FIND, &calls::ANALYZE_FIND], spec, filter, words })
+}
+
+/// What a find does besides finding.
+fn words_of_find(asked: &Request<'_>) -> Result<Words> {
+    let some = |name: &str| -> Result<bool> {
+        Ok(asked.get(name)?.and_then(super::options::number).is_some_and(|number| number != 0.0))
+    };
+    let projection = match asked.get("projection")? {
+        Some(RawBsonRef::Document(shown)) => projection(shown)?,
+        _ => None,
+    };
+    Ok(Words { skips: some("skip")?, limits: some("limit")?, projection, ..Words::default() })
+}
+
+/// The stage of a projection: one that only takes or leaves fields of the document itself is a simple one.
+fn projection(shown: &RawDocument) -> Result<Option<&'static str>> {
+    let mut name = None;
+    for element in shown {
+        let (field, value) = element?;
+        let plain = matches!(value, RawBsonRef::Boolean(_)) || super::options::number(value).is_some();
+        let simple = plain && !field.as_str().contains('.') && name != Some("PROJECTION_DEFAULT");
+        name = Some(if simple { "PROJECTION_SIMPLE" } else { "PROJECTION_DEFAULT" });
+    }
+    Ok(name)
 }
 
 fn copy(from: &RawDocument, names: &[(&str, &bson::raw::CStr)], to: &mut RawDocumentBuf) -> Result<()> {

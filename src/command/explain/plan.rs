@@ -10,6 +10,23 @@ pub(super) enum Writes {
     Delete,
 }
 
+/// What a command does with the documents that PostgreSQL's plan has no word for, or another one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Words {
+    /// It changes them: the limit of one that a find of them has is no stage.
+    pub writes: Option<Writes>,
+    /// It only counts them.
+    pub counts: bool,
+    /// It gathers values of theirs, which is no stage of MongoDB's.
+    pub distinct: bool,
+    /// It leaves some out at the beginning.
+    pub skips: bool,
+    /// It ends before the last.
+    pub limits: bool,
+    /// It shows them in another form: the stage's name.
+    pub projection: Option<&'static str>,
+}
+
 /// A whole plan.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -51,6 +68,33 @@ impl Plan {
         let first = explained.as_array()?.first()?;
         let root = Stage::read(first.get("Plan")?)?;
         Some(Self { root, millis: first.get("Execution Time").and_then(Value::as_f64).unwrap_or(0.0) })
+    }
+
+    /// The plan in the words of the command.
+    pub(super) fn worded(mut self, words: Words) -> Self {
+        let named = |stage: &Stage, name: &str| stage.name == name;
+        if words.counts && named(&self.root, "GROUP") {
+            self.root.name = "COUNT".to_owned();
+        }
+        let extra = (words.distinct && named(&self.root, "GROUP"))
+            || (words.writes.is_some() && named(&self.root, "LIMIT"));
+        if extra && let Some(below) = self.root.inputs.pop() {
+            self.root = below;
+        }
+        let cuts = named(&self.root, "LIMIT");
+        if cuts && words.skips && words.limits {
+            let returned = self.root.returned;
+            let skip =
+                Stage { name: "SKIP".to_owned(), returned, millis: self.root.millis, ..Stage::default() };
+            let inputs = std::mem::take(&mut self.root.inputs);
+            self.root.inputs = vec![Stage { inputs, ..skip }];
+        } else if cuts && words.skips {
+            self.root.name = "SKIP".to_owned();
+        }
+        if let Some(projection) = words.projection {
+            self.root.project(projection);
+        }
+        self
     }
 
     /// `winningPlan`.
@@ -189,6 +233,20 @@ impl Stage {
         out
     }
 
+    /// Puts a projection below what only cuts the result.
+    fn project(&mut self, name: &str) {
+        if matches!(self.name.as_str(), "LIMIT" | "SKIP")
+            && let [below] = self.inputs.as_mut_slice()
+        {
+            return below.project(name);
+        }
+        if self.name != "EOF" {
+            let (returned, millis) = (self.returned, self.millis);
+            let below = std::mem::take(self);
+            *self = Self { name: name.to_owned(), inputs: vec![below], returned, millis, ..Self::default() };
+        }
+    }
+
     fn sum(&self, of: fn(&Self) -> i64) -> i64 {
         self.inputs.iter().fold(of(self), |sum, input| sum.saturating_add(input.sum(of)))
     }
@@ -253,6 +311,37 @@ mod tests {
         let stats = scan.stats(Some(Writes::Update));
         let stage = stats.get_document("executionStages").unwrap();
         assert_eq!((stage.get_i64("nWouldModify").unwrap(), stats.get_i64("nReturned").unwrap()), (1, 0));
+    }
+
+    #[test]
+    fn a_command_has_words_of_its_own() {
+        let names = |plan: Plan| {
+            let mut out = Vec::new();
+            let mut at = Some(plan.root);
+            while let Some(mut stage) = at {
+                at = stage.inputs.pop();
+                out.push(stage.name);
+            }
+            out
+        };
+        let scan = json!({ "Node Type": "Index Scan", "Index Name": "a_1" });
+        let over = |kind: &str| plan(&json!({ "Node Type": kind, "Plans": [scan] }));
+        let none = Words::default();
+        let counted = over("Aggregate").worded(Words { counts: true, ..none });
+        assert_eq!(names(counted), ["COUNT", "FETCH", "IXSCAN"]);
+        let distinct = over("Aggregate").worded(Words { distinct: true, ..none });
+        assert_eq!(names(distinct), ["FETCH", "IXSCAN"]);
+        let written = over("Limit").worded(Words { writes: Some(Writes::Update), ..none });
+        assert_eq!(names(written), ["FETCH", "IXSCAN"]);
+        let shown = Words { skips: true, limits: true, projection: Some("PROJECTION_SIMPLE"), ..none };
+        assert_eq!(
+            names(over("Limit").worded(shown)),
+            ["LIMIT", "SKIP", "PROJECTION_SIMPLE", "FETCH", "IXSCAN"]
+        );
+        let skipped = Words { limits: false, ..shown };
+        assert_eq!(names(over("Limit").worded(skipped)), ["SKIP", "PROJECTION_SIMPLE", "FETCH", "IXSCAN"]);
+        let nothing = plan(&json!({ "Node Type": "Result" })).worded(shown);
+        assert_eq!(names(nothing), ["EOF"]);
     }
 
     #[test]
