@@ -176,7 +176,7 @@ impl<'a> Request<'a> {
                 bit += 1;
             }
         }
-        wildcard.map(|policy| (None, policy)).ok_or_else(|| unknown_field(self.spec.name, name))
+        wildcard.map(|policy| (None, policy)).ok_or_else(|| unknown_field(type_of(self.spec.name), name))
     }
 
     fn apply(&mut self, name: &'a str, policy: Policy, element: bson::raw::RawElement<'a>) -> Result<()> {
@@ -334,8 +334,16 @@ pub fn check_database(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// What MongoDB calls a command where it speaks of its fields.
+fn type_of(command: &str) -> &str {
+    if command == "find" { "FindCommandRequest" } else { command }
+}
+
 fn repeated(command: &str, field: &str) -> CommandError {
-    CommandError::client(Code(40413), format!("BSON field '{command}.{field}' is a duplicate field"))
+    CommandError::client(
+        Code(40413),
+        format!("BSON field '{}.{field}' is a duplicate field", type_of(command)),
+    )
 }
 
 fn refused(command: &str, field: &str, unless: Option<Harmless>) -> CommandError {

@@ -326,7 +326,10 @@ pub(super) async fn find_and_modify(call: Call<'_>) -> Result<Reply> {
             let value_of = |pattern: &RawDocument| updated_key(pattern, &operation);
             let place = Place::of(request)?;
             let duplicate = Patterns::default().describe(place, &mut lease, &index, value_of).await;
-            Err(CommandError { message: duplicate.message.into(), ..error }.extra(duplicate.fields))
+            // As MongoDB puts what went wrong on the way of this command.
+            let message =
+                format!("Plan executor error during findAndModify :: caused by :: {}", duplicate.message);
+            Err(CommandError { message: message.into(), ..error }.extra(duplicate.fields))
         }
         Err(error) => Err(error),
     }

@@ -53,7 +53,8 @@ mod tests {
     fn names_are_mongodbs() {
         assert_eq!(Code(50).name(), "MaxTimeMSExpired");
         assert_eq!(Code(11000).name(), "DuplicateKey");
-        assert_eq!(Code(40415).name(), "Location40415");
+        assert_eq!(Code(40415).name(), "IDLUnknownField");
+        assert_eq!(Code(40353).name(), "Location40353");
         assert_eq!(Code(10334).name(), "BSONObjectTooLarge");
         assert_eq!(Code(53).name(), "InvalidIdField");
     }

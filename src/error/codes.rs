@@ -349,6 +349,12 @@ pub const NOT_PRIMARY_OR_SECONDARY: Code = Code(13436);
 pub const OUT_OF_DISK_SPACE: Code = Code(14031);
 /// KeyTooLong.
 pub const KEY_TOO_LONG: Code = Code(17280);
+/// IDLDuplicateField.
+pub const IDL_DUPLICATE_FIELD: Code = Code(40413);
+/// IDLFailedToParse.
+pub const IDL_FAILED_TO_PARSE: Code = Code(40414);
+/// IDLUnknownField.
+pub const IDL_UNKNOWN_FIELD: Code = Code(40415);
 /// ClientMarkedKilled.
 pub const CLIENT_MARKED_KILLED: Code = Code(46841);
 /// NotARetryableWriteCommand.
@@ -531,6 +537,9 @@ pub const NAMES: &[(i32, &str)] = &[
     (13436, "NotPrimaryOrSecondary"),
     (14031, "OutOfDiskSpace"),
     (17280, "KeyTooLong"),
+    (40413, "IDLDuplicateField"),
+    (40414, "IDLFailedToParse"),
+    (40415, "IDLUnknownField"),
     (46841, "ClientMarkedKilled"),
     (50768, "NotARetryableWriteCommand"),
 ];
@@ -1121,6 +1130,16 @@ pub const SQLSTATES: &[(&str, i32)] = &[
     ("MZG11", 50858),
     ("MZG12", 5860400),
     ("MZG13", 5860401),
+    ("MZP01", 31252),
+    ("MZP02", 31255),
+    ("MZP03", 31274),
+    ("MZP04", 31275),
+    ("MZP05", 31310),
+    ("MZP07", 51270),
+    ("MZP09", 15974),
+    ("MZP10", 15975),
+    ("MZP11", 17312),
+    ("MZP12", 31303),
     ("MZT01", 17262),
     ("MZT02", 17313),
     ("MZW01", 7246201),

@@ -21,6 +21,7 @@ pub mod interrupt;
 pub mod key;
 pub mod meta;
 pub mod number;
+mod operand;
 pub mod path;
 pub mod project;
 pub mod query;

@@ -36,6 +36,15 @@ impl Error {
         Error { sqlstate: *sqlstate, message: message.into(), detail: None, hint: None }
     }
 
+    /// The same error of MongoDB's with what was going on in front, as MongoDB's `addContext` puts it; PostgreSQL's are left alone, and a
+    /// duplicate key, whose words the caller makes.
+    pub fn during(mut self, what: &str) -> Self {
+        if self.sqlstate.starts_with(b"M") && !self.is(b"M001C") {
+            self.message = format!("{what} :: caused by :: {}", self.message);
+        }
+        self
+    }
+
     /// The SQLSTATE as one integer, as PostgreSQL keeps it and `writeErrors[].code` carries it (sql-api.md 4.3).
     pub fn packed(&self) -> i32 {
         pack(&self.sqlstate)

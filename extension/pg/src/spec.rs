@@ -70,7 +70,7 @@ fn error(code: engine::Code, message: String) -> Error {
 
 /// 40415: nobody knows the field.
 pub fn unknown(path: &str, name: &str) -> Error {
-    error(codes::LOCATION40415, format!("BSON field '{path}.{name}' is an unknown field"))
+    error(codes::LOCATION40415, format!("BSON field '{path}.{name}' is an unknown field."))
 }
 
 /// 40414: the field must be there.
@@ -84,6 +84,15 @@ pub fn wrong_type(path: &str, v: Val<'_>, expected: &str) -> Error {
     error(
         codes::TYPE_MISMATCH,
         format!("BSON field '{path}' is the wrong type '{got}', expected type '{expected}'"),
+    )
+}
+
+/// TypeMismatch 14 where several types will do; the place of the last quote is MongoDB's.
+pub fn wrong_types(path: &str, v: Val<'_>, expected: &str) -> Error {
+    let got = v.type_name();
+    error(
+        codes::TYPE_MISMATCH,
+        format!("BSON field '{path}' is the wrong type '{got}', expected types '[{expected}']"),
     )
 }
 
@@ -133,13 +142,7 @@ pub fn integer(v: Val<'_>) -> Option<i64> {
 /// TypeMismatch for what is no number, BadValue for what is no time.
 pub fn max_time_ms(command: &str, v: Val<'_>) -> Result<i64> {
     let Some(ms) = integer(v) else {
-        let got = v.type_name();
-        return Err(error(
-            codes::TYPE_MISMATCH,
-            format!(
-                "BSON field '{command}.maxTimeMS' is the wrong type '{got}', expected types '[int, decimal, double, long']"
-            ),
-        ));
+        return Err(wrong_types(&format!("{command}.maxTimeMS"), v, "int, decimal, double, long"));
     };
     if !(0..=i64::from(i32::MAX)).contains(&ms) {
         let message = format!("{ms} value for maxTimeMS is out of range [0, {}]", i32::MAX);

@@ -21,8 +21,7 @@ impl FieldPath {
             bail!(codes::LOCATION40352, "FieldPath cannot be constructed with empty string");
         }
         if text.ends_with('.') {
-            // MongoDB's 40353, which the SQL surface has no state for.
-            bail!(codes::LOCATION40352, "FieldPath must not end with a '.'.");
+            bail!(codes::LOCATION40353, "FieldPath must not end with a '.'.");
         }
         let parts: Vec<Box<str>> = text.split('.').map(Into::into).collect();
         for part in &parts {
@@ -32,7 +31,7 @@ impl FieldPath {
             if part.starts_with('$') {
                 bail!(
                     codes::LOCATION16410,
-                    "FieldPath field names may not start with '$'. Consider using $getField or $setField"
+                    "FieldPath field names may not start with '$'. Consider using $getField or $setField."
                 );
             }
             if part.contains('\0') {

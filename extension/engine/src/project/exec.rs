@@ -141,8 +141,7 @@ fn matched<'a>(array: Doc<'a>, scope: &Scope<'_>) -> Result<Val<'a>> {
         Some(v) => Ok(v),
         None => bail!(
             codes::LOCATION51246,
-            "Executor error during find command :: caused by :: positional operator '.$' couldn't find a matching \
-             element in the array"
+            "positional operator '.$' couldn't find a matching element in the array"
         ),
     }
 }

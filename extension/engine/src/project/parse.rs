@@ -3,12 +3,12 @@
 use super::slice::Slice;
 use super::tree::{Branch, Leaf};
 use super::{Kind, Mode, Projection, path};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expr::{self, Expr};
 use crate::query::{ParseContext, Place, Query};
 use crate::raw::{Doc, Val, View};
 use crate::value::DocWriter;
-use crate::{bail, codes};
+use crate::{bail, codes, display};
 
 /// See [`Projection::parse`].
 pub fn projection(spec: Doc<'_>, kind: Kind, cx: &ParseContext<'_>) -> Result<Projection> {
@@ -168,11 +168,11 @@ impl<'c> Parser<'c> {
             View::Bool(shown) => self.shown(at, shown),
             _ if v.is_number() => self.shown(at, crate::number::to_f64(v) != 0.0),
             View::Document(d) if d.is_empty() => bail!(
-                codes::FAILED_TO_PARSE,
+                codes::LOCATION51270,
                 "An empty sub-projection is not a valid value. Found empty object at path {}",
                 at.join(".")
             ),
-            View::Document(d) if is_operator(d) => self.operator(at, d, v),
+            View::Document(d) if is_operator(d) && d.iter().nth(1).is_none() => self.operator(at, d, v),
             View::Document(d) => self.document(d, at),
             _ => self.computed(at, v),
         }
@@ -191,7 +191,19 @@ impl<'c> Parser<'c> {
     }
 
     fn computed(&mut self, at: &[&str], v: Val<'_>) -> Result<()> {
-        self.decide(at, Mode::Include)?;
+        let excludes = self.mode == Some(Mode::Exclude);
+        if excludes && v.as_doc().is_some() {
+            bail!(codes::LOCATION31252, "Cannot use expression other than $meta in exclusion projection");
+        }
+        if excludes {
+            let name = at.last().unwrap_or(&"");
+            bail!(
+                codes::LOCATION31310,
+                "Cannot use an expression {name}: {} in an exclusion projection",
+                display::value(v)
+            );
+        }
+        self.mode = Some(Mode::Include);
         let e = Expr::parse(v, &self.expressions)?;
         self.insert(at, Leaf::Compute(e))
     }
@@ -206,9 +218,14 @@ impl<'c> Parser<'c> {
     fn decide(&mut self, at: &[&str], mode: Mode) -> Result<()> {
         match self.mode {
             None => self.mode = Some(mode),
+            Some(Mode::Exclude) if mode == Mode::Include => bail!(
+                codes::LOCATION31253,
+                "Cannot do inclusion on field {} in exclusion projection",
+                at.join(".")
+            ),
             Some(decided) if decided != mode => bail!(
                 codes::LOCATION31254,
-                "Cannot do exclusion on field {} in inclusion projection.",
+                "Cannot do exclusion on field {} in inclusion projection",
                 at.join(".")
             ),
             Some(_) => {}
@@ -220,19 +237,20 @@ impl<'c> Parser<'c> {
         let shown = match v.view() {
             View::Bool(shown) => shown,
             _ if v.is_number() => crate::number::to_f64(v) != 0.0,
-            _ => bail!(
+            View::Document(_) => bail!(
                 codes::LOCATION31271,
                 "positional projection cannot be used with an expression or sub object"
             ),
+            _ => bail!(codes::LOCATION31308, "positional projection cannot be used with a literal"),
         };
-        if !shown || self.mode == Some(Mode::Exclude) {
+        if !shown {
             bail!(codes::LOCATION31395, "positional projection cannot be used with exclusion");
         }
         if self.positional {
             bail!(codes::LOCATION31276, "Cannot specify more than one positional projection per query.");
         }
         if self.elem_match {
-            bail!(codes::FAILED_TO_PARSE, "Cannot specify positional operator and $elemMatch.");
+            bail!(codes::LOCATION31256, "Cannot specify positional operator and $elemMatch.");
         }
         self.positional = true;
         self.decide(at, Mode::Include)?;
@@ -242,9 +260,17 @@ impl<'c> Parser<'c> {
     fn operator(&mut self, at: &[&str], d: Doc<'_>, v: Val<'_>) -> Result<()> {
         let Some(e) = d.first() else { return Ok(()) };
         match (e.name(), self.kind) {
-            ("$slice", Kind::Find) => match Slice::parse(e.val)? {
-                Some(slice) => self.insert(at, Leaf::Slice(slice)),
-                None => self.computed(at, v),
+            ("$slice", Kind::Find) => match Slice::parse(e.val) {
+                Ok(slice) => self.insert(at, Leaf::Slice(slice)),
+                Err(why) => self.computed(at, v).map_err(|e| {
+                    let text = format!(
+                        "Invalid $slice syntax. The given syntax {} did not match the find() syntax because :: {why} :: \
+                         The given syntax did not match the expression $slice syntax. :: caused by :: {}",
+                        display::document(d),
+                        e.message
+                    );
+                    Error::new(e.code, text)
+                }),
             },
             ("$elemMatch", Kind::Find) => {
                 let query = self.elem_match(at, e.val)?;
@@ -265,16 +291,16 @@ impl<'c> Parser<'c> {
     fn elem_match(&mut self, at: &[&str], v: Val<'_>) -> Result<Query> {
         if v.as_doc().is_none() {
             bail!(
-                codes::BAD_VALUE,
+                codes::LOCATION31274,
                 "elemMatch: Invalid argument, object required, but got {}",
                 v.type_name()
             );
         }
-        if at.len() > 1 {
-            bail!(codes::BAD_VALUE, "Cannot use $elemMatch projection on a nested field.");
-        }
         if self.positional {
-            bail!(codes::FAILED_TO_PARSE, "Cannot specify positional operator and $elemMatch.");
+            bail!(codes::LOCATION31255, "Cannot specify positional operator and $elemMatch.");
+        }
+        if at.len() > 1 {
+            bail!(codes::LOCATION31275, "Cannot use $elemMatch projection on a nested field.");
         }
         self.elem_match = true;
         let mut condition = DocWriter::new();

@@ -1,10 +1,8 @@
 //! `$slice` of find projections.
 
-use crate::error::Result;
 use crate::number::{Truncated, to_f64, truncate_i64};
 use crate::raw::{Doc, Val};
 use crate::value::ArrayWriter;
-use crate::{bail, codes};
 
 /// Which elements are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,44 +23,41 @@ pub enum Slice {
 }
 
 impl Slice {
-    /// Parses the argument: a number, or `[skip, limit]`. `None` when it is an aggregation expression's argument.
+    /// Parses the argument: a number, or `[skip, limit]`.
     ///
     /// # Errors
-    /// 28667 and 28724 for what is neither.
-    pub fn parse(v: Val<'_>) -> Result<Option<Self>> {
+    /// Why it is neither, as MongoDB words it: it may still be the argument of the expression of that name.
+    pub fn parse(v: Val<'_>) -> Result<Self, String> {
         if v.is_number() {
             let (n, negative) = magnitude(v);
-            return Ok(Some(if negative { Slice::Last(n) } else { Slice::First(n) }));
+            return Ok(if negative { Slice::Last(n) } else { Slice::First(n) });
         }
         let Some(array) = v.as_array() else {
-            bail!(
-                codes::LOCATION28667,
-                "First argument to $slice must be an number, but is of type: {}",
-                v.type_name()
-            );
+            return Err("Location31273: $slice only supports numbers and [skip, limit] arrays".into());
         };
-        let args: Vec<Val<'_>> = array.values().take(4).collect();
-        match args.as_slice() {
-            [skip, limit] if skip.is_number() => {
-                if !limit.is_number() {
-                    bail!(
-                        codes::LOCATION28724,
-                        "Second argument to $slice must be a number, but is of type: {}",
-                        limit.type_name()
-                    );
-                }
-                let (n, negative) = magnitude(*limit);
-                if negative || n == 0 {
-                    bail!(codes::LOCATION28724, "Second argument to $slice must be a positive number");
-                }
-                let (skip, from_end) = magnitude(*skip);
-                Ok(Some(Slice::Range { skip, from_end, limit: n }))
-            }
-            [_, _] | [_, _, _] => Ok(None),
-            other => {
-                bail!(codes::LOCATION28667, "$slice takes 2 arguments, but {} were passed in.", other.len())
-            }
+        let mut args = array.values();
+        let (Some(skip), Some(limit), None) = (args.next(), args.next(), args.next()) else {
+            return Err("Location31272: $slice array argument should be of form [skip, limit]".into());
+        };
+        if !skip.is_number() {
+            let found = skip.type_name();
+            return Err(format!(
+                "Location31257: $slice expects the skip argument to be a number, got {found}"
+            ));
         }
+        if !limit.is_number() {
+            let found = limit.type_name();
+            return Err(format!(
+                "Location31258: $slice expects the limit argument to be a number, got {found}"
+            ));
+        }
+        let (n, negative) = magnitude(limit);
+        if negative || n == 0 {
+            let sign = if negative { "-" } else { "" };
+            return Err(format!("Location31259: $slice limit must be positive, got {sign}{n}"));
+        }
+        let (skip, from_end) = magnitude(skip);
+        Ok(Slice::Range { skip, from_end, limit: n })
     }
 
     /// The elements shown.

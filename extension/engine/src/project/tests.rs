@@ -167,27 +167,45 @@ fn positional() {
         assert_eq!(show(&shown), show(&bson(expected)), "{filter} {spec}");
     }
     let none = project(Kind::Find, r#"{"a":1}"#, r#"{"docs.$":1}"#, &bson(DOC));
-    let message = "Executor error during find command :: caused by :: positional operator '.$' couldn't find a \
-                   matching element in the array";
+    let message = "positional operator '.$' couldn't find a matching element in the array";
     refused("no array in the filter", none, 51246, message);
 }
 
 #[test]
 fn refusals() {
-    let names = "FieldPath field names may not start with '$'. Consider using $getField or $setField";
+    let names = "FieldPath field names may not start with '$'. Consider using $getField or $setField.";
     let rows = [
-        (r#"{"a":1,"s":0}"#, 31254, "Cannot do exclusion on field s in inclusion projection."),
-        (r#"{"a":0,"t":"$s"}"#, 31254, "Cannot do exclusion on field t in inclusion projection."),
+        (r#"{"a":1,"s":0}"#, 31254, "Cannot do exclusion on field s in inclusion projection"),
+        (r#"{"a":0,"s":1}"#, 31253, "Cannot do inclusion on field s in exclusion projection"),
+        (r#"{"a":0,"t":"$s"}"#, 31310, "Cannot use an expression t: \"$s\" in an exclusion projection"),
+        (
+            r#"{"a":0,"t":{"$add":[1,2]}}"#,
+            31252,
+            "Cannot use expression other than $meta in exclusion projection",
+        ),
+        (r#"{"t":{"$foo":1}}"#, 31325, "Unknown expression $foo"),
+        (r#"{"t":{"$slice":1,"x":1}}"#, 16410, names),
+        (r#"{"docs.$":"x"}"#, 31308, "positional projection cannot be used with a literal"),
+        (
+            r#"{"docs":{"$elemMatch":{"k":1}},"arr.$":1}"#,
+            31256,
+            "Cannot specify positional operator and $elemMatch.",
+        ),
+        (
+            r#"{"arr.$":1,"docs":{"$elemMatch":{"k":1}}}"#,
+            31255,
+            "Cannot specify positional operator and $elemMatch.",
+        ),
         (r#"{"b":1,"b.x":1}"#, 31249, "Path collision at b.x remaining portion x"),
         (r#"{"b.x":1,"b":1}"#, 31250, "Path collision at b"),
         (r#"{"b":{"x":1},"b.x":1}"#, 31250, "Path collision at b.x"),
         (r#"{"_id":1,"_id.x":1}"#, 31250, "Path collision at _id.x"),
-        (r#"{"":1}"#, 9, "FieldPath cannot be constructed with empty string."),
-        (r#"{"a.":1}"#, 9, "FieldPath must not end with a '.'."),
-        (r#"{"b..x":1}"#, 9, "FieldPath field names may not be empty strings."),
+        (r#"{"":1}"#, 40352, "FieldPath cannot be constructed with empty string"),
+        (r#"{"a.":1}"#, 40353, "FieldPath must not end with a '.'."),
+        (r#"{"b..x":1}"#, 15998, "FieldPath field names may not be empty strings."),
         (r#"{"$a":1}"#, 16410, names),
         (r#"{"docs.$.k":1}"#, 16410, names),
-        (r#"{"t":{}}"#, 9, "An empty sub-projection is not a valid value. Found empty object at path t"),
+        (r#"{"t":{}}"#, 51270, "An empty sub-projection is not a valid value. Found empty object at path t"),
         (r#"{"docs.$":0}"#, 31395, "positional projection cannot be used with exclusion"),
         (r#"{"docs.$":1,"arr.$":1}"#, 31276, "Cannot specify more than one positional projection per query."),
         (
@@ -195,15 +213,22 @@ fn refusals() {
             31271,
             "positional projection cannot be used with an expression or sub object",
         ),
-        (r#"{"arr":{"$slice":[1,0]}}"#, 28724, "Second argument to $slice must be a positive number"),
+        (
+            r#"{"arr":{"$slice":[1,0]}}"#,
+            28724,
+            "Invalid $slice syntax. The given syntax { $slice: [ 1, 0 ] } did not match the find() syntax because :: Location31259: $slice limit must be positive, got 0 :: The given syntax did not match the expression $slice syntax. :: caused by :: First argument to $slice must be an array, but is of type: int",
+        ),
         (
             r#"{"arr":{"$slice":"1"}}"#,
             28667,
-            "First argument to $slice must be an number, but is of type: string",
+            "Invalid $slice syntax. The given syntax { $slice: \"1\" } did not match the find() syntax because :: Location31273: $slice only supports numbers and [skip, limit] arrays :: The given syntax did not match the expression $slice syntax. :: caused by :: Expression $slice takes at least 2 arguments, and at most 3, but 1 were passed in.",
         ),
-        (r#"{"arr":{"$slice":[1]}}"#, 28667, "$slice takes 2 arguments, but 1 were passed in."),
-        (r#"{"docs":{"$elemMatch":1}}"#, 2, "elemMatch: Invalid argument, object required, but got int"),
-        (r#"{"b.docs":{"$elemMatch":{"k":1}}}"#, 2, "Cannot use $elemMatch projection on a nested field."),
+        (r#"{"docs":{"$elemMatch":1}}"#, 31274, "elemMatch: Invalid argument, object required, but got int"),
+        (
+            r#"{"b.docs":{"$elemMatch":{"k":1}}}"#,
+            31275,
+            "Cannot use $elemMatch projection on a nested field.",
+        ),
         (r#"{"docs":{"$elemMatch":{"$foo":1}}}"#, 2, "unknown operator: $foo"),
         (
             r#"{"t":{"$meta":"textScore"}}"#,

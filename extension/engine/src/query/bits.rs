@@ -31,7 +31,7 @@ impl Bits {
     /// Parses the operand `v` of the operator `name` at `path`: a mask (number or binary) or a list of positions.
     ///
     /// # Errors
-    /// `FailedToParse` for anything else.
+    /// `BadValue` for anything else, `FailedToParse` for a mask that is no integer.
     pub fn parse(test: BitTest, name: &str, path: &str, v: Val<'_>) -> Result<Self> {
         let mut bits = Bits { test, mask: 0, high: Vec::new() };
         match v.view() {
@@ -46,21 +46,19 @@ impl Bits {
                 }
             }
             _ if v.is_number() => {
-                let Some(mask) = number::exact_i64(v) else {
-                    bail!(codes::FAILED_TO_PARSE, "Expected an integer: {name}: {}", display::value(v));
-                };
+                let mask = crate::operand::integer(name, v)?;
                 let Ok(mask) = u64::try_from(mask) else {
                     bail!(
                         codes::FAILED_TO_PARSE,
-                        "Expected a positive number in: {name}: {}",
-                        display::double(number::to_f64(v))
+                        "Expected a non-negative number in: {name}: {}",
+                        display::value(v)
                     );
                 };
                 bits.mask = mask;
             }
             _ => bail!(
-                codes::FAILED_TO_PARSE,
-                "{path} takes an Array, a number, or a BinData but received: {name}: \\{}\\",
+                codes::BAD_VALUE,
+                "{path} takes an Array, a number, or a BinData but received: {name}: {}",
                 display::value(v)
             ),
         }
@@ -106,23 +104,15 @@ impl Bits {
 
 fn position(index: usize, v: Val<'_>) -> Result<u32> {
     let Some(p) = v.is_number().then(|| number::exact_i64(v)).flatten() else {
-        bail!(
-            codes::FAILED_TO_PARSE,
-            "bit positions must be an integer but got: {index}: \\{}\\",
-            display::value(v)
-        );
+        bail!(codes::BAD_VALUE, "bit positions must be an integer but got: {index}: {}", display::value(v));
     };
     if p < 0 {
-        bail!(
-            codes::FAILED_TO_PARSE,
-            "bit positions must be >= 0 but got: {index}: \\{}\\",
-            display::value(v)
-        );
+        bail!(codes::BAD_VALUE, "bit positions must be >= 0 but got: {index}: {}", display::value(v));
     }
     match i32::try_from(p) {
         Ok(p) => Ok(p.cast_unsigned()),
         Err(_) => bail!(
-            codes::FAILED_TO_PARSE,
+            codes::BAD_VALUE,
             "bit positions cannot be represented as a 32-bit signed integer: {index}: {}",
             display::value(v)
         ),

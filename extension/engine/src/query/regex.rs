@@ -51,7 +51,7 @@ impl Regex {
                 's' => builder.dotall(true),
                 'x' => builder.extended(true),
                 'u' => &mut builder,
-                _ => bail!(codes::LOCATION51108, "invalid flag in regex options {flag}"),
+                _ => bail!(codes::LOCATION51108, " invalid flag in regex options: {flag}"),
             };
         }
         let code = builder.build(&format!("{LIMITS}{pattern}")).map_err(|e| {

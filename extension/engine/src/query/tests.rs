@@ -105,23 +105,17 @@ fn filters_match_as_in_mongodb() {
 #[test]
 fn errors_have_mongodbs_words() {
     for (filter, message) in [
-        (r#"{"a": {"$type": 0}}"#, "BadValue: Invalid numerical type code: 0"),
-        (
-            r#"{"$where": "1"}"#,
-            "BadValue: unknown top level operator: $where. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.",
-        ),
+        (r#"{"a": {"$type": 0}}"#, "BadValue: Invalid numerical type code: 0. Instead use {$exists:false}."),
+        (r#"{"$where": "1"}"#, "BadValue: no globalScriptEngine in $where parsing"),
         (
             r#"{"a": {"$elemMatch": {"$text": {}}}}"#,
             "BadValue: $text can only be applied to the top-level document",
         ),
         (r#"{"a": {"$in": [{"$ref": 1}]}}"#, "BadValue: cannot nest $ under $in"),
-        (
-            r#"{"a": {"$bitsAllSet": [1.5]}}"#,
-            "FailedToParse: bit positions must be an integer but got: 0: \\1.5\\",
-        ),
+        (r#"{"a": {"$bitsAllSet": [1.5]}}"#, "BadValue: bit positions must be an integer but got: 0: 1.5"),
         (
             r#"{"a": {"$size": 1e300}}"#,
-            "BadValue: Failed to parse $size. Cannot represent as a 64-bit integer: $size: 1e300",
+            "BadValue: Failed to parse $size. Cannot represent as a 64-bit integer: $size: 1e+300.0",
         ),
         (r#"{"$or": [{"a": {"$near": [0, 0]}}]}"#, "BadValue: geoNear must be top-level expr"),
         (

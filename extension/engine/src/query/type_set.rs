@@ -78,16 +78,21 @@ impl TypeSet {
             return Ok(());
         }
         if !v.is_number() {
-            bail!(codes::BAD_VALUE, "type must be represented as a number or a string");
+            bail!(codes::TYPE_MISMATCH, "type must be represented as a number or a string");
         }
-        let Some(code) = number::exact_i64(v) else {
-            bail!(codes::BAD_VALUE, "Invalid numerical type code {}", crate::display::value(v));
-        };
-        match code {
-            -1 => self.add(ty::MIN_KEY),
-            127 => self.add(ty::MAX_KEY),
-            1..=19 => self.add(u8::try_from(code).unwrap_or(0)),
-            _ => bail!(codes::BAD_VALUE, "Invalid numerical type code: {code}"),
+        match number::exact_i64(v) {
+            Some(-1) => self.add(ty::MIN_KEY),
+            Some(127) => self.add(ty::MAX_KEY),
+            Some(code @ 1..=19) => self.add(u8::try_from(code).unwrap_or(0)),
+            Some(0) => {
+                bail!(codes::BAD_VALUE, "Invalid numerical type code: 0. Instead use {{$exists:false}}.")
+            }
+            Some(code) => bail!(codes::BAD_VALUE, "Invalid numerical type code: {code}"),
+            None => {
+                let shown = crate::display::double(number::to_f64(v));
+                let shown = shown.strip_suffix(".0").unwrap_or(&shown);
+                bail!(codes::BAD_VALUE, "Invalid numerical type code: {shown}")
+            }
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ impl SortSpec {
     /// Parses a sort document. An empty one sorts nothing ([`SortSpec::is_empty`]).
     ///
     /// # Errors
-    /// `BadValue` for a direction that is neither 1 nor -1 or a path that is none, 16410 for a component that starts
+    /// 15974 and 15975 for a direction that is neither 1 nor -1, 15998, 40352 and 40353 for a path that is none, 16410 for a component that starts
     /// with `$`, 13103 for more than 32 components, 31138 and 40218 for `$meta`.
     pub fn parse(spec: Doc<'_>) -> Result<Self> {
         let keys = KeySpec {
@@ -170,8 +170,14 @@ fn natural(e: &Elem<'_>, spec: Doc<'_>) -> Result<bool> {
 
 fn field(e: &Elem<'_>) -> Result<KeyField> {
     let path = e.name();
+    if path.is_empty() {
+        bail!(codes::LOCATION40352, "FieldPath cannot be constructed with empty string");
+    }
+    if path.ends_with('.') {
+        bail!(codes::LOCATION40353, "FieldPath must not end with a '.'.");
+    }
     if path.split('.').any(str::is_empty) {
-        bail!(codes::BAD_VALUE, "Bad sort specification");
+        bail!(codes::LOCATION15998, "FieldPath field names may not be empty strings.");
     }
     // `$id`, `$ref` and `$db` below a field are parts of a DBRef.
     let dollar = |(i, part): (usize, &str)| {
@@ -184,7 +190,17 @@ fn field(e: &Elem<'_>) -> Result<KeyField> {
         );
     }
     let Some(ascending) = direction(e.val) else {
-        bail!(codes::BAD_VALUE, "Invalid sort direction {}", display::value(e.val));
+        if e.val.as_doc().is_some() {
+            bail!(codes::LOCATION17312, "$meta is the only expression supported by $sort right now");
+        }
+        if !e.val.is_number() {
+            bail!(
+                codes::LOCATION15974,
+                "Illegal key in $sort specification: {path}: {}",
+                display::value(e.val)
+            );
+        }
+        bail!(codes::LOCATION15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)");
     };
     Ok(KeyField {
         path: path.to_owned(),
@@ -203,7 +219,7 @@ fn meta_sort(meta: Val<'_>) -> Result<Part> {
             bail!(codes::LOCATION40218, "query requires text score metadata, but it is not available")
         }
         View::String(other) => {
-            bail!(codes::LOCATION31138, "$meta for sort only allows textScore not {other}")
+            bail!(codes::LOCATION17308, "Unsupported argument to $meta: {other}")
         }
         _ => bail!(codes::LOCATION31138, "Illegal $meta sort: $meta: {}", display::value(meta)),
     }

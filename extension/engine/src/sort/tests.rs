@@ -18,13 +18,14 @@ fn order(spec: &str, docs: &[&str]) -> Vec<usize> {
 #[test]
 fn refuses_what_is_no_sort() {
     for (spec, message) in [
-        (r#"{"x": 0}"#, "BadValue: Invalid sort direction 0"),
-        (r#"{"x": "asc"}"#, "BadValue: Invalid sort direction \"asc\""),
-        (r#"{"x": {}}"#, "BadValue: Invalid sort direction { }"),
-        (r#"{"x": []}"#, "BadValue: Invalid sort direction [  ]"),
-        (r#"{"": 1}"#, "BadValue: Bad sort specification"),
-        (r#"{"x.": 1}"#, "BadValue: Bad sort specification"),
-        (r#"{"x": {"$meta": "foo"}}"#, "Location31138: $meta for sort only allows textScore not foo"),
+        (r#"{"x": 0}"#, "Location15975: $sort key ordering must be 1 (for ascending) or -1 (for descending)"),
+        (r#"{"x": "asc"}"#, "Location15974: Illegal key in $sort specification: x: \"asc\""),
+        (r#"{"x": {}}"#, "Location17312: $meta is the only expression supported by $sort right now"),
+        (r#"{"x": []}"#, "Location15974: Illegal key in $sort specification: x: []"),
+        (r#"{"": 1}"#, "Location40352: FieldPath cannot be constructed with empty string"),
+        (r#"{"x.": 1}"#, "Location40353: FieldPath must not end with a '.'."),
+        (r#"{"x..y": 1}"#, "Location15998: FieldPath field names may not be empty strings."),
+        (r#"{"x": {"$meta": "foo"}}"#, "Location17308: Unsupported argument to $meta: foo"),
         (
             r#"{"$natural": 1, "x": 1}"#,
             "BadValue: $natural sort cannot be set to a value other than -1 or 1.",

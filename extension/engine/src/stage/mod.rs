@@ -32,7 +32,7 @@ mod window;
 
 pub use geo_near::GeoNear;
 pub use host::{Docs, Host, MatchedAction, NoHost, NotMatchedAction, Output, Statistics, Target, Wanted};
-pub use parse::ParseContext;
+pub use parse::{ParseContext, is_known};
 
 use crate::error::{Error, Result};
 use crate::meta::{self, Known};

@@ -199,6 +199,12 @@ const REFUSED: &[&str] = &[
     "$vectorSearch",
 ];
 
+/// Is there such a stage, here or in MongoDB?
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    STAGES.iter().any(|e| e.name == name) || REFUSED.contains(&name)
+}
+
 fn find(name: &str) -> Result<&'static Entry> {
     if let Some(e) = STAGES.iter().find(|e| e.name == name) {
         return Ok(e);
@@ -206,7 +212,7 @@ fn find(name: &str) -> Result<&'static Entry> {
     if REFUSED.contains(&name) {
         bail!(codes::COMMAND_NOT_SUPPORTED, "Stage {name} is not supported yet in native pipeline");
     }
-    bail!(codes::LOCATION40324, "Unrecognized pipeline stage name: {name}")
+    bail!(codes::LOCATION40324, "Unrecognized pipeline stage name: '{name}'")
 }
 
 pub(super) fn pipeline(list: Doc<'_>, cx: &ParseContext) -> Result<Pipeline> {

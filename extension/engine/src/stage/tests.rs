@@ -222,7 +222,7 @@ fn a_merge_pipeline_sees_the_document_that_came() {
 #[test]
 fn errors_are_mongodbs() {
     for (stages, want) in [
-        (r#"[{"$nope":1}]"#, "40324 Unrecognized pipeline stage name: $nope"),
+        (r#"[{"$nope":1}]"#, "40324 Unrecognized pipeline stage name: '$nope'"),
         (
             r#"[{"$match":{},"$limit":1}]"#,
             "40323 A pipeline stage specification object must contain exactly one field.",

@@ -237,7 +237,11 @@ impl<'d> Run<'d> {
         let (node, depth) = self.root.find(path);
         let Some(left) = path.get(depth..).filter(|l| !l.is_empty()) else {
             let changed = op.update(node, &path.join("."), &self.cx)?;
-            return if changed { immutable.map_or(Ok(true), Err) } else { Ok(false) };
+            if changed {
+                immutable.map_or(Ok(()), Err)?;
+                store::check_dollar(path)?;
+            }
+            return Ok(changed);
         };
         if !op.creates() {
             return viable(node, path, depth).map(|()| false);
@@ -246,7 +250,8 @@ impl<'d> Run<'d> {
             return Err(e);
         }
         let Some(value) = op.create(&self.cx)? else { return Ok(false) };
-        create(node, path, left, value)
+        create(node, path, left, value)?;
+        store::check_dollar(path).map(|()| true)
     }
 
     fn unset(&mut self, path: &[Cow<'d, str>]) -> Result<bool> {
@@ -267,16 +272,22 @@ impl<'d> Run<'d> {
         }
         let value = node.clone();
         let levels = value.with_val(super::operand::depth);
-        if self.through_array(&source) {
-            bail!(codes::BAD_VALUE, "The source field of a rename cannot be an array element");
-        }
-        if self.through_array(to) {
-            bail!(codes::BAD_VALUE, "The target field of a rename cannot be an array element");
+        for (which, path) in [("source", &source[..]), ("destination", to)] {
+            if let Some(array) = self.through_array(path) {
+                bail!(
+                    codes::BAD_VALUE,
+                    "The {which} field cannot be an array element, '{}' in doc with {} has an array field called \
+                     '{array}'",
+                    path.join("."),
+                    text::id(self.cx.doc)
+                );
+            }
         }
         if let Some(e) = self.immutable(&source).or_else(|| self.immutable(to)) {
             return Err(e);
         }
         store::check_depth(to.len() + levels)?;
+        store::check_dollar(to)?;
         self.unset(&source)?;
         let (node, depth) = self.root.find(to);
         match to.get(depth..).filter(|l| !l.is_empty()) {
@@ -288,13 +299,14 @@ impl<'d> Run<'d> {
         Ok(true)
     }
 
-    /// Does the path lead through an array?
-    fn through_array(&mut self, path: &[Cow<'d, str>]) -> bool {
-        (1..path.len()).any(|n| {
-            let Some(prefix) = path.get(..n) else { return false };
+    /// The name of the array the path leads through, if it does.
+    fn through_array(&mut self, path: &[Cow<'d, str>]) -> Option<String> {
+        let end = (1..path.len()).find(|n| {
+            let Some(prefix) = path.get(..*n) else { return false };
             let (node, depth) = self.root.find(prefix);
-            depth == n && node.ty() == ty::ARRAY
-        })
+            depth == *n && node.ty() == ty::ARRAY
+        })?;
+        path.get(end - 1).map(ToString::to_string)
     }
 
     /// The error a change at `path` is, when it is one.
@@ -302,17 +314,13 @@ impl<'d> Run<'d> {
         if !self.has_id || path.first().is_none_or(|n| n != "_id") {
             return None;
         }
-        Some(if path.len() == 1 {
-            crate::Error::new(
-                codes::IMMUTABLE_FIELD,
-                "Performing an update on the path '_id' would modify the immutable field '_id'",
-            )
-        } else {
-            crate::Error::new(
-                codes::CONFLICTING_UPDATE_OPERATORS,
-                format!("Updating the path '{}' would create a conflict at '_id'", path.join(".")),
-            )
-        })
+        Some(crate::Error::new(
+            codes::IMMUTABLE_FIELD,
+            format!(
+                "Performing an update on the path '{}' would modify the immutable field '_id'",
+                path.join(".")
+            ),
+        ))
     }
 }
 

@@ -23,6 +23,13 @@ impl Kind {
             Kind::Multiply => "$mul",
         }
     }
+
+    fn verb(self) -> &'static str {
+        match self {
+            Kind::Add => "increment",
+            Kind::Multiply => "multiply",
+        }
+    }
 }
 
 /// Checks an argument.
@@ -32,31 +39,25 @@ impl Kind {
 pub fn check_argument(kind: Kind, name: &str, v: Val<'_>) -> Result<()> {
     match kind {
         _ if v.is_number() => Ok(()),
-        Kind::Add => bail!(codes::TYPE_MISMATCH, "Increment should be numeric"),
-        Kind::Multiply => bail!(
+        _ => bail!(
             codes::TYPE_MISMATCH,
-            "Cannot multiply with non-numeric argument: {{ {name} : {} }}",
-            crate::display::value(v)
+            "Cannot {} with non-numeric argument: {{{}}}",
+            kind.verb(),
+            text::field(name, v)
         ),
     }
 }
 
-/// The value of a missing field: the increment itself, or zero of the factor's type.
+/// The value of a missing field: the increment itself, or the factor times the integer zero.
 #[must_use]
 pub fn initial(kind: Kind, v: Val<'_>) -> Value {
-    if kind == Kind::Add {
-        return Value::from(v);
-    }
-    match v.ty {
-        ty::INT64 => Value::Int64(0),
-        ty::DOUBLE => Value::Double(0.0),
-        ty::DECIMAL128 => Value::Decimal128(DECIMAL_ZERO),
-        _ => Value::Int32(0),
+    match (kind, v.ty, Num::of(&Value::from(v)), Num::of(&Value::Int32(0))) {
+        (Kind::Multiply, ty::INT64, ..) => Value::Int64(0),
+        (Kind::Multiply, ty::INT32, ..) => Value::Int32(0),
+        (Kind::Multiply, _, Some(factor), Some(zero)) => num::mul(factor, zero).value(),
+        _ => Value::from(v),
     }
 }
-
-/// 0E0 in BSON's encoding: exponent bias 6176, shifted past the 113 bits of the coefficient.
-const DECIMAL_ZERO: [u8; 16] = (6176u128 << 113).to_le_bytes();
 
 /// `old + v` or `old * v`.
 ///
@@ -66,7 +67,7 @@ pub fn apply(kind: Kind, old: Val<'_>, v: Val<'_>, path: &str, doc: Doc<'_>) -> 
     if !old.is_number() {
         bail!(
             codes::TYPE_MISMATCH,
-            "Cannot apply {} to a value of non-numeric type. {{ {} }} has the field '{}' of non-numeric type {}",
+            "Cannot apply {} to a value of non-numeric type. {{{}}} has the field '{}' of non-numeric type {}",
             kind.name(),
             text::id(doc),
             path.rsplit('.').next().unwrap_or(path),
@@ -79,20 +80,15 @@ pub fn apply(kind: Kind, old: Val<'_>, v: Val<'_>, path: &str, doc: Doc<'_>) -> 
             Kind::Multiply => a.checked_mul(b),
         };
         let both_short = old.ty == ty::INT32 && v.ty == ty::INT32;
-        return match (result, kind) {
-            (Some(r), _) => Ok(match i32::try_from(r) {
+        return match result {
+            Some(r) => Ok(match i32::try_from(r) {
                 Ok(r) if both_short => Value::Int32(r),
                 _ => Value::Int64(r),
             }),
-            (None, Kind::Add) => bail!(
+            None => bail!(
                 codes::BAD_VALUE,
-                "Failed to apply $inc operations to current value ({}) for document {{{}}}",
-                text::typed(old),
-                text::id(doc)
-            ),
-            (None, Kind::Multiply) => bail!(
-                codes::BAD_VALUE,
-                "Failed to apply $mul operations to current ({}) value for document {{ {} }}",
+                "Failed to apply {} operations to current value ({}) for document {{{}}}",
+                kind.name(),
                 text::typed(old),
                 text::id(doc)
             ),

@@ -55,7 +55,7 @@ impl Push {
                     Some(n) => push.slice = Some(n),
                     None => bail!(
                         codes::BAD_VALUE,
-                        "The argument to $slice in $push must be an integer value but was given type: {}",
+                        "The value for $slice must be an integer value but was given type: {}",
                         e.val.type_name()
                     ),
                 },

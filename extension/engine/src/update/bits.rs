@@ -23,10 +23,17 @@ impl BitOps {
     /// # Errors
     /// `BadValue` for anything else than a document of known operations with int32 or int64 operands.
     pub fn parse(v: Val<'_>) -> Result<Self> {
-        let Some(doc) = v.as_doc() else { bail!(codes::BAD_VALUE, "$bit should be a document") };
+        let Some(doc) = v.as_doc() else {
+            bail!(
+                codes::BAD_VALUE,
+                "The $bit modifier is not compatible with a {}. You must pass in an embedded document: {{$bit: \
+                 {{field: {{and/or/xor: #}}}}",
+                v.type_name()
+            );
+        };
         let mut ops = Vec::new();
         for e in doc {
-            let shown = || text::quoted(e.name(), e.val);
+            let shown = || format!("{{{}}}", text::field(e.name(), e.val));
             let kind = match e.name() {
                 "and" => Kind::And,
                 "or" => Kind::Or,
@@ -63,7 +70,7 @@ impl BitOps {
     /// `BadValue` when the value is no integer.
     pub fn apply(&self, old: Val<'_>, path: &str, doc: Doc<'_>) -> Result<Value> {
         if !matches!(old.view(), View::Int32(_) | View::Int64(_)) {
-            let id = doc.get("_id").map_or_else(String::new, |v| text::quoted("_id", v));
+            let id = doc.get("_id").map_or_else(String::new, |v| text::field("_id", v));
             bail!(
                 codes::BAD_VALUE,
                 "Cannot apply $bit to a value of non-integral type.{id} has the field {} of non-integer type {}",

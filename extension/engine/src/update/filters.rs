@@ -21,7 +21,7 @@ impl ArrayFilters {
             let Some(filter) = v.as_doc() else {
                 bail!(
                     codes::TYPE_MISMATCH,
-                    "BSONField updates.update.arrayFilters.{i} is the wrong type {}. expected type object",
+                    "BSON field 'update.updates.arrayFilters.{i}' is the wrong type '{}', expected type 'object'",
                     v.type_name()
                 );
             };

@@ -120,7 +120,7 @@ impl Op {
                 let Some(items) = node.elements() else {
                     bail!(
                         codes::BAD_VALUE,
-                        "The field '{path}' must be an array but is of type {found} in document {{ {} }}",
+                        "The field '{path}' must be an array but is of type {found} in document {{{}}}",
                         text::id(cx.doc)
                     );
                 };
@@ -140,7 +140,10 @@ impl Op {
             Op::Pop { first } => {
                 let found = node.type_name();
                 let Some(items) = node.elements() else {
-                    bail!(codes::BAD_VALUE, "Path '{path}' contains an element of non-array type '{found}'");
+                    bail!(
+                        codes::TYPE_MISMATCH,
+                        "Path '{path}' contains an element of non-array type '{found}'"
+                    );
                 };
                 if items.is_empty() {
                     return Ok(false);

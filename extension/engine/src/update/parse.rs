@@ -10,7 +10,7 @@ use super::paths::{Conflicts, Step, UpdatePath};
 use super::{arith, text};
 use crate::error::Result;
 use crate::query::ParseContext;
-use crate::raw::{Doc, Elem, Val, View, ty};
+use crate::raw::{Doc, Elem, Val, View};
 use crate::{bail, codes};
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -54,7 +54,7 @@ pub fn operators(u: Doc<'_>, array_filters: Option<Doc<'_>>, cx: &ParseContext<'
         bail!(
             codes::FAILED_TO_PARSE,
             "The array filter for identifier '{unused}' was not used in the update {}",
-            text::typed(Val { ty: ty::DOCUMENT, bytes: u.bytes() })
+            text::document(u)
         );
     }
     Ok(Operators::new(operations, filters))
@@ -64,7 +64,11 @@ fn use_filters(path: &UpdatePath, filters: &ArrayFilters, used: &mut HashSet<Str
     for step in path.steps() {
         if let Step::Filtered(id) = step {
             if !filters.contains(id) {
-                bail!(codes::BAD_VALUE, "No array filter found for identifier {id}");
+                bail!(
+                    codes::BAD_VALUE,
+                    "No array filter found for identifier '{id}' in path '{}'",
+                    path.as_str()
+                );
             }
             used.insert(id.to_string());
         }
@@ -75,12 +79,28 @@ fn use_filters(path: &UpdatePath, filters: &ArrayFilters, used: &mut HashSet<Str
 /// `from: "to"`: the operation stands at the target, the source only takes part in conflicts.
 fn rename<'u>(field: &Elem<'u>, conflicts: &mut Conflicts<'u>) -> Result<(UpdatePath, Op)> {
     let Some(target) = field.val.as_str() else {
-        bail!(codes::BAD_VALUE, "Rename target should be a string");
+        bail!(
+            codes::BAD_VALUE,
+            "The 'to' field for $rename must be a string: {}",
+            text::field(field.name(), field.val)
+        );
     };
     if target.contains('\0') {
         bail!(codes::BAD_VALUE, "The 'to' field for $rename cannot contain an embedded null byte");
     }
     let (from, to) = (UpdatePath::parse(field.name())?, UpdatePath::parse(target)?);
+    let shown = || text::field(field.name(), field.val);
+    if field.name() == target {
+        bail!(codes::BAD_VALUE, "The source and target field for $rename must differ: {}", shown());
+    }
+    let continues = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.starts_with('.'));
+    if continues(target, field.name()) || continues(field.name(), target) {
+        bail!(
+            codes::BAD_VALUE,
+            "The source and target field for $rename must not be on the same path: {}",
+            shown()
+        );
+    }
     if from.is_dynamic() {
         bail!(codes::BAD_VALUE, "The source field for $rename may not be dynamic: {}", from.as_str());
     }
@@ -174,7 +194,7 @@ fn current_date(v: Val<'_>) -> Result<bool> {
         _ => bail!(
             codes::BAD_VALUE,
             "{} is not valid type for $currentDate. Please use a boolean ('true') or a $type expression ({{$type: \
-             'timestamp/date'}})",
+             'timestamp/date'}}).",
             v.type_name()
         ),
     };
@@ -201,14 +221,9 @@ fn current_date(v: Val<'_>) -> Result<bool> {
 
 /// 1 or -1: does the first element go?
 fn pop(field: &Elem<'_>) -> Result<bool> {
-    if !field.val.is_number() {
-        bail!(codes::FAILED_TO_PARSE, "Expected a number in: {}", text::field(field.name(), field.val));
-    }
-    match crate::number::exact_i64(field.val) {
-        Some(1) => Ok(false),
-        Some(-1) => Ok(true),
-        _ => {
-            bail!(codes::FAILED_TO_PARSE, "$pop expects 1 or -1, found: {}", crate::display::value(field.val))
-        }
+    match crate::operand::integer(field.name(), field.val)? {
+        1 => Ok(false),
+        -1 => Ok(true),
+        other => bail!(codes::FAILED_TO_PARSE, "$pop expects 1 or -1, found: {other}"),
     }
 }

@@ -51,22 +51,16 @@ impl UpdatePath {
     /// Takes `full` apart and checks it.
     ///
     /// # Errors
-    /// `EmptyFieldName` and `BadValue` for empty components, `Overflow` for too many of them, `BadValue` for a dollar sign at the start and for
-    /// more than one positional `$`.
+    /// `EmptyFieldName` for empty components, `Overflow` for too many of them, `BadValue` for elements chosen when the update runs at the start
+    /// and for more than one positional `$`.
     pub fn parse(full: &str) -> Result<Self> {
         if full.is_empty() {
             bail!(codes::EMPTY_FIELD_NAME, "An empty update path is not valid");
         }
-        if full.ends_with('.') {
-            bail!(
-                codes::EMPTY_FIELD_NAME,
-                "An update path '{full}' contains an empty field name, which is not allowed."
-            );
-        }
         if full.split('.').any(str::is_empty) {
             bail!(
-                codes::BAD_VALUE,
-                "An empty path '{full}' contains an empty field name, which is not allowed."
+                codes::EMPTY_FIELD_NAME,
+                "The update path '{full}' contains an empty field name, which is not allowed."
             );
         }
         // No document is that deep, so nothing could be there and nothing be put there.
@@ -83,11 +77,6 @@ impl UpdatePath {
             Some(Step::All | Step::Filtered(_)) => bail!(
                 codes::BAD_VALUE,
                 "Cannot have array filter identifier (i.e. '$[<id>]') element in the first position in path '{full}'"
-            ),
-            Some(Step::Name(name)) if name.starts_with('$') => bail!(
-                codes::BAD_VALUE,
-                "The dollar ($) prefixed field '{name}' in '{full}' is not allowed in the context of an update's \
-                 replacement document. Consider using an aggregation pipeline with $replaceWith."
             ),
             _ => Ok(Self { full: full.into(), steps }),
         }

@@ -23,18 +23,15 @@ impl PipelineUpdate {
     /// those of the stages.
     pub fn parse(stages: Doc<'_>, array_filters: Option<Doc<'_>>, cx: &ParseContext<'_>) -> Result<Self> {
         if array_filters.is_some_and(|f| !f.is_empty()) {
-            bail!(codes::BAD_VALUE, "arrayFilters may not be specified for pipeline-style updates");
+            bail!(codes::FAILED_TO_PARSE, "arrayFilters may not be specified for pipeline-style updates");
         }
         for v in stages.values() {
             // What is no stage at all is left to the parser of pipelines.
             if let Some(e) = v.as_doc().filter(|d| d.iter().count() == 1).and_then(Doc::first)
                 && !is_allowed(e.name())
+                && stage::is_known(e.name())
             {
-                bail!(
-                    codes::INVALID_OPTIONS,
-                    "Invalid aggregation pipeline operator for update {}",
-                    e.name()
-                );
+                bail!(codes::INVALID_OPTIONS, "{} is not allowed to be used within an update", e.name());
             }
         }
         let cx = stage::ParseContext {
@@ -55,10 +52,7 @@ impl PipelineUpdate {
         let Some(new) = self.0.run(source, &NoHost).next().transpose()? else { return Ok(Outcome::NoOp) };
         let new = Doc::trusted(&new);
         let id = match (old.get("_id"), new.get("_id")) {
-            (Some(a), Some(b)) if compare::values(a, b).is_ne() => bail!(
-                codes::IMMUTABLE_FIELD,
-                "Performing an update on the path '_id' would modify the immutable field '_id'"
-            ),
+            (Some(a), Some(b)) if compare::values(a, b).is_ne() => return Err(store::id_altered(b)),
             (Some(a), _) => Some(a),
             (None, b) => b,
         };

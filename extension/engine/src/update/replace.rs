@@ -5,7 +5,6 @@ use crate::compare;
 use crate::error::{Error, Result};
 use crate::raw::Doc;
 use crate::value::DocWriter;
-use crate::{bail, codes};
 
 /// A replacement, as it will be stored apart from `_id`.
 #[derive(Debug)]
@@ -19,16 +18,10 @@ impl Replacement {
     /// Takes the document over; zero timestamps get the statement's time.
     #[must_use]
     pub fn new(doc: Doc<'_>, clock: Clock) -> Self {
-        let dollar = doc.iter().find(|e| e.name().starts_with('$')).map(|e| {
-            Error::new(
-                codes::DOLLAR_PREFIXED_FIELD_NAME,
-                format!(
-                    "The dollar ($) prefixed field '{0}' in '{0}' is not allowed in the context of an update's \
-                     replacement document. Consider using an aggregation pipeline with $replaceWith.",
-                    e.name()
-                ),
-            )
-        });
+        let dollar = doc
+            .iter()
+            .find(|e| e.name().starts_with('$'))
+            .map(|e| store::dollar_prefixed(e.name(), e.name()));
         let refused = dollar.or_else(|| store::check_stored(doc).err());
         let doc = store::fill_timestamps(doc, clock.now).unwrap_or_else(|| doc.bytes().to_vec());
         Self { doc, refused }
@@ -44,10 +37,7 @@ impl Replacement {
         }
         let new = Doc::trusted(&self.doc);
         let id = match (old.get("_id"), new.get("_id")) {
-            (Some(a), Some(b)) if compare::values(a, b).is_ne() => bail!(
-                codes::IMMUTABLE_FIELD,
-                "After applying the update, the (immutable) field '_id' was found to have been altered"
-            ),
+            (Some(a), Some(b)) if compare::values(a, b).is_ne() => return Err(store::id_altered(b)),
             (Some(a), _) => Some(a),
             (None, b) => b,
         };

@@ -2,10 +2,11 @@
 
 use super::operand::depth;
 use crate::codes::Code;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::raw::{Doc, Val, View, ty};
 use crate::value::{DocWriter, Value};
 use crate::{bail, codes};
+use std::borrow::Cow;
 
 /// Largest stored document in bytes.
 pub const MAX_SIZE: usize = 16 << 20;
@@ -21,7 +22,7 @@ pub const MAX_DEPTH: usize = 180;
 pub fn check_id(id: Val<'_>) -> Result<()> {
     match id.view() {
         View::Array(_) | View::Regex { .. } | View::Undefined => {
-            bail!(codes::BAD_VALUE, "The '_id' value cannot be of type {}", id.type_name())
+            bail!(codes::INVALID_ID_FIELD, "The '_id' value cannot be of type {}", id.type_name())
         }
         View::Document(d) => {
             if let Some(e) = d.iter().find(|e| e.name().starts_with('$')) {
@@ -49,7 +50,45 @@ fn check_size(bytes: usize, code: Code) -> Result<()> {
 /// # Errors
 /// 17419.
 pub(super) fn check_result_size(bytes: usize) -> Result<()> {
-    check_size(bytes, codes::LOCATION17419)
+    if bytes > MAX_SIZE {
+        bail!(codes::LOCATION17419, "Resulting document after update is larger than {MAX_SIZE}");
+    }
+    Ok(())
+}
+
+/// The error a top-level name with a dollar sign is in what an update stores.
+#[must_use]
+pub(super) fn dollar_prefixed(name: &str, full: &str) -> Error {
+    Error::new(
+        codes::DOLLAR_PREFIXED_FIELD_NAME,
+        format!(
+            "The dollar ($) prefixed field '{name}' in '{full}' is not allowed in the context of an update's \
+             replacement document. Consider using an aggregation pipeline with $replaceWith."
+        ),
+    )
+}
+
+/// Refuses to put anything at a path that begins with a dollar sign.
+///
+/// # Errors
+/// `DollarPrefixedFieldName`.
+pub(super) fn check_dollar(path: &[Cow<'_, str>]) -> Result<()> {
+    match path.first() {
+        Some(name) if name.starts_with('$') => Err(dollar_prefixed(name, &path.join("."))),
+        _ => Ok(()),
+    }
+}
+
+/// The error another `_id` is in a replaced document.
+#[must_use]
+pub(super) fn id_altered(id: Val<'_>) -> Error {
+    Error::new(
+        codes::IMMUTABLE_FIELD,
+        format!(
+            "After applying the update, the (immutable) field '_id' was found to have been altered to {}",
+            super::text::field("_id", id)
+        ),
+    )
 }
 
 /// Checks levels of nesting.

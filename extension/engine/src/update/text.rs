@@ -26,6 +26,12 @@ pub fn id(doc: Doc<'_>) -> String {
     doc.get("_id").map_or_else(|| "no id".to_owned(), |v| field("_id", v))
 }
 
+/// A document.
+#[must_use]
+pub fn document(d: Doc<'_>) -> String {
+    cut(display::document(d))
+}
+
 /// Numbers with their type: `(NumberInt)1`, `{ a: (NumberLong)2 }`.
 #[must_use]
 pub fn typed(v: Val<'_>) -> String {
@@ -48,14 +54,4 @@ fn typed_whole(v: Val<'_>) -> String {
         }
         _ => display::value(v),
     }
-}
-
-/// `{ "name" : value }`, whole doubles without a fraction.
-#[must_use]
-pub fn quoted(name: &str, v: Val<'_>) -> String {
-    let shown = match v.view() {
-        View::Double(d) => format!("{d}"),
-        _ => display::value(v),
-    };
-    cut(format!("{{ \"{name}\" : {shown} }}"))
 }

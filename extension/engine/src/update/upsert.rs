@@ -67,11 +67,16 @@ fn from_equalities(query: &Query, only_id: bool) -> Result<Vec<u8>> {
         }
         let same_or_above =
             |p: &str| path.strip_prefix(p).is_some_and(|r| r.is_empty() || r.starts_with('.'));
-        if equalities.iter().any(|(p, _)| same_or_above(p)) {
-            bail!(
+        match equalities.iter().find(|(p, _)| same_or_above(p)) {
+            Some((known, _)) if *known != path => bail!(
+                codes::NOT_SINGLE_VALUE_FIELD,
+                "cannot infer query fields to set, both paths '{path}' and '{known}' are matched"
+            ),
+            Some(_) => bail!(
                 codes::NOT_SINGLE_VALUE_FIELD,
                 "cannot infer query fields to set, path '{path}' is matched twice"
-            );
+            ),
+            None => {}
         }
         equalities.push((path, v));
     }

@@ -26,7 +26,7 @@ impl Hint {
     /// Reads a hint: an index's name or its key pattern, or `{$natural: …}`.
     ///
     /// # Errors
-    /// TypeMismatch for other types; BadValue when no such index exists.
+    /// FailedToParse for other types; BadValue when no such index exists.
     pub fn parse(c: &Collection, v: Option<Val<'_>>) -> Result<Hint> {
         let Some(v) = v else { return Ok(Hint::None) };
         let unknown = || {
@@ -42,9 +42,16 @@ impl Hint {
             }
             View::String(name) => c.indexes.iter().position(|i| shown(i) && i.name == name),
             View::Document(d) => {
-                let first = d.first().ok_or_else(unknown)?;
+                let Some(first) = d.first() else { return Ok(Hint::None) };
                 if first.name() == "$natural" {
-                    let backward = engine::compare::values(first.val, Val::ZERO).is_lt();
+                    let backward = match engine::number::exact_i64(first.val) {
+                        Some(1) => false,
+                        Some(-1) => true,
+                        _ => {
+                            let text = "$natural hint cannot be set to a value other than -1 or 1.";
+                            return Err(Error::new(codes::BAD_VALUE, text).into());
+                        }
+                    };
                     return Ok(Hint::Natural { backward });
                 }
                 if is_id_pattern(d) {
@@ -53,9 +60,7 @@ impl Hint {
                 c.indexes.iter().position(|i| shown(i) && same_pattern(Doc::trusted(&i.key), d))
             }
             _ => {
-                let t = v.type_name();
-                let text = format!("BSON field 'hint' is the wrong type '{t}', expected type 'string'");
-                return Err(Error::new(codes::TYPE_MISMATCH, text).into());
+                return Err(not_a_hint());
             }
         };
         match found {
@@ -67,14 +72,14 @@ impl Hint {
     /// Checks a hint's type where there is no collection to look it up in.
     pub fn check(v: Option<Val<'_>>) -> Result<()> {
         match v {
-            Some(v) if v.as_str().is_none() && v.as_doc().is_none() => {
-                let t = v.type_name();
-                let text = format!("BSON field 'hint' is the wrong type '{t}', expected type 'string'");
-                Err(Error::new(codes::TYPE_MISMATCH, text).into())
-            }
+            Some(v) if v.as_str().is_none() && v.as_doc().is_none() => Err(not_a_hint()),
             _ => Ok(()),
         }
     }
+}
+
+fn not_a_hint() -> crate::error::Error {
+    Error::new(codes::FAILED_TO_PARSE, "Hint must be a string or an object").into()
 }
 
 /// Neither hidden nor unfinished: for commands there are no others.

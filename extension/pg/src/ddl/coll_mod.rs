@@ -68,6 +68,10 @@ impl<'a> IndexChange<'a> {
             (None, Some(key)) => engine::compare::docs(key, Doc::trusted(&i.key)).is_eq(),
             (None, None) => false,
         };
+        let id = self.name == Some("_id_") || self.key.is_some_and(crate::access::is_id_pattern);
+        if id && self.hidden.is_some() {
+            return Err(fail(codes::BAD_VALUE, "can't hide _id index"));
+        }
         collection.secondary().find(is_it).ok_or_else(|| {
             let what = match (self.name, self.key) {
                 (Some(name), _) => name.to_owned(),
@@ -94,7 +98,7 @@ impl<'a> IndexChange<'a> {
             if let Some(old) = index.expire_after {
                 reply.put("expireAfterSeconds_old", &Value::Int64(i64::from(old)));
             }
-            reply.put("expireAfterSeconds_new", &Value::Double(new as f64));
+            reply.put("expireAfterSeconds_new", &Value::Int64(new));
         }
         if let Some(new) = self.hidden {
             let options = index.options.as_deref().map_or(Doc::EMPTY, Doc::trusted);

@@ -183,21 +183,22 @@ fn exists(s: &Spec, all: &[Index]) -> Result<Option<i32>> {
     let entry = |i: &Index| {
         crate::read::index_entry(&Index { id: 0, relation: pgrx::pg_sys::InvalidOid, ..i.clone() })
     };
-    let same_entry = |i: &Index| engine::compare::docs(Doc::trusted(&entry(i)), Doc::trusted(&shown)).is_eq();
+    // Whether it is hidden makes no other index of it.
+    let comparable = |entry: &[u8]| {
+        let mut w = DocWriter::new();
+        for e in Doc::trusted(entry).iter().filter(|e| e.name() != "hidden" && e.name() != "v") {
+            w.put_elem(&e);
+        }
+        w.finish()
+    };
+    let wanted = comparable(&shown);
+    let same_entry = |i: &Index| {
+        engine::compare::docs(Doc::trusted(&comparable(&entry(i))), Doc::trusted(&wanted)).is_eq()
+    };
     let detail = |i: &Index| {
         let (asked, there) = (show::document(Doc::trusted(&shown)), show::document(Doc::trusted(&entry(i))));
         format!("Requested index: {asked}, existing index: {there}")
     };
-    if let Some(i) = all.iter().find(|i| i.name == s.name) {
-        if same_entry(i) {
-            return Ok(Some(i.id));
-        }
-        let text = format!(
-            "An existing index has the same name as the requested index. When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. {}",
-            detail(i)
-        );
-        return Err(Error::new(codes::INDEX_KEY_SPECS_CONFLICT, text).into());
-    }
     let same = |i: &&Index| {
         crate::access::same_pattern(Doc::trusted(&i.key), Doc::trusted(&s.key))
             && i.partial == s.partial
@@ -206,6 +207,23 @@ fn exists(s: &Spec, all: &[Index]) -> Result<Option<i32>> {
             && i.unique == s.unique
             && i.collation == s.collation()
     };
+    if let Some(i) = all.iter().find(|i| i.name == s.name) {
+        if same_entry(i) {
+            return Ok(Some(i.id));
+        }
+        if same(&i) {
+            let text = format!(
+                "An equivalent index already exists with the same name but different options. {}",
+                detail(i)
+            );
+            return Err(Error::new(codes::INDEX_OPTIONS_CONFLICT, text).into());
+        }
+        let text = format!(
+            "An existing index has the same name as the requested index. When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. {}",
+            detail(i)
+        );
+        return Err(Error::new(codes::INDEX_KEY_SPECS_CONFLICT, text).into());
+    }
     if s.text.is_some()
         && let Some(i) =
             all.iter().find(|i| crate::access::is_text(i) && !(same(i) && i.options == s.options()))

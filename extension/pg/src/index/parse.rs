@@ -75,10 +75,10 @@ impl Spec {
             let v = e.val;
             match e.name() {
                 "key" => key = Some(v.as_doc().ok_or_else(|| must_be(d, "key", "an object", v))?),
-                "name" => name = Some(v.as_str().ok_or_else(|| must_be(d, "name", "an string", v))?),
+                "name" => name = Some(v.as_str().ok_or_else(|| must_be(d, "name", "a string", v))?),
                 "unique" => s.unique = flag(d, "unique", v)?,
                 "sparse" => s.sparse = flag(d, "sparse", v)?,
-                "hidden" => s.hidden = flag(d, "hidden", v)?,
+                "hidden" => s.hidden = v.as_bool().ok_or_else(|| must_be(d, "hidden", "a bool", v))?,
                 "partialFilterExpression" => {
                     let filter =
                         v.as_doc().ok_or_else(|| must_be(d, "partialFilterExpression", "an object", v))?;
@@ -145,16 +145,19 @@ impl Spec {
         if self.sparse && self.partial.is_some() {
             return Err(wrong(d, option, "cannot mix \"partialFilterExpression\" and \"sparse\" options"));
         }
-        let id = crate::access::is_id_pattern(key);
-        if id && d.get("expireAfterSeconds").is_some() {
-            return Err(wrong(
-                d,
-                option,
-                "The field 'expireAfterSeconds' is not valid for an _id index specification.",
-            ));
+        check_id_index(d, key)?;
+        if name == "_id_" && !crate::access::is_id_pattern(key) {
+            let cause = format!(
+                "The index name '_id_' is reserved for the _id index, which must have key pattern {{_id: 1}}, found key: {}",
+                show::document(key)
+            );
+            return Err(wrong(d, codes::BAD_VALUE, cause));
         }
         if self.expire_after.is_some() && key.iter().nth(1).is_some() {
-            let cause = "TTL indexes are single-field indexes, compound indexes do not support TTL.";
+            let cause = format!(
+                "TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {}",
+                show::document(d)
+            );
             return Err(wrong(d, codes::CANNOT_CREATE_INDEX, cause));
         }
         Ok(())
@@ -209,6 +212,37 @@ impl Spec {
     }
 }
 
+/// Options that the index on `_id` may have.
+const ID_OPTIONS: [&str; 6] = ["key", "name", "v", "ns", "collation", "hidden"];
+
+/// Checks what is asked of the index on `_id`, if it is that.
+fn check_id_index(d: Doc<'_>, key: Doc<'_>) -> Result<()> {
+    let mut fields = key.iter();
+    let (Some(first), None) = (fields.next(), fields.next()) else { return Ok(()) };
+    let direction = engine::number::truncate_i64(first.val);
+    let one = |n| direction == Some(engine::number::Truncated::Int(n));
+    if first.name() != "_id" || !(one(1) || one(-1)) {
+        return Ok(());
+    }
+    if let Some(e) = d.iter().find(|e| !ID_OPTIONS.contains(&e.name()) && !IGNORED.contains(&e.name())) {
+        let cause = format!(
+            "The field '{}' is not valid for an _id index specification. Specification: {}",
+            e.name(),
+            show::document(d)
+        );
+        return Err(wrong(d, codes::INVALID_INDEX_SPECIFICATION_OPTION, cause));
+    }
+    if one(-1) {
+        let cause =
+            format!("The field 'key' for an _id index must be {{_id: 1}}, but got {}", show::document(key));
+        return Err(wrong(d, codes::BAD_VALUE, cause));
+    }
+    if d.get("hidden").is_some() {
+        return Err(wrong(d, codes::BAD_VALUE, "can't hide _id index"));
+    }
+    Ok(())
+}
+
 pub(super) fn must_be(d: Doc<'_>, field: &str, what: &str, v: Val<'_>) -> crate::error::Error {
     let cause = format!("The field '{field}' must be {what}, but got {}", v.type_name());
     wrong(d, codes::TYPE_MISMATCH, cause)
@@ -250,16 +284,21 @@ fn seconds(d: Doc<'_>, v: Val<'_>) -> Result<i32> {
     if !v.is_number() {
         let t = v.type_name();
         return fail(format!(
-            "TTL index 'expireAfterSeconds' option must be numeric, but received a type of {t}."
+            "TTL index 'expireAfterSeconds' option must be numeric, but received a type of '{t}'. Index spec: {}",
+            show::document(d)
         ));
     }
     let n = engine::number::to_f64(v);
     if n < 0.0 {
-        return fail("TTL index 'expireAfterSeconds' option cannot be less than 0.".to_owned());
+        return fail(format!(
+            "TTL index 'expireAfterSeconds' option cannot be less than 0. Index spec: {}",
+            show::document(d)
+        ));
     }
     if n.is_nan() || n > f64::from(i32::MAX) {
         return fail(format!(
-            "TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number than {n:.6}."
+            "TTL index 'expireAfterSeconds' option must be within an acceptable range, try a lower number. Index spec: {}",
+            show::document(d)
         ));
     }
     #[allow(clippy::cast_possible_truncation, reason = "within int32 by the checks above")]
@@ -276,8 +315,20 @@ pub(super) fn is_text(d: Doc<'_>) -> bool {
 fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
     let Some(key) = key else { return Ok(()) };
     let fail = |cause: String| Err(wrong(d, codes::CANNOT_CREATE_INDEX, cause));
-    if key.is_empty() || key.iter().any(|e| e.name().is_empty()) {
-        return fail("Index keys cannot be an empty field".to_owned());
+    if key.is_empty() {
+        return fail("Index keys cannot be empty.".to_owned());
+    }
+    if key.iter().any(|e| e.name().is_empty()) {
+        return fail("Index keys cannot be an empty field.".to_owned());
+    }
+    let again = |(i, e): &(usize, engine::Elem<'_>)| key.iter().take(*i).any(|f| f.name() == e.name());
+    if let Some((_, e)) = key.iter().enumerate().find(again) {
+        let cause = format!(
+            "The field '{}' appears multiple times in the index key pattern {}",
+            e.name(),
+            show::document(key)
+        );
+        return Err(wrong(d, codes::BAD_VALUE, cause));
     }
     if key.iter().count() > MAX_FIELDS {
         return Err(crate::error::Error::native(b"54011", "cannot use more than 32 columns in an index"));
@@ -307,9 +358,13 @@ fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
         }
         match v.view() {
             View::String("hashed") => {
-                if key.iter().filter(|e| e.val.as_str() == Some("hashed")).count() > 1 {
-                    let cause = "A maximum of one index field is allowed to be hashed";
-                    return Err(wrong(d, codes::CANNOT_CREATE_INDEX, cause));
+                let hashed = key.iter().filter(|e| e.val.as_str() == Some("hashed")).count();
+                if hashed > 1 {
+                    let cause = format!(
+                        "A maximum of one index field is allowed to be hashed but found {hashed} for 'key' {}",
+                        show::document(key)
+                    );
+                    return Err(wrong(d, codes::LOCATION31303, cause));
                 }
                 let unique = d.get("unique").is_some_and(engine::key::truthy);
                 if unique {
@@ -325,10 +380,14 @@ fn check_kinds(d: Doc<'_>, key: Option<Doc<'_>>) -> Result<()> {
             View::String("") => {
                 return fail("Values in the index key pattern cannot be empty strings".to_owned());
             }
-            View::String(kind) => return fail(format!("Unknown index plugin \"{kind}\"")),
+            View::String(kind) => return fail(format!("Unknown index plugin '{kind}'")),
             _ if v.is_number() => {
-                if engine::number::to_f64(v) == 0.0 {
+                let n = engine::number::to_f64(v);
+                if n == 0.0 {
                     return fail("Values in the index key pattern cannot be 0.".to_owned());
+                }
+                if n.is_nan() {
+                    return fail("Values in the index key pattern cannot be NaN.".to_owned());
                 }
             }
             _ => {

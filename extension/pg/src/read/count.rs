@@ -1,14 +1,14 @@
 //! `count_query`.
 
-use engine::{Doc, DocWriter, Error, Val, Value, codes};
+use engine::{Doc, DocWriter, Value};
 
 use super::aggregate::each_of_view;
-use super::spec::{Find, collation, limit, non_empty, unknown};
+use super::spec::{Find, collation, limit, non_empty, skip, unknown};
 use super::walk::{Opened, Parsed};
 use crate::access::Position;
 use crate::catalog;
 use crate::error::Result;
-use crate::spec::{document, integer, is_common, max_time_ms, string};
+use crate::spec::{document, is_common, max_time_ms, string};
 use crate::sys::varlena;
 use crate::xact::limit_time;
 
@@ -19,9 +19,10 @@ pub fn parse(command: Doc<'_>) -> Result<Find<'_>> {
         let v = e.val;
         match e.name() {
             "count" => f.collection = string("count", v)?,
-            "query" => f.filter = document("query", v)?,
-            "limit" => f.limit = limit(v)?.checked_abs().unwrap_or(i64::MAX),
-            "skip" => f.skip = skip(v)?,
+            "query" | "limit" | "skip" | "collation" if v.is_nullish() => {}
+            "query" => f.filter = document("count.query", v)?,
+            "limit" => f.limit = limit("count.limit", v)?.checked_abs().unwrap_or(i64::MAX),
+            "skip" => f.skip = skip("count.skip", v)?,
             "hint" => f.hint = Some(v),
             "collation" => f.collation = collation(v)?,
             "maxTimeMS" => limit_time(max_time_ms("count", v)?),
@@ -32,16 +33,6 @@ pub fn parse(command: Doc<'_>) -> Result<Find<'_>> {
     }
     non_empty(f.collection)?;
     Ok(f)
-}
-
-fn skip(v: Val<'_>) -> Result<i64> {
-    match integer(v) {
-        Some(n) if n < 0 => {
-            let text = format!("BSON field 'skip' value must be >=0, actual value '{n}'");
-            Err(Error::new(codes::LOCATION51024, text).into())
-        }
-        _ => super::spec::skip(v),
-    }
 }
 
 pgfn! {

@@ -9,7 +9,7 @@ use super::walk::{Opened, Parsed};
 use crate::access::{Hint, Position};
 use crate::catalog;
 use crate::error::Result;
-use crate::spec::{document, is_common, max_time_ms, string};
+use crate::spec::{document, is_common, max_time_ms, missing, string};
 use crate::sys::varlena;
 use crate::xact::limit_time;
 
@@ -43,15 +43,15 @@ pub fn parts(command: Doc<'_>) -> Result<Find<'_>> {
 }
 
 fn fields(command: Doc<'_>) -> Result<Fields<'_>> {
-    let (mut collection, mut key, mut filter) = (None, "", Doc::EMPTY);
+    let (mut collection, mut key, mut filter) = (None, None, Doc::EMPTY);
     let (mut hint, mut strings) = (None, None);
     for e in command {
         let v = e.val;
         match e.name() {
             "distinct" => collection = Some(non_empty(string("distinct", v)?)?),
-            "key" => key = string("key", v)?,
-            "query" if v.is_nullish() => {}
-            "query" => filter = document("query", v)?,
+            "key" => key = Some(string("distinct.key", v)?),
+            "query" | "collation" if v.is_nullish() => {}
+            "query" => filter = document("distinct.query", v)?,
             "hint" => hint = Some(v),
             "collation" => strings = collation(v)?,
             "maxTimeMS" => limit_time(max_time_ms("distinct", v)?),
@@ -60,8 +60,11 @@ fn fields(command: Doc<'_>) -> Result<Fields<'_>> {
         }
     }
     let collection = collection.ok_or_else(|| required("distinct"))?;
+    let key = key.ok_or_else(|| missing("distinct.key"))?;
     if key.is_empty() {
-        return Err(Error::new(codes::BAD_VALUE, "distinct key can't be empty.").into());
+        return Err(
+            Error::new(codes::LOCATION40352, "FieldPath cannot be constructed with empty string").into()
+        );
     }
     if key.contains('\0') {
         return Err(Error::new(codes::LOCATION31032, "Distinct key cannot have embedded nulls").into());

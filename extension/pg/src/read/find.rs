@@ -12,7 +12,7 @@ use super::walk::{Opened, Parsed, Walk};
 use super::{held, spool, tail};
 use crate::access::Position;
 use crate::catalog::{self, Collection};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::spec;
 use crate::storage::{Access, Key, Scan, Table};
 use crate::sys::varlena;
@@ -90,6 +90,7 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
         return find_on_view(db, command, f, &parsed, page, given);
     }
     let opened = Opened::new(collection, f, &parsed)?;
+    let during = |e: Error| e.during(&format!("Executor error during find command: {db}.{}", f.collection));
     if batch == 0
         && !f.single
         && (keeping == Keeping::Stream || f.tailable)
@@ -106,12 +107,12 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     let bound = (f.limit > 0).then(|| f.limit.saturating_add(f.skip));
     let mut walk = opened.walk(&parsed, &Position::Start, bound)?;
     for _ in 0..f.skip {
-        if walk.next()?.is_none() {
+        if walk.next().map_err(during)?.is_none() {
             break;
         }
     }
     let mut left = (f.limit > 0).then_some(f.limit);
-    let more = fill(&mut page, &mut walk, &parsed, &mut left)?;
+    let more = fill(&mut page, &mut walk, &parsed, &mut left).map_err(during)?;
     let tailing = f.tailable && more.is_none() && left != Some(0) && tail::stays(&opened.collection)?;
     let open = more.is_some() || tailing || (batch == 0 && !f.single && !f.tailable);
     if f.single || !open {
@@ -133,7 +134,7 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
                 file.put(&document)?;
                 left = left.map(|n| n - 1);
             }
-            spill(file, &mut walk, &parsed, left)
+            spill(file, &mut walk, &parsed, left).map_err(during)
         })?,
     };
     let Some(next) = next else { return Ok(First::complete(page, persist)) };

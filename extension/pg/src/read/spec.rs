@@ -1,10 +1,9 @@
 //! Reading the commands of this folder: their fields, in one pass.
 
-use engine::raw::View;
 use engine::{Doc, Error, Val, codes};
 
 use crate::error::Result;
-use crate::spec::{bool, document, integer, is_common, max_time_ms, string, wrong_type};
+use crate::spec::{document, integer, is_common, max_time_ms, string, wrong_types};
 use crate::{guc, xact};
 
 /// The `find` command.
@@ -71,32 +70,36 @@ impl<'a> Find<'a> {
         let mut named = false;
         for e in command {
             let v = e.val;
+            let path = |name: &str| format!("FindCommandRequest.{name}");
             match e.name() {
+                "skip" | "limit" | "batchSize" | "singleBatch" | "let" | "collation" | "returnKey"
+                | "showRecordId"
+                    if v.is_nullish() => {}
                 "find" => {
                     named = true;
                     f.collection = non_empty(string("find", v)?)?;
                 }
-                "filter" => f.filter = document("filter", v)?,
-                "sort" => f.sort = document("sort", v)?,
-                "projection" => f.projection = document("projection", v)?,
-                "skip" => f.skip = skip(v)?,
-                "limit" => f.limit = limit(v)?,
-                "batchSize" => f.batch = Some(batch_size("batchSize", v)?),
+                "filter" => f.filter = owned("filter", v)?,
+                "sort" => f.sort = owned("sort", v)?,
+                "projection" => f.projection = owned("projection", v)?,
+                "skip" => f.skip = skip(&path("skip"), v)?,
+                "limit" => f.limit = limit(&path("limit"), v)?,
+                "batchSize" => f.batch = Some(batch_size(&path("batchSize"), v)?),
                 "ntoreturn" => f.batch = Some(batch_size("ntoreturn", v)?),
-                "tailable" => f.tailable = bool("tailable", v)?,
-                "awaitData" => f.awaits = bool("awaitData", v)?,
-                "singleBatch" => f.single = bool("singleBatch", v)?,
+                "tailable" => f.tailable = flag(&path("tailable"), v)?,
+                "awaitData" => f.awaits = flag(&path("awaitData"), v)?,
+                "singleBatch" => f.single = flag(&path("singleBatch"), v)?,
                 "hint" => f.hint = Some(v),
-                "let" => f.variables = Some(document("let", v)?),
+                "let" => f.variables = Some(document(&path("let"), v)?),
                 "collation" => f.collation = collation(v)?,
                 "maxTimeMS" => xact::limit_time(max_time_ms("find", v)?),
                 name @ ("returnKey" | "showRecordId") => {
-                    if v.as_bool().unwrap_or(false) {
+                    if flag(&path(name), v)? {
                         return Err(refuse(format!("key {name} is not supported yet")));
                     }
                 }
-                "min" => f.min = Some(document("min", v)?).filter(|d| !d.is_empty()),
-                "max" => f.max = Some(document("max", v)?).filter(|d| !d.is_empty()),
+                "min" => f.min = Some(owned("min", v)?).filter(|d| !d.is_empty()),
+                "max" => f.max = Some(owned("max", v)?).filter(|d| !d.is_empty()),
                 name if is_common(name) => {}
                 name => return Err(unknown(name)),
             }
@@ -281,54 +284,43 @@ pub fn non_empty(name: &str) -> Result<&str> {
 
 /// `batchSize`.
 pub fn batch_size(path: &str, v: Val<'_>) -> Result<usize> {
-    let Some(n) = integer(v) else { return Err(wrong_type(path, v, "number")) };
-    usize::try_from(n).map_err(|_| {
-        let text = format!("BatchSize value must be non-negative, but received: {n}");
-        Error::new(codes::BAD_VALUE, text).into()
-    })
+    let n = count(path, v)?;
+    usize::try_from(n).map_err(|_| negative("batchSize", n))
 }
 
 /// `limit`; negative ones are returned as they are.
-pub fn limit(v: Val<'_>) -> Result<i64> {
-    if !v.is_number() {
-        return Err(Error::new(codes::LOCATION15957, "the limit must be specified as a number").into());
-    }
-    whole(v).ok_or_else(|| {
-        let text = format!(
-            "invalid argument to $limit stage: Cannot represent as a 64-bit integer: $limit: {}",
-            float(v)
-        );
-        Error::new(codes::LOCATION5107201, text).into()
-    })
+pub fn limit(path: &str, v: Val<'_>) -> Result<i64> {
+    count(path, v)
 }
 
 /// `skip`.
-pub fn skip(v: Val<'_>) -> Result<i64> {
-    if !v.is_number() {
-        return Err(Error::new(codes::LOCATION15972, "Argument to $skip must be a number").into());
-    }
-    let wrong = |text| crate::error::Error::from(Error::new(codes::LOCATION5107200, text));
-    match whole(v) {
-        None => {
-            let text = "invalid argument to $skip stage: Cannot represent as a 64-bit integer $skip:";
-            Err(wrong(format!("{text} {}", float(v))))
-        }
-        Some(n) if n < 0 => Err(wrong(format!(
-            "invalid argument to $skip stage: Expected a non-negative number in $skip: {n}"
-        ))),
-        Some(n) => Ok(n),
+pub fn skip(path: &str, v: Val<'_>) -> Result<i64> {
+    match count(path, v)? {
+        n if n < 0 => Err(negative("skip", n)),
+        n => Ok(n),
     }
 }
 
-fn whole(v: Val<'_>) -> Option<i64> {
-    engine::number::exact_i64(v)
+/// A number of documents: any number, its fraction cut off.
+fn count(path: &str, v: Val<'_>) -> Result<i64> {
+    integer(v).ok_or_else(|| wrong_types(path, v, "long, int, decimal, double"))
 }
 
-/// As C prints a double.
-fn float(v: Val<'_>) -> String {
-    match v.view() {
-        View::Double(d) if d.is_nan() => "NaN".to_owned(),
-        View::Double(d) => format!("{d:.6}"),
-        _ => engine::display::value(v),
-    }
+fn negative(field: &str, n: i64) -> crate::error::Error {
+    let text = format!("BSON field '{field}' value must be >= 0, actual value '{n}'");
+    Error::new(codes::LOCATION51024, text).into()
+}
+
+/// A bool, or a number that stands for one.
+fn flag(path: &str, v: Val<'_>) -> Result<bool> {
+    let known = v.as_bool().is_some() || v.is_number();
+    known
+        .then(|| engine::key::truthy(v))
+        .ok_or_else(|| wrong_types(path, v, "bool, long, int, decimal, double"))
+}
+
+/// A document. The words are MongoDB's, without the space.
+fn owned<'a>(name: &str, v: Val<'a>) -> Result<Doc<'a>> {
+    let wrong = || Error::new(codes::TYPE_MISMATCH, format!("Expected field {name}to be of type object"));
+    Ok(v.as_doc().ok_or_else(wrong)?)
 }

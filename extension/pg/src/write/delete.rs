@@ -36,8 +36,9 @@ impl<'a> Statement<'a> {
         }
         let filter = filter.ok_or_else(|| spec::missing("delete.deletes.q"))?;
         let limit = limit.ok_or_else(|| spec::missing("delete.deletes.limit"))?;
-        // What is no number counts as 0, as the official extension has it.
-        let one = match spec::integer(limit).unwrap_or(0) {
+        // The official extension takes what is no number for 0, and deletes everything.
+        let wrong = || spec::wrong_types("delete.deletes.limit", limit, "int, decimal, double, long");
+        let one = match spec::integer(limit).ok_or_else(wrong)? {
             0 => false,
             1 => true,
             other => {

@@ -17,6 +17,9 @@ use crate::storage::{Access, Table};
 use crate::sys::varlena;
 use crate::{ddl, guard, spec, xact};
 
+/// What MongoDB puts before an error that only the documents bring about.
+const DURING: &str = "Plan executor error during findAndModify";
+
 /// A findAndModify command.
 struct FindAndModify<'a> {
     collection: &'a str,
@@ -72,6 +75,7 @@ impl<'a> FindAndModify<'a> {
                 "new" => new = flag("new", e.val)?,
                 "fields" => fields = document("fields", e.val)?,
                 "upsert" => modify.upsert = flag("upsert", e.val)?,
+                "arrayFilters" if e.val.is_nullish() => {}
                 "arrayFilters" => {
                     modify.array_filters = Some(spec::array("findAndModify.arrayFilters", e.val)?)
                 }
@@ -82,23 +86,20 @@ impl<'a> FindAndModify<'a> {
                 "maxTimeMS" => max_time = spec::max_time_ms("findAndModify", e.val)?,
                 other if spec::is_common(other) => {}
                 other => {
-                    let message = format!("BSON field 'findAndModify.{other}' is an unknown field");
-                    return Err(fail(codes::BAD_VALUE, message));
+                    return Err(spec::unknown("findAndModify", other));
                 }
             }
         }
-        let name = name.ok_or_else(|| {
-            fail(codes::BAD_VALUE, "BSON field 'findAndModify.findAndModify' is missing but a required field")
-        })?;
+        let name = name.ok_or_else(|| spec::missing("findAndModify.findAndModify"))?;
         let collection = spec::collection_name(name)?;
         match (remove, update) {
             (true, Some(_)) => return Err(conflict("Cannot specify both an update and remove=true")),
+            (true, None) if modify.upsert => {
+                return Err(conflict("Cannot specify both upsert=true and remove=true"));
+            }
             (true, None) if new => {
                 let text = "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document";
                 return Err(conflict(text));
-            }
-            (true, None) if modify.upsert => {
-                return Err(conflict("Cannot specify both upsert=true and remove=true"));
             }
             (true, None) if modify.array_filters.is_some() => {
                 return Err(conflict("Cannot specify arrayFilters and remove=true"));
@@ -131,13 +132,15 @@ impl<'a> FindAndModify<'a> {
         let query = self.context.query(self.modify.filter, &collation)?;
         let show = |document: &[u8]| -> Result<Vec<u8>> {
             match &projection {
-                Some(p) if !p.is_identity() => Ok(p.apply(Doc::trusted(document), Some(&query))?),
+                Some(p) if !p.is_identity() => {
+                    p.apply(Doc::trusted(document), Some(&query)).map_err(|e| Error::from(e).during(DURING))
+                }
                 _ => Ok(document.to_vec()),
             }
         };
         if self.remove {
             let removed = match collection {
-                Some(c) => self.remove(c, &query)?,
+                Some(c) => self.remove(c, &query).map_err(|e| e.during(DURING))?,
                 None => None,
             };
             let value = removed.map(|d| show(&d)).transpose()?;
@@ -150,7 +153,8 @@ impl<'a> FindAndModify<'a> {
         let check = Check::new(collection, self.bypass)?;
         let explain = |e| batch::explain(e, Some(collection));
         // PostgreSQL's errors become values here only to be raised again in other words.
-        let modified = caught(|| self.modify.run(collection, &check, &self.context)).map_err(explain)?;
+        let modified =
+            caught(|| self.modify.run(collection, &check, &self.context, Some(DURING))).map_err(explain)?;
         Ok(match modified {
             Modified::Many { .. } | Modified::Nothing => reply(0, Some(false), None, None),
             Modified::One(c) => {

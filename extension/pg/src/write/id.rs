@@ -23,10 +23,13 @@ pub struct Prepared<'a> {
 /// Checks a value that is to be an `_id`.
 ///
 /// # Errors
-/// BadValue for arrays and regular expressions, DollarPrefixedFieldName for documents with such fields.
+/// InvalidIdField for arrays, regular expressions and undefined, DollarPrefixedFieldName for documents with such fields.
 pub fn check(v: Val<'_>) -> Result<()> {
     if matches!(v.ty, ty::ARRAY | ty::REGEX | ty::UNDEFINED) {
-        return Err(fail(codes::BAD_VALUE, format!("The '_id' value cannot be of type {}", v.type_name())));
+        return Err(fail(
+            codes::INVALID_ID_FIELD,
+            format!("The '_id' value cannot be of type {}", v.type_name()),
+        ));
     }
     if let Some(d) = v.as_doc()
         && let Some(e) = d.iter().find(|e| e.name_bytes().starts_with(b"$"))
@@ -39,13 +42,18 @@ pub fn check(v: Val<'_>) -> Result<()> {
 }
 
 /// Makes a document storable: gives it an `_id`, moves it to the front, sets empty timestamps of top-level fields to the
-/// current time. `None` for a document that is left out: its `_id` is undefined.
-pub fn prepare(doc: Doc<'_>) -> Result<Option<Prepared<'_>>> {
+/// current time.
+///
+/// # Errors
+/// Those of [`check`]; BadValue for a second `_id`.
+pub fn prepare(doc: Doc<'_>) -> Result<Prepared<'_>> {
     let mut id = None;
     let (mut rebuild, mut first) = (false, true);
     for e in doc {
-        if id.is_none() && e.name_bytes() == b"_id" {
-            id = Some(e.val);
+        if e.name_bytes() == b"_id" {
+            if id.replace(e.val).is_some() {
+                return Err(fail(codes::BAD_VALUE, "can't have multiple _id fields in one document"));
+            }
             rebuild |= !first;
         } else if e.val.ty == ty::TIMESTAMP && e.val.bytes == [0; 8] {
             rebuild = true;
@@ -54,7 +62,6 @@ pub fn prepare(doc: Doc<'_>) -> Result<Option<Prepared<'_>>> {
     }
     let made;
     let id = match id {
-        Some(v) if v.ty == ty::UNDEFINED => return Ok(None),
         Some(v) => v,
         None => {
             rebuild = true;
@@ -64,7 +71,7 @@ pub fn prepare(doc: Doc<'_>) -> Result<Option<Prepared<'_>>> {
     };
     check(id)?;
     let document = if rebuild { Cow::Owned(rebuilt(doc, id)) } else { Cow::Borrowed(doc.bytes()) };
-    Ok(Some(Prepared { object_id: crate::types::wrap(id), document }))
+    Ok(Prepared { object_id: crate::types::wrap(id), document })
 }
 
 fn rebuilt(doc: Doc<'_>, id: Val<'_>) -> Vec<u8> {

@@ -64,10 +64,10 @@ impl<'a> Insert<'a> {
     fn execute(&self, collection: &Collection, table: &Table) -> Result<(Vec<u8>, bool)> {
         let check = Check::new(collection, self.bypass)?;
         let _snapshot = xact::Snapshot::fresh();
-        let ready = |i: usize| -> Result<Option<Prepared<'a>>> {
-            let Some(p) = prepare(self.documents[i])? else { return Ok(None) };
+        let ready = |i: usize| -> Result<Prepared<'a>> {
+            let p = prepare(self.documents[i])?;
             check.document(None, Doc::trusted(&p.document))?;
-            Ok(Some(p))
+            Ok(p)
         };
         let outcome = batch::run(
             self.documents.len(),
@@ -76,16 +76,15 @@ impl<'a> Insert<'a> {
             |range| {
                 guard::disk_full()?;
                 table.require(Access::Insert)?;
-                let rows: Vec<Option<Prepared<'a>>> = range.map(ready).collect::<Result<_>>()?;
-                let new: Vec<NewRow<'_>> = rows.iter().flatten().map(row).collect();
+                let rows: Vec<Prepared<'a>> = range.map(ready).collect::<Result<_>>()?;
+                let new: Vec<NewRow<'_>> = rows.iter().map(row).collect();
                 capped::insert(table, collection, &new)?;
-                Ok(rows.iter().map(|r| i32::from(r.is_some())).collect())
+                Ok(rows.iter().map(|_| 1).collect())
             },
             |i| {
                 guard::disk_full()?;
                 table.require(Access::Insert)?;
-                let Some(p) = ready(i)? else { return Ok(0) };
-                capped::insert(table, collection, &[row(&p)])?;
+                capped::insert(table, collection, &[row(&ready(i)?)])?;
                 Ok(1)
             },
         )?;

@@ -68,7 +68,7 @@ impl Target {
             for d in documents {
                 check_interrupts();
                 engine::update::check_stored(Doc::trusted(d))?;
-                let Some(p) = prepare(Doc::trusted(d))? else { continue };
+                let p = prepare(Doc::trusted(d))?;
                 self.check.document(None, Doc::trusted(&p.document))?;
                 rows.push(p);
             }
@@ -98,7 +98,7 @@ impl Target {
             hint: None,
             collation: None,
         };
-        let modified = caught(|| modify.run(&self.collection, &self.check, context));
+        let modified = caught(|| modify.run(&self.collection, &self.check, context, None));
         match modified.map_err(|e| self.explain(e))? {
             Modified::Nothing => Ok(false),
             Modified::Many { .. } | Modified::One(_) | Modified::Inserted(_) => Ok(true),

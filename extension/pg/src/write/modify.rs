@@ -84,11 +84,31 @@ impl Modify<'_> {
         self.parse(context, None).map(drop)
     }
 
-    /// Runs it.
-    pub fn run(&self, collection: &Collection, check: &Check, context: &Context) -> Result<Modified> {
+    /// Runs it; `during` says in whose words what the documents make impossible is reported, where it is not this statement's own.
+    pub fn run(
+        &self,
+        collection: &Collection,
+        check: &Check,
+        context: &Context,
+        during: Option<&str>,
+    ) -> Result<Modified> {
         crate::guard::disk_full()?;
         let parsed = self.parse(context, Some(collection))?;
         let hint = Hint::parse(collection, self.hint)?;
+        let done = self.execute(collection, check, &parsed, hint);
+        done.map_err(|e| match during {
+            Some(what) => e.during(what),
+            None => e,
+        })
+    }
+
+    fn execute(
+        &self,
+        collection: &Collection,
+        check: &Check,
+        parsed: &Parsed,
+        hint: Hint,
+    ) -> Result<Modified> {
         let Some(table) = Table::open_if_there(collection, Access::Update)? else {
             return if self.upsert {
                 Err(internal("the collection was dropped meanwhile"))
@@ -120,7 +140,7 @@ impl Modify<'_> {
             if !self.upsert {
                 return Ok(Modified::Nothing);
             }
-            match subtransaction(|| insert(collection, &table, &parsed, check)) {
+            match subtransaction(|| insert(collection, &table, parsed, check)) {
                 Ok(document) => return Ok(Modified::Inserted(document)),
                 // Somebody has just inserted it: then it is there to be updated, or the key is another document's.
                 Err(e) if e.is(b"23505") && search.any()? => {}
@@ -133,8 +153,7 @@ impl Modify<'_> {
 
 fn insert(c: &Collection, table: &Table, parsed: &Parsed, check: &Check) -> Result<Vec<u8>> {
     let document = upsert_document(&parsed.query, &parsed.update)?;
-    let prepared =
-        prepare(Doc::trusted(&document))?.ok_or_else(|| internal("an upsert made an undefined _id"))?;
+    let prepared = prepare(Doc::trusted(&document))?;
     check.document(None, Doc::trusted(&prepared.document))?;
     let row = NewRow { object_id: &prepared.object_id, document: &prepared.document };
     capped::insert(table, c, &[row])?;

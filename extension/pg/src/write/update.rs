@@ -31,11 +31,10 @@ fn statement(d: Doc<'_>) -> Result<Modify<'_>> {
             "q" => filter = Some(spec::document("update.updates.q", e.val)?),
             "u" if e.val.as_doc().or(e.val.as_array()).is_some() => update = Some(e.val),
             "u" => {
-                let got = e.val.type_name();
-                let message = format!(
-                    "BSON field 'update.updates.u' is the wrong type '{got}', expected type 'object' or 'array'"
-                );
-                return Err(fail(codes::TYPE_MISMATCH, message));
+                return Err(fail(
+                    codes::FAILED_TO_PARSE,
+                    "Update argument must be either an object or an array",
+                ));
             }
             "multi" => m.multi = spec::bool("update.updates.multi", e.val)?,
             "upsert" => m.upsert = spec::bool("update.updates.upsert", e.val)?,
@@ -119,7 +118,7 @@ impl<'a> Update<'a> {
                 self.statements[i].check(&self.context)?;
                 return Ok(Count::default());
             };
-            Ok(match self.statements[i].run(collection, check, &self.context)? {
+            Ok(match self.statements[i].run(collection, check, &self.context, None)? {
                 Modified::Many { matched, changed } => {
                     Count { matched: matched as i32, changed: changed as i32, upserted: None }
                 }

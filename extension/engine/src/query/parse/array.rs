@@ -22,7 +22,7 @@ pub(super) fn in_list(name: &str, v: Val<'_>, at: At<'_>) -> Result<Predicate> {
                 bail!(codes::BAD_VALUE, "InMatchExpression equality cannot be undefined")
             }
             View::Regex { pattern, options } => regexes.push(Regex::new(pattern, options)?),
-            _ if is_operators(v, false) => bail!(codes::BAD_VALUE, "cannot nest $ under {name}"),
+            _ if is_operators(v, false) => bail!(codes::BAD_VALUE, "cannot nest $ under $in"),
             _ => values.push(Operand::new(v, at.cx.strings())),
         }
     }
@@ -50,8 +50,6 @@ pub(super) fn all(v: Val<'_>, at: At<'_>) -> Result<Test> {
             elem_match(operand, "", at)?
         } else if let View::Regex { pattern, options } = v.view() {
             Predicate::Regex(Box::new(Regex::new(pattern, options)?))
-        } else if is_elem_match(v) {
-            bail!(codes::BAD_VALUE, "$all/$elemMatch has to be consistent");
         } else if is_operators(v, false) {
             bail!(codes::BAD_VALUE, "no $ expressions in $all");
         } else {

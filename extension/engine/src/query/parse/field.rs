@@ -10,9 +10,8 @@ use super::super::predicate::{Predicate, Relation};
 use super::super::regex::Regex;
 use super::super::type_set::TypeSet;
 use super::{At, and, array, is_operators, truthy, unknown_operator};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geo::near::{self, Near};
-use crate::number::{self, Truncated};
 use crate::path::Path;
 use crate::raw::{Doc, Elem, Val, View, ty};
 use crate::{bail, codes, display};
@@ -154,28 +153,16 @@ fn range(relation: Relation, v: Val<'_>, path: &str, at: At<'_>) -> Result<Predi
 }
 
 fn size(v: Val<'_>) -> Result<i64> {
-    let shown = || display::value(v);
-    match number::truncate_i64(v) {
-        None => bail!(codes::BAD_VALUE, "Failed to parse $size. Expected a number in: $size: {}", shown()),
-        Some(Truncated::Int(n)) if number::exact_i64(v) == Some(n) => {
-            if n < 0 {
-                let shown = shown();
-                bail!(
-                    codes::BAD_VALUE,
-                    "Failed to parse $size. Expected a non-negative number in: $size: {shown}"
-                );
-            }
-            Ok(n)
-        }
-        Some(Truncated::OutOfRange) => bail!(
+    let n = crate::operand::integer("$size", v)
+        .map_err(|e| Error::new(codes::BAD_VALUE, format!("Failed to parse $size. {}", e.message)))?;
+    if n < 0 {
+        bail!(
             codes::BAD_VALUE,
-            "Failed to parse $size. Cannot represent as a 64-bit integer: $size: {}",
-            shown()
-        ),
-        Some(_) => {
-            bail!(codes::BAD_VALUE, "Failed to parse $size. Expected an integer in: $size: {}", shown())
-        }
+            "Failed to parse $size. Expected a non-negative number in: $size: {}",
+            display::value(v)
+        );
     }
+    Ok(n)
 }
 
 /// `$regex` together with the `$options` beside it.

@@ -50,6 +50,8 @@ pub(super) fn operator(e: &Elem<'_>, at: At<'_>) -> Result<Node> {
         "$jsonSchema" => Node::Schema(Box::new(Schema::parse(e.val)?)),
         "$sampleRate" => sample_rate(e.val)?,
         "$text" => text(e.val)?,
+        // What MongoDB says where server-side JavaScript is switched off.
+        "$where" => bail!(codes::BAD_VALUE, "no globalScriptEngine in $where parsing"),
         _ => bail!(
             codes::BAD_VALUE,
             "unknown top level operator: {name}. If you have a field name that starts with a '$' symbol, \
@@ -69,7 +71,7 @@ fn list(e: &Elem<'_>, at: At<'_>) -> Result<Vec<Node>> {
         bail!(codes::BAD_VALUE, "{} must be an array", e.name());
     };
     if array.is_empty() {
-        bail!(codes::BAD_VALUE, "$or/$and/$nor arrays must have at least one entry");
+        bail!(codes::BAD_VALUE, "$and/$or/$nor must be a nonempty array");
     }
     let one = |v: Val<'_>| match v.as_doc() {
         Some(d) => document(d, at),

@@ -139,7 +139,7 @@ fn types(e: &Elem<'_>, add: impl Fn(&mut TypeSet, &str) -> bool) -> Result<TypeS
         seen.push(alias);
         if !add(&mut set, alias) {
             // The leading blank is part of the message.
-            bail!(codes::BAD_VALUE, " Unknown type name alias: {alias}");
+            bail!(codes::BAD_VALUE, "Unknown type name alias: {alias}");
         }
     }
     if set.is_empty() {

@@ -36,7 +36,7 @@ fn operators_refuse() {
             r#"{"_id":1}"#,
             r#"{"_id":2}"#,
             66,
-            "After applying the update, the (immutable) field '_id' was found to have been altered",
+            "After applying the update, the (immutable) field '_id' was found to have been altered to _id: 2",
         ),
         (r#"{"_id":1}"#, r#"{"$set":{"_id":2}}"#, 66, IMMUTABLE),
         (r#"{"_id":1}"#, r#"{"$set":{"_id":1.0}}"#, 66, IMMUTABLE),
@@ -47,21 +47,26 @@ fn operators_refuse() {
         (
             r#"{"_id":{"x":1}}"#,
             r#"{"$set":{"_id.x":2}}"#,
-            40,
-            "Updating the path '_id.x' would create a conflict at '_id'",
+            66,
+            "Performing an update on the path '_id.x' would modify the immutable field '_id'",
         ),
         (
             r#"{"_id":1,"a":"x"}"#,
             r#"{"$inc":{"a":1}}"#,
             14,
-            "Cannot apply $inc to a value of non-numeric type. { _id: 1 } has the field 'a' of non-numeric type string",
+            "Cannot apply $inc to a value of non-numeric type. {_id: 1} has the field 'a' of non-numeric type string",
         ),
-        (r#"{"_id":1}"#, r#"{"$inc":{"a":"1"}}"#, 14, "Increment should be numeric"),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$inc":{"a":"1"}}"#,
+            14,
+            "Cannot increment with non-numeric argument: {a: \"1\"}",
+        ),
         (
             r#"{"_id":1}"#,
             r#"{"$mul":{"a":"1"}}"#,
             14,
-            "Cannot multiply with non-numeric argument: { a : \"1\" }",
+            "Cannot multiply with non-numeric argument: {a: \"1\"}",
         ),
         (
             r#"{"_id":1,"a":{"$numberLong":"9223372036854775807"}}"#,
@@ -73,13 +78,13 @@ fn operators_refuse() {
             r#"{"_id":1,"a":{"$numberLong":"9223372036854775807"}}"#,
             r#"{"$mul":{"a":2}}"#,
             2,
-            "Failed to apply $mul operations to current ((NumberLong)9223372036854775807) value for document { _id: 1 }",
+            "Failed to apply $mul operations to current value ((NumberLong)9223372036854775807) for document {_id: 1}",
         ),
         (
             r#"{"_id":1,"a":5}"#,
             r#"{"$push":{"a":1}}"#,
             2,
-            "The field 'a' must be an array but is of type int in document { _id: 1 }",
+            "The field 'a' must be an array but is of type int in document {_id: 1}",
         ),
         (
             r#"{"_id":1}"#,
@@ -98,7 +103,7 @@ fn operators_refuse() {
             r#"{"_id":1}"#,
             r#"{"$push":{"a":{"$each":[],"$slice":"2"}}}"#,
             2,
-            "The argument to $slice in $push must be an integer value but was given type: string",
+            "The value for $slice must be an integer value but was given type: string",
         ),
         (
             r#"{"_id":1}"#,
@@ -135,7 +140,7 @@ fn operators_refuse() {
         (
             r#"{"_id":1,"a":5}"#,
             r#"{"$pop":{"a":1}}"#,
-            2,
+            14,
             "Path 'a' contains an element of non-array type 'int'",
         ),
         (r#"{"_id":1,"a":5}"#, r#"{"$pull":{"a":1}}"#, 2, "Cannot apply $pull to a non-array value"),
@@ -150,13 +155,13 @@ fn operators_refuse() {
             r#"{"_id":1,"a":5.0}"#,
             r#"{"$bit":{"a":{"and":1}}}"#,
             2,
-            "Cannot apply $bit to a value of non-integral type.{ \"_id\" : 1 } has the field a of non-integer type double",
+            "Cannot apply $bit to a value of non-integral type._id: 1 has the field a of non-integer type double",
         ),
         (
             r#"{"_id":1}"#,
             r#"{"$bit":{"a":{"and":1.0}}}"#,
             2,
-            "The $bit modifier field must be an Integer(32/64 bit); a 'double' is not supported here: { \"and\" : 1 }",
+            "The $bit modifier field must be an Integer(32/64 bit); a 'double' is not supported here: {and: 1.0}",
         ),
         (
             r#"{"_id":1}"#,
@@ -168,7 +173,7 @@ fn operators_refuse() {
             r#"{"_id":1}"#,
             r#"{"$currentDate":{"a":1}}"#,
             2,
-            "int is not valid type for $currentDate. Please use a boolean ('true') or a $type expression ({$type: 'timestamp/date'})",
+            "int is not valid type for $currentDate. Please use a boolean ('true') or a $type expression ({$type: 'timestamp/date'}).",
         ),
         (
             r#"{"_id":1}"#,
@@ -176,7 +181,38 @@ fn operators_refuse() {
             2,
             "Unrecognized $currentDate option: type",
         ),
-        (r#"{"_id":1}"#, r#"{"$rename":{"a":5}}"#, 2, "Rename target should be a string"),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$rename":{"a":"a"}}"#,
+            2,
+            "The source and target field for $rename must differ: a: \"a\"",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$rename":{"a":"a.b"}}"#,
+            2,
+            "The source and target field for $rename must not be on the same path: a: \"a.b\"",
+        ),
+        (r#"{"_id":1}"#, r#"{"$pop":{"a":1.5}}"#, 9, "Expected an integer: a: 1.5"),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$set":{"$a":1}}"#,
+            52,
+            "The dollar ($) prefixed field '$a' in '$a' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.",
+        ),
+        (
+            r#"{"_id":1,"a":1}"#,
+            r#"{"$rename":{"a":"$b"}}"#,
+            52,
+            "The dollar ($) prefixed field '$b' in '$b' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.",
+        ),
+        (
+            r#"{"_id":1}"#,
+            r#"{"$bit":{"a":1}}"#,
+            2,
+            "The $bit modifier is not compatible with a int. You must pass in an embedded document: {$bit: {field: {and/or/xor: #}}",
+        ),
+        (r#"{"_id":1}"#, r#"{"$rename":{"a":5}}"#, 2, "The 'to' field for $rename must be a string: a: 5"),
         (
             r#"{"_id":1}"#,
             r#"{"$rename":{"a.$[]":"b"}}"#,
@@ -187,13 +223,13 @@ fn operators_refuse() {
             r#"{"_id":1,"a":1,"x":[1]}"#,
             r#"{"$rename":{"a":"x.0"}}"#,
             2,
-            "The target field of a rename cannot be an array element",
+            "The destination field cannot be an array element, 'x.0' in doc with _id: 1 has an array field called 'x'",
         ),
         (
             r#"{"_id":1,"x":[{"b":1}]}"#,
             r#"{"$rename":{"x.0.b":"z"}}"#,
             2,
-            "The source field of a rename cannot be an array element",
+            "The source field cannot be an array element, 'x.0.b' in doc with _id: 1 has an array field called 'x'",
         ),
     ];
     for (doc, update, code, message) in rows {
@@ -209,13 +245,13 @@ fn paths_refuse() {
             r#"{"_id":1}"#,
             r#"{"$set":{"a.":1}}"#,
             56,
-            "An update path 'a.' contains an empty field name, which is not allowed.",
+            "The update path 'a.' contains an empty field name, which is not allowed.",
         ),
         (
             r#"{"_id":1}"#,
             r#"{"$set":{"a..b":1}}"#,
-            2,
-            "An empty path 'a..b' contains an empty field name, which is not allowed.",
+            56,
+            "The update path 'a..b' contains an empty field name, which is not allowed.",
         ),
         (
             r#"{"_id":1}"#,
@@ -318,12 +354,12 @@ fn paths_refuse() {
 fn array_filters_refuse() {
     let set_x = r#"{"$set":{"g.$[x]":0}}"#;
     let rows = [
-        (set_x, "[]", 2, "No array filter found for identifier x"),
+        (set_x, "[]", 2, "No array filter found for identifier 'x' in path 'g.$[x]'"),
         (
             r#"{"$set":{"z":0}}"#,
             r#"[{"x":1}]"#,
             9,
-            "The array filter for identifier 'x' was not used in the update { $set: { z: (NumberInt)0 } }",
+            "The array filter for identifier 'x' was not used in the update { $set: { z: 0 } }",
         ),
         (
             set_x,
@@ -342,7 +378,7 @@ fn array_filters_refuse() {
             set_x,
             "[1]",
             14,
-            "BSONField updates.update.arrayFilters.0 is the wrong type int. expected type object",
+            "BSON field 'update.updates.arrayFilters.0' is the wrong type 'int', expected type 'object'",
         ),
         (
             r#"{"$set":{"g.$[X]":0}}"#,

@@ -90,8 +90,9 @@ fn arithmetic_promotes() {
         (
             r#"{"_id":1}"#,
             r#"{"$mul":{"a":{"$numberDecimal":"3.5"}}}"#,
-            r#"{"_id":1,"a":{"$numberDecimal":"0"}}"#,
+            r#"{"_id":1,"a":{"$numberDecimal":"0.0"}}"#,
         ),
+        (r#"{"_id":1}"#, r#"{"$mul":{"a":-2.0}}"#, r#"{"_id":1,"a":-0.0}"#),
         (r#"{"_id":1,"a":0}"#, r#"{"$mul":{"a":5}}"#, "="),
     ]);
 }

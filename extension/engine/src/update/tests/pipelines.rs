@@ -34,18 +34,19 @@ fn stages() {
 
 #[test]
 fn refusals() {
-    let immutable = "Performing an update on the path '_id' would modify the immutable field '_id'";
+    let altered =
+        "After applying the update, the (immutable) field '_id' was found to have been altered to _id: ";
     let rows = [
-        (r#"[{"$match":{"a":1}}]"#, 72, "Invalid aggregation pipeline operator for update $match"),
-        (r#"[{"$foo":1}]"#, 72, "Invalid aggregation pipeline operator for update $foo"),
+        (r#"[{"$match":{"a":1}}]"#, 72, "$match is not allowed to be used within an update"),
+        (r#"[{"$foo":1}]"#, 40324, "Unrecognized pipeline stage name: '$foo'"),
         (r#"[5]"#, 14, "Each element of the 'pipeline' array must be an object"),
         (
             r#"[{"$set":{"b":1},"$unset":"a"}]"#,
             40323,
             "A pipeline stage specification object must contain exactly one field.",
         ),
-        (r#"[{"$set":{"_id":5}}]"#, 66, immutable),
-        (r#"[{"$replaceWith":{"_id":9}}]"#, 66, immutable),
+        (r#"[{"$set":{"_id":5}}]"#, 66, &format!("{altered}5")),
+        (r#"[{"$replaceWith":{"_id":9}}]"#, 66, &format!("{altered}9")),
         (r#"[{"$set":{"b":{"$add":["$s",1]}}}]"#, 14, "$add only supports numeric or date types, not string"),
     ];
     for (update, code, message) in rows {
@@ -53,7 +54,7 @@ fn refusals() {
     }
     let filtered = Statement { query: "{}", update: r#"[{"$set":{"a":1}}]"#, filters: Some(r#"[{"x":1}]"#) };
     let message = "arrayFilters may not be specified for pipeline-style updates";
-    refused("array filters", filtered.apply(r#"{"_id":1}"#), 2, message);
+    refused("array filters", filtered.apply(r#"{"_id":1}"#), 9, message);
 }
 
 #[test]

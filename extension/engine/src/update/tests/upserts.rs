@@ -71,9 +71,9 @@ fn refusals() {
             r#"{"a":{"b":1},"a.b":1}"#,
             set,
             54,
-            "cannot infer query fields to set, path 'a.b' is matched twice",
+            "cannot infer query fields to set, both paths 'a.b' and 'a' are matched",
         ),
-        (r#"{"_id":[1]}"#, set, 2, "The '_id' value cannot be of type array"),
+        (r#"{"_id":[1]}"#, set, 53, "The '_id' value cannot be of type array"),
         (
             r#"{"$and":[{"$expr":{"$eq":["$a",1]}}]}"#,
             set,
@@ -84,7 +84,7 @@ fn refusals() {
             r#"{"_id":5}"#,
             r#"{"_id":7}"#,
             66,
-            "After applying the update, the (immutable) field '_id' was found to have been altered",
+            "After applying the update, the (immutable) field '_id' was found to have been altered to _id: 7",
         ),
         (
             r#"{"_id":5}"#,
