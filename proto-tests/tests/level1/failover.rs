@@ -125,9 +125,10 @@ fn acknowledged_writes_survive_a_crash_and_are_applied_once() {
     let addresses = stage.addresses();
     let clients: Vec<_> = (0..4)
         .map(|worker| {
+            // Not in its thread, where the crash could come before the login is through.
+            let mut client = Client::connect(addresses[0])
+                .logged_in(proto_tests::stage::USER, proto_tests::stage::PASSWORD);
             std::thread::spawn(move || {
-                let mut client = Client::connect(addresses[0])
-                    .logged_in(proto_tests::stage::USER, proto_tests::stage::PASSWORD);
                 let (mut sure, mut unsure) = (0, 0);
                 for _ in 0..400 {
                     let reply = client.run(doc! {
