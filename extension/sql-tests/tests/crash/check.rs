@@ -135,11 +135,10 @@ fn filters(
             let within = sub(&[("g", sub(&[("$geoWithin", sub(&[("$centerSphere", circle)]))]))]);
             (within.clone(), within)
         }
-        "sub.$**_1" => {
-            let both = filter(name, &[("sub.x", Value::Int32(1))], round, rng, ids, all);
-            (both.clone(), both)
-        }
         _ => {
+            // Of all paths of the wildcard index the one that documents have.
+            let below = [("sub.x", Value::Int32(1))];
+            let key: &[(&'static str, Value)] = if name == "sub.$**_1" { &below } else { key };
             let both = filter(name, key, round, rng, ids, all);
             (both.clone(), both)
         }
