@@ -20,6 +20,10 @@ const READER: u8 = 1;
 /// An administrator has both of its roles, or it is none.
 const ADMIN: u8 = 6;
 
+/// The roles of PostgreSQL that stand for each of both.
+const GROUPS: [(u8, &str); 2] =
+    [(ADMIN, "documentdb_admin_role"), (READER, "documentdb_readonly_role, pg_read_all_data")];
+
 /// The roles of a list, each a name or `{role, db}`.
 ///
 /// # Errors
@@ -70,16 +74,12 @@ fn statements(user: &str, before: u8, after: u8) -> Result<Vec<String>> {
     let user = format!("\"{}\"", user.replace('"', "\"\""));
     let mut statements = Vec::new();
     // Given before taken, so that a statement that fails leaves no user without rights.
-    for (bits, groups) in
-        [(ADMIN, "documentdb_admin_role"), (READER, "documentdb_readonly_role, pg_read_all_data")]
-    {
+    for (bits, groups) in GROUPS {
         if after & bits != 0 && before & bits != bits {
             statements.push(format!("GRANT {groups} TO {user}"));
         }
     }
-    for (bits, groups) in
-        [(ADMIN, "documentdb_admin_role"), (READER, "documentdb_readonly_role, pg_read_all_data")]
-    {
+    for (bits, groups) in GROUPS {
         if after & bits == 0 && before & bits != 0 {
             statements.push(format!("REVOKE {groups} FROM {user}"));
         }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use bson::raw::{RawBsonRef, cstr};
 use bson::{RawDocument, RawDocumentBuf, rawdoc};
+use bytes::Bytes;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::Call;
 use super::collections::required;
 use crate::error::{CommandError, Result, codes};
+use crate::pool::Lease;
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
 use crate::reply::write_errors::{Duplicate, index_name, mapped};
@@ -207,17 +209,26 @@ pub(super) async fn rebuild(call: Call<'_>) -> Result<Reply> {
     };
     let statement = format!("REINDEX TABLE documentdb_data.documents_{id}");
     run::text(&mut lease, request.budget, &calls::REINDEX, &statement).await?;
-    let list = rawdoc! { "listIndexes": collection, "cursor": { "batchSize": 1000 } };
-    let list = list.as_bytes();
-    let params: [Param<'_>; 2] = [&db, &list];
-    let row = call.write_on(&mut lease, &calls::LIST_INDEXES, &params).await?;
-    let page = run::document(&row, 0)?;
+    let page = list_all(&call, &mut lease).await?;
     let indexes = RawDocument::from_bytes(&page)?.get_document("cursor")?.get_array("firstBatch")?;
     let count = i32::try_from(indexes.iter_elements().count()).unwrap_or(i32::MAX);
     let mut out = rawdoc! { "nIndexesWas": count, "nIndexes": count };
     out.append(cstr!("indexes"), indexes);
     out.append(cstr!("ok"), 1.0);
     Ok(out.into())
+}
+
+/// listIndexes of the request's collection, all in its first page: there are at most 64.
+///
+/// # Errors
+/// 26 for a collection that does not exist.
+pub(super) async fn list_all(call: &Call<'_>, lease: &mut Lease) -> Result<Bytes> {
+    let request = call.request;
+    let list = rawdoc! { "listIndexes": request.collection()?, "cursor": { "batchSize": 1000 } };
+    let (db, list) = (request.db, list.as_bytes());
+    let params: [Param<'_>; 2] = [&db, &list];
+    let row = call.write_on(lease, &calls::LIST_INDEXES, &params).await?;
+    run::document(&row, 0)
 }
 
 fn dropped(reply: &RawDocument) -> Result<Reply> {

@@ -5,6 +5,7 @@ use bson::{RawBson, RawDocument, RawDocumentBuf, rawdoc};
 use super::Place;
 use super::patterns::{Patterns, updated_key};
 use crate::command::Call;
+use crate::command::indexes::list_all;
 use crate::command::options::number;
 use crate::command::request::Request;
 use crate::error::{CommandError, Result, codes};
@@ -66,16 +67,12 @@ async fn without_hint(call: &Call<'_>, lease: &mut Lease, hint: RawBsonRef<'_>) 
         RawBsonRef::String(_) => None,
         _ => return Err(CommandError::client(codes::FAILED_TO_PARSE, "Hint must be a string or an object")),
     };
-    let list = rawdoc! { "listIndexes": request.collection()?, "cursor": { "batchSize": 1000 } };
-    let (db, list) = (request.db, list.as_bytes());
-    let params: [Param<'_>; 2] = [&db, &list];
-    let row = match call.write_on(lease, &calls::LIST_INDEXES, &params).await {
-        Ok(row) => row,
+    let page = match list_all(call, lease).await {
+        Ok(page) => page,
         // Without a collection there is nothing to find.
         Err(error) if error.code == codes::NAMESPACE_NOT_FOUND => return Ok(stripped),
         Err(error) => return Err(error),
     };
-    let page = run::document(&row, 0)?;
     for index in RawDocument::from_bytes(&page)?.get_document("cursor")?.get_array("firstBatch")? {
         let RawBsonRef::Document(index) = index? else { continue };
         let meant = match key {
