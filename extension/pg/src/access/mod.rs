@@ -3,8 +3,10 @@
 //! A reader yields the documents that match, in the order its plan promises, each once, and can tell at any of them
 //! from where another reader (in another backend, later) goes on ([`Position`]).
 
+mod ends;
 pub mod examined;
 mod hint;
+mod inspect;
 mod near;
 mod pk;
 mod plan;
@@ -12,10 +14,11 @@ mod position;
 mod reader;
 mod text;
 
+pub use ends::Ends;
 pub use hint::{Hint, is_id_pattern, same_pattern};
 pub use near::{NearWay, only_field};
 pub use pk::Ids;
-pub use plan::{Ends, Plan, Want, Way, plan};
+pub use plan::{Plan, Want, Way, plan};
 pub use position::Position;
 pub use reader::Reader;
 pub use text::is_text;

@@ -13,7 +13,8 @@ use engine::query::Query;
 use engine::{Doc, Error, codes};
 use pgrx::pg_sys;
 
-use super::plan::{Plan, Want, Way, hidden, inspect};
+use super::inspect::{hidden, inspect};
+use super::plan::{Plan, Want, Way};
 use crate::am::{Definition, row_id};
 use crate::catalog::{Collection, Index};
 use crate::error::Result;

@@ -5,22 +5,22 @@
 
 use std::rc::Rc;
 
+use engine::Doc;
 use engine::collation::Collation;
 use engine::key::bounds::{Bounds, Traits, implies};
-use engine::key::{
-    Choice, KeySpec, Predicate, Strings, TRUNCATED, Wildcard, is_wildcard, marker, path_marker, predicates,
-};
+use engine::key::{Choice, KeySpec, Predicate, Strings, Wildcard, is_wildcard, path_marker, predicates};
 use engine::query::Query;
-use engine::{Doc, Error, codes};
 use pgrx::pg_sys;
 
 use super::Hint;
+use super::ends::{Ends, between};
+use super::inspect::{hidden, inspect, marked};
 use super::near::{self, NearWay};
 use super::pk::{Ids, ids};
-use crate::am::{Definition, definition, marker_numbers};
+use crate::am::Definition;
 use crate::catalog::{Collection, Index};
 use crate::error::Result;
-use crate::storage::{Table, first_key};
+use crate::storage::Table;
 
 /// Most choices of an `$or` that are looked up one by one.
 const MAX_CHOICES: usize = 64;
@@ -36,23 +36,6 @@ pub struct Want<'a> {
     pub hint: Hint,
     /// Ends of the walk along a hinted index.
     pub ends: Ends<'a>,
-}
-
-/// `min` (included) and `max` (excluded) of a find: values for each field of the hinted index (MongoDB manual,
-/// cursor.min).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ends<'a> {
-    /// Where to begin.
-    pub min: Option<Doc<'a>>,
-    /// Where to end.
-    pub max: Option<Doc<'a>>,
-}
-
-impl Ends<'_> {
-    /// Neither is given.
-    pub fn are_open(&self) -> bool {
-        self.min.is_none() && self.max.is_none()
-    }
 }
 
 /// A way.
@@ -240,69 +223,6 @@ fn equality(v: engine::Val<'_>) -> bool {
     !matches!(v.ty, ty::DOCUMENT | ty::ARRAY | ty::REGEX | ty::UNDEFINED | ty::DB_POINTER)
 }
 
-/// The way from `min` to `max` along the hinted index.
-///
-/// # Errors
-/// BadValue when they are not of that index or its collation, or in the wrong order.
-fn between(
-    table: &Table,
-    c: &Collection,
-    collation: &Collation,
-    want: &Want<'_>,
-    id_plan: impl Fn(Ids) -> Plan,
-) -> Result<Plan> {
-    let incompatible = || Error::new(codes::BAD_VALUE, "The index chosen is not compatible with min/max");
-    let disordered = || {
-        let text = "The value provided for min() does not come before the value provided for max() in the query hint";
-        Error::new(codes::BAD_VALUE, text)
-    };
-    let Ends { min, max } = want.ends;
-    let strings = [min, max].into_iter().flatten().flat_map(Doc::values).any(engine::compare::has_string);
-    if want.hint == Hint::Id {
-        if strings && !collation.is_simple() {
-            return Err(incompatible().into());
-        }
-        let only = |d: Doc<'_>| {
-            let first = d.first().filter(|e| e.name() == "_id" && d.iter().nth(1).is_none());
-            first.map(|e| crate::types::wrap(e.val)).ok_or_else(incompatible)
-        };
-        let (min, max) = (min.map(only).transpose()?, max.map(only).transpose()?);
-        if let (Some(min), Some(max)) = (&min, &max)
-            && engine::compare::docs(Doc::trusted(min), Doc::trusted(max)).is_ge()
-        {
-            return Err(disordered().into());
-        }
-        let ge = min.map(|id| (pg_sys::BTGreaterEqualStrategyNumber as u16, id));
-        let lt = max.map(|id| (pg_sys::BTLessStrategyNumber as u16, id));
-        return Ok(id_plan(Ids::Range(ge.into_iter().chain(lt).collect())));
-    }
-    let Hint::Index(i) = want.hint else { return Err(incompatible().into()) };
-    let index = c.indexes.get(i).filter(|x| x.relation != pg_sys::InvalidOid).ok_or_else(incompatible)?;
-    if strings && *collation != index.collation {
-        return Err(incompatible().into());
-    }
-    let (definition, traits) = inspect(table, index.relation)?.ok_or_else(incompatible)?;
-    let spec = &definition.spec;
-    let key = |d: Doc<'_>| spec.key_of(d).ok_or_else(incompatible);
-    let (min, max) = (min.map(key).transpose()?, max.map(key).transpose()?);
-    let bounds = Bounds::between(min, max).ok_or_else(disordered)?;
-    let order = match (want.sort.is_empty(), *collation == index.collation) {
-        (true, _) => Some(false),
-        (false, true) => bounds.order(spec, &traits, want.sort),
-        (false, false) => None,
-    };
-    let way = Way::Index {
-        name: index.name.clone(),
-        id: index.id,
-        relation: index.relation,
-        multi: traits.multi.iter().any(|m| *m),
-        definition,
-        bounds,
-        backward: order == Some(true),
-    };
-    Ok(Plan { way, sorted: order.is_some() })
-}
-
 /// An order for nothing is worth most for a few documents, and more than sorting in memory always.
 fn order_score(sorted: bool, restricted: bool, want: &Want<'_>) -> usize {
     match (sorted && !want.sort.is_empty(), restricted, want.few) {
@@ -427,73 +347,4 @@ fn choose(
         }
     }
     best.map(|b| b.1)
-}
-
-/// The index has such a marker.
-fn marked(table: &Table, relation: pg_sys::Oid, body: &[u8]) -> Result<bool> {
-    let key = marker(body, None);
-    // No path contains a NUL, so nothing but this marker lies in between.
-    let end = [key.as_slice(), &[0]].concat();
-    // SAFETY: the index was there a moment ago under a lock that the transaction still has.
-    unsafe {
-        let index = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
-        let found = first_key(table, index, &key, &end);
-        pg_sys::relation_close(index, pg_sys::NoLock as i32);
-        Ok(found)
-    }
-}
-
-pub(super) fn hidden(index: &Index) -> bool {
-    let options = index.options.as_deref().map(Doc::trusted);
-    options.and_then(|d| d.get("hidden")).and_then(|v| v.as_bool()).unwrap_or(false)
-}
-
-/// Definition and traits of an index; `None` when this snapshot must not use it.
-pub(super) fn inspect(table: &Table, relation: pg_sys::Oid) -> Result<Option<(Rc<Definition>, Traits)>> {
-    // SAFETY: the index is locked and closed here; its catalog row lives with the open relation.
-    unsafe {
-        let index = pg_sys::try_relation_open(relation, pg_sys::AccessShareLock as i32);
-        if index.is_null() {
-            return Ok(None);
-        }
-        let result = usable(index).then(|| {
-            let definition = definition(index)?;
-            let traits = traits(table, index, definition.spec.fields.len());
-            Ok((definition, traits))
-        });
-        pg_sys::relation_close(index, pg_sys::NoLock as i32);
-        result.transpose()
-    }
-}
-
-/// What PostgreSQL's planner asks of an index before it takes it (plancat.c): valid, and not younger than this
-/// snapshot when its build met rows with a history.
-///
-/// # Safety
-/// `index` is open.
-unsafe fn usable(index: pg_sys::Relation) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let form = &*(*index).rd_index;
-        if !form.indisvalid {
-            return false;
-        }
-        let row = (*(*index).rd_indextuple).t_data;
-        let frozen = u32::from((*row).t_infomask) & pg_sys::HEAP_XMIN_FROZEN == pg_sys::HEAP_XMIN_FROZEN;
-        let made = if frozen { pg_sys::FrozenTransactionId } else { (*row).t_choice.t_heap.t_xmin };
-        !form.indcheckxmin || pg_sys::TransactionIdPrecedes(made, pg_sys::TransactionXmin)
-    }
-}
-
-fn traits(table: &Table, index: pg_sys::Relation, components: usize) -> Traits {
-    let marked = |number: u8| {
-        let end = if number == TRUNCATED { vec![1] } else { vec![0, number + 1] };
-        first_key(table, index, &[0, number], &end)
-    };
-    if !first_key(table, index, &[0], &[1]) {
-        return Traits { multi: vec![false; components], truncated: false };
-    }
-    let mut flags: Vec<bool> = marker_numbers(components).map(marked).collect();
-    let truncated = flags.pop().unwrap_or(true);
-    Traits { multi: flags, truncated }
 }

@@ -8,7 +8,8 @@ use engine::query::Query;
 use engine::{Error, codes};
 use pgrx::pg_sys;
 
-use super::plan::{Plan, Want, Way, inspect};
+use super::inspect::inspect;
+use super::plan::{Plan, Want, Way};
 use crate::am::Definition;
 use crate::catalog::{Collection, Index};
 use crate::error::Result;

@@ -3,6 +3,7 @@
 //! Everything is PostgreSQL's own beneath: WAL, MVCC, locks, vacuum. What is skipped is only the way there; so what the
 //! executor would have checked is checked here: privileges, read-only transactions ([`crate::guard`]).
 
+mod hot;
 mod key;
 mod keys;
 mod scan;
