@@ -9,19 +9,21 @@ use tokio_postgres::{Client, NoTls, Statement};
 const NOTHING: &str = "SELECT 1";
 const FIND: &str = "SELECT cursorpage::bytea, continuation::bytea, persistconnection, cursorid \
      FROM documentdb_api.find_cursor_first_page($1, $2)";
+const FIND_ONE: &str = "SELECT (documentdb_api.find_cursor_first_page($1, $2)).cursorpage::bytea";
 const AGGREGATE: &str = "SELECT cursorpage::bytea, continuation::bytea, persistconnection, cursorid \
      FROM documentdb_api.aggregate_cursor_first_page($1, $2)";
 const MORE: &str =
     "SELECT cursorpage::bytea, continuation::bytea FROM documentdb_api.cursor_get_more($1, $2, $3)";
-const COUNT: &str = "SELECT document::bytea FROM documentdb_api.count_query($1, $2)";
-const INSERT: &str = "SELECT p_result::bytea, p_success FROM documentdb_api.insert($1, $2, $3, NULL)";
-const UPDATE: &str = "SELECT p_result::bytea, p_success FROM documentdb_api.update($1, $2, $3, NULL)";
+const COUNT: &str = "SELECT documentdb_api.count_query($1, $2)::bytea";
+const INSERT: &str = "SELECT (documentdb_api.insert($1, $2, $3, NULL)).p_result::bytea";
+const UPDATE: &str = "SELECT (documentdb_api.update($1, $2, $3, NULL)).p_result::bytea";
 
 /// One connection with its prepared calls.
 pub(crate) struct Floor {
     client: Client,
     nothing: Statement,
     find: Statement,
+    find_one: Statement,
     aggregate: Statement,
     more: Statement,
     count: Statement,
@@ -40,6 +42,7 @@ impl Floor {
         Ok(Self {
             nothing: client.prepare(NOTHING).await?,
             find: client.prepare_typed(FIND, &two).await?,
+            find_one: client.prepare_typed(FIND_ONE, &two).await?,
             aggregate: client.prepare_typed(AGGREGATE, &two).await?,
             more: client.prepare_typed(MORE, &three).await?,
             count: client.prepare_typed(COUNT, &two).await?,
@@ -61,6 +64,10 @@ impl Floor {
             Call::Count => {
                 self.client.query_one(&self.count, &[&database, &body]).await?;
                 0
+            }
+            Call::Find if operation.body.get_bool("singleBatch").unwrap_or(false) => {
+                let row = self.client.query_one(&self.find_one, &[&database, &body]).await?;
+                documents(row.get(0), "firstBatch", &mut moved)?
             }
             Call::Find => self.pages(&self.find, database, operation, &mut moved).await?,
             Call::Aggregate => self.pages(&self.aggregate, database, operation, &mut moved).await?,
@@ -104,7 +111,7 @@ impl Floor {
         *moved += sequence.map_or(0, <[u8]>::len);
         let row = self.client.query_one(call, &[&database, &operation.body.as_bytes(), &sequence]).await?;
         let reply = parse(row.get(0))?;
-        if !row.get::<_, bool>(1) {
+        if reply.get_array("writeErrors").is_ok() {
             return Err(Error::answer(format!("the call answered {reply:?}")));
         }
         Ok(usize::try_from(reply.get_i32("n").unwrap_or(0)).unwrap_or(0))

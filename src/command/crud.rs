@@ -58,6 +58,10 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
     }
     let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
+    if request.spec.name == "find" && matches!(request.get("singleBatch")?, Some(RawBsonRef::Boolean(true))) {
+        let (row, _lease) = call.run(&calls::FIND_ONE, &params).await?;
+        return Ok(Reply::ready(run::into_document(row)?));
+    }
     let (row, mut lease) = call.run(sql, &params).await?;
     let first = FirstPage::read(row)?;
     if let Some(continuation) = first.continuation.filter(|_| first.id != 0) {

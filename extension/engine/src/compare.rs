@@ -107,7 +107,47 @@ fn values_by<S: Strings>(a: Val<'_>, b: Val<'_>, strings: &S) -> Ordering {
 /// Compares two documents field by field: type rank, then name, then value; a prefix is smaller.
 #[must_use]
 pub fn docs(a: Doc<'_>, b: Doc<'_>) -> Ordering {
-    docs_by(a, b, &Bytes)
+    ids(a.bytes(), b.bytes()).unwrap_or_else(|| docs_by(a, b, &Bytes))
+}
+
+/// [`docs`] for what the primary key mostly compares: `{"": value}` with integers, ObjectIds or strings. `None` for all else.
+#[inline]
+fn ids(a: &[u8], b: &[u8]) -> Option<Ordering> {
+    let ((s, x), (t, y)) = (only_value(a)?, only_value(b)?);
+    match (s, t) {
+        (ty::OBJECT_ID, ty::OBJECT_ID) => Some(x.cmp(y)),
+        (ty::INT32 | ty::INT64, ty::INT32 | ty::INT64) => Some(integer(x)?.cmp(&integer(y)?)),
+        (ty::STRING, ty::STRING) => Some(text(x)?.cmp(text(y)?)),
+        _ => None,
+    }
+}
+
+/// Type and bytes of the first value, if its name is empty and the document ends with it.
+#[inline]
+fn only_value(d: &[u8]) -> Option<(u8, &[u8])> {
+    let [_, _, _, _, t, 0, value @ .., 0] = d else { return None };
+    let length = match *t {
+        ty::INT32 => 4,
+        ty::INT64 => 8,
+        ty::OBJECT_ID => 12,
+        ty::STRING => 4 + u32::from_le_bytes(*value.first_chunk()?) as usize,
+        _ => return None,
+    };
+    (value.len() == length).then_some((*t, value))
+}
+
+#[inline]
+fn integer(value: &[u8]) -> Option<i64> {
+    match <[u8; 4]>::try_from(value) {
+        Ok(short) => Some(i64::from(i32::from_le_bytes(short))),
+        Err(_) => Some(i64::from_le_bytes(value.try_into().ok()?)),
+    }
+}
+
+/// A string without its length and its end.
+#[inline]
+fn text(value: &[u8]) -> Option<&[u8]> {
+    value.get(4..value.len().checked_sub(1)?)
 }
 
 fn docs_by<S: Strings>(a: Doc<'_>, b: Doc<'_>, strings: &S) -> Ordering {

@@ -13,8 +13,9 @@ use crate::{Failure, Options};
 
 const FIND: &str =
     "SELECT cursorpage::bytea, continuation::bytea FROM documentdb_api.find_cursor_first_page($1, $2::bytea)";
+const FIND_ONE: &str = "SELECT (documentdb_api.find_cursor_first_page($1, $2::bytea)).cursorpage::bytea";
 const MORE: &str = "SELECT cursorpage::bytea, continuation::bytea FROM documentdb_api.cursor_get_more($1, $2::bytea, $3::bytea)";
-const INSERT: &str = "SELECT p_result::bytea FROM documentdb_api.insert($1, $2::bytea, NULL, NULL)";
+const INSERT: &str = "SELECT (documentdb_api.insert($1, $2::bytea, NULL, NULL)).p_result::bytea";
 
 /// Documents of an insert, and of a page.
 const BATCH: i64 = 1000;
@@ -160,8 +161,18 @@ pub fn run(mut client: Client, options: &Options) -> Result<bool, Failure> {
 
 fn points(b: &Bench, table: &str) -> Result<(), Failure> {
     let find = b.prepare(FIND)?;
+    let find_one = b.prepare(FIND_ONE)?;
     let one = |field: &'static str| {
-        move |id: i64| command(&[("find", text("c")), ("filter", sub(&[(field, int(id))]))])
+        // As drivers ask for one document.
+        move |id: i64| {
+            let filter = ("filter", sub(&[(field, int(id))]));
+            command(&[
+                ("find", text("c")),
+                filter,
+                ("limit", Value::Int32(1)),
+                ("singleBatch", Value::Bool(true)),
+            ])
+        }
     };
     let same_row = b.prepare(&format!(
         "SELECT document::bytea FROM {table} WHERE shard_key_value = {} AND object_id OPERATOR(documentdb_core.=) $1::bytea::documentdb_core.bson",
@@ -170,7 +181,7 @@ fn points(b: &Bench, table: &str) -> Result<(), Failure> {
     b.case(
         "find by _id | the same row by primary key",
         1.3,
-        &mut || b.find(&find, 2000, 1, one("_id")),
+        &mut || b.find(&find_one, 2000, 1, one("_id")),
         &mut || {
             for _ in 0..2000 {
                 let key = command(&[("", int(b.id()))]);
@@ -183,14 +194,14 @@ fn points(b: &Bench, table: &str) -> Result<(), Failure> {
     b.case(
         "find by _id | a jsonb row by int8 key",
         1.3,
-        &mut || b.find(&find, 2000, 1, one("_id")),
+        &mut || b.find(&find_one, 2000, 1, one("_id")),
         &mut || b.plain(&by_id, 2000, 1),
     )?;
     let by_a = b.prepare("SELECT document FROM plain WHERE (document ->> 'a')::int8 = $1")?;
     b.case(
         "equality on an index | on an expression index",
         1.5,
-        &mut || b.find(&find, 2000, 1, one("a")),
+        &mut || b.find(&find_one, 2000, 1, one("a")),
         &mut || b.plain(&by_a, 2000, 1),
     )?;
     let range = b.prepare(

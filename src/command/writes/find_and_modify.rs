@@ -29,7 +29,7 @@ pub(in crate::command) async fn find_and_modify(call: Call<'_>) -> Result<Reply>
     let (db, body) = (request.db, body.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     match call.write_on(&mut lease, &calls::FIND_AND_MODIFY, &params).await {
-        Ok(row) => Ok(Reply::ready(run::document(&row, 0)?)),
+        Ok(row) => Ok(Reply::ready(run::into_document(row)?)),
         Err(error) if error.code == codes::DUPLICATE_KEY => {
             let Some(index) = index_name(&error.message).map(str::to_owned) else { return Err(error) };
             let operation = rawdoc! {

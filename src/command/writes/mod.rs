@@ -213,8 +213,9 @@ pub(super) async fn run_once(
     loop {
         attempt += 1;
         let row = call.write_on(lease, sql, params).await?;
-        let reply = run::document(&row, 0)?;
-        if run::flag(&row, 1)? {
+        let reply = run::into_document(row)?;
+        // There only where something failed (sql-api.md 1.3).
+        if RawDocument::from_bytes(&reply)?.get("writeErrors")?.is_none() {
             return Ok(Written::All(reply));
         }
         match WriteOutcome::read(RawDocument::from_bytes(&reply)?) {
@@ -251,7 +252,7 @@ async fn in_parts(
         let sequence: &[u8] = &sequence;
         let params: [Param<'_>; 3] = [&db, &body, &sequence];
         let row = call.write_on(lease, sql, &params).await?;
-        let outcome = WriteOutcome::read(RawDocument::from_bytes(&run::document(&row, 0)?)?)?;
+        let outcome = WriteOutcome::read(RawDocument::from_bytes(&run::into_document(row)?)?)?;
         let failed = !outcome.errors.is_empty();
         whole.add(outcome, offset);
         if failed && ordered {

@@ -2,7 +2,7 @@
 
 use super::generate::{Random, document, shown, value, wrap};
 use engine::sort::SortSpec;
-use engine::{Doc, Value, compare, extjson, hash, key, raw};
+use engine::{Doc, DocWriter, Value, compare, extjson, hash, key, raw};
 use std::cmp::Ordering;
 
 fn order(a: &Value, b: &Value) -> Ordering {
@@ -52,6 +52,27 @@ fn hashes_keys_and_sort_keys_agree_with_it() {
             if !matches!(a, Value::Array(_)) && !matches!(b, Value::Array(_)) {
                 assert_eq!(placed(a).cmp(&placed(b)), expected, "{a:?} {b:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn documents_of_one_value_compare_as_their_values() {
+    let mut r = Random(5);
+    let named_empty = |v: &Value| {
+        let mut w = DocWriter::new();
+        w.put("", v);
+        w.finish()
+    };
+    let mut values: Vec<Value> = (0..300).map(|_| value(&mut r, 2)).collect();
+    values.extend(["", "a", "ab", "b\0", "\u{e9}"].map(|s| Value::String(s.into())));
+    values.extend([i32::MIN, -1, 0, i32::MAX].map(Value::Int32));
+    values.extend([i64::MIN, -1, 0, i64::from(i32::MAX), i64::MAX].map(Value::Int64));
+    for a in &values {
+        for b in &values {
+            let (x, y) = (named_empty(a), named_empty(b));
+            let order_of_ids = compare::docs(Doc::trusted(&x), Doc::trusted(&y));
+            assert_eq!(order_of_ids, order(a, b), "{a:?} {b:?}");
         }
     }
 }
