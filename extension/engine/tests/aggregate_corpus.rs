@@ -219,7 +219,7 @@ fn pipelines_answer_as_recorded() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(agreed > 850, "only {agreed} cases were replayed");
+    assert!(agreed > 800, "only {agreed} cases were replayed");
 }
 
 /// A small generator of numbers, the same in every run.

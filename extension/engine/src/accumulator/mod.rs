@@ -89,6 +89,11 @@ pub(crate) enum State {
 }
 
 impl Accumulator {
+    /// It is `$sum`.
+    pub(crate) fn is_sum(&self) -> bool {
+        matches!(self.kind, Kind::Sum)
+    }
+
     /// The state before the first document of the group with this `_id`.
     ///
     /// # Errors

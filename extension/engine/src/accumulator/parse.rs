@@ -77,7 +77,7 @@ impl Accumulator {
             "$accumulator" => {
                 bail!(codes::COMMAND_NOT_SUPPORTED, "Accumulator $accumulator is not supported yet")
             }
-            _ => bail!(codes::LOCATION15952, "Unknown group operator {name}"),
+            _ => bail!(codes::LOCATION15952, "unknown group operator '{name}'"),
         }
     }
 }

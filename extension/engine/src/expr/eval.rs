@@ -128,6 +128,13 @@ fn array_input(op: &str, code: crate::Code, v: Computed) -> Result<Option<Vec<u8
     match v {
         Some(Value::Array(a)) => Ok(Some(a)),
         v if nullish(&v) => Ok(None),
+        v if op == "$reduce" => {
+            bail!(
+                code,
+                "$reduce requires that 'input' be an array, found: {}",
+                super::render::value(v.as_ref())
+            )
+        }
         Some(v) => bail!(code, "input to {op} must be an array not {}", v.type_name()),
         None => Ok(None),
     }

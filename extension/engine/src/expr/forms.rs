@@ -119,7 +119,7 @@ pub(super) fn let_(_: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<E
         }
     }
     let Some(vars) = vars else { bail!(codes::LOCATION16876, "Missing 'vars' parameter to $let") };
-    let Some(body) = body else { bail!(codes::LOCATION16876, "Missing 'in' parameter to $let") };
+    let Some(body) = body else { bail!(codes::LOCATION16877, "Missing 'in' parameter to $let") };
     let vars = object(vars, codes::LOCATION10065, || "invalid parameter: expected an object (vars)".into())?;
     let mut bound = Vec::new();
     for e in vars {
@@ -184,21 +184,23 @@ pub(super) fn filter(_: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result
 }
 
 pub(super) fn reduce(_: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
-    let d = object(v, codes::LOCATION40075, || "$reduce only supports an object as its argument".into())?;
+    let d = object(v, codes::LOCATION40075, || {
+        format!("$reduce requires an object as an argument, found: {}", v.type_name())
+    })?;
     let (mut input, mut initial, mut body) = (None, None, None);
     for e in d {
         match e.name() {
             "input" => input = Some(e.val),
             "initialValue" => initial = Some(e.val),
             "in" => body = Some(e.val),
-            other => bail!(codes::LOCATION40076, "Unrecognized parameter to $reduce: {other}"),
+            other => bail!(codes::LOCATION40076, "$reduce found an unknown argument: {other}"),
         }
     }
-    let Some(input) = input else { bail!(codes::LOCATION40077, "Missing 'input' parameter to $reduce") };
+    let Some(input) = input else { bail!(codes::LOCATION40077, "$reduce requires 'input' to be specified") };
     let Some(initial) = initial else {
-        bail!(codes::LOCATION40078, "Missing 'initialValue' parameter to $reduce")
+        bail!(codes::LOCATION40078, "$reduce requires 'initialValue' to be specified")
     };
-    let Some(body) = body else { bail!(codes::LOCATION40079, "Missing 'in' parameter to $reduce") };
+    let Some(body) = body else { bail!(codes::LOCATION40079, "$reduce requires 'in' to be specified") };
     let input = Box::new(expression(input, sc)?);
     let initial = Box::new(expression(initial, sc)?);
     let body = Box::new(sc.parse_with(&["this", "value"], body)?);

@@ -24,6 +24,11 @@ pub(crate) use ops::object::{merge_into, merged};
 pub(crate) use ops::order::count_of_n;
 pub(crate) use ops::{dec128, num};
 
+/// `$add` and its kin for stages.
+pub(crate) mod arithmetic {
+    pub(crate) use super::ops::arith::{add, divide, multiply, subtract};
+}
+
 /// Calendar arithmetic for stages.
 pub(crate) mod dates {
     pub(crate) use super::ops::date::add::{Unit, add};

@@ -276,7 +276,7 @@ pub(super) fn zip(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<E
     call(op, args, sc)
 }
 
-/// `$convert`: `[input, to, onError, onNull, format]`.
+/// `$convert`: `[input, to, onError, onNull, format, byteOrder, base]`.
 pub(super) fn convert(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<Expr> {
     let family = Family {
         not_object: (codes::FAILED_TO_PARSE, |n, t| {
@@ -284,7 +284,8 @@ pub(super) fn convert(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Resu
         }),
         unknown: (codes::FAILED_TO_PARSE, |n, f| format!("{n} found an unknown argument: {f}")),
     };
-    let args = named(op, v, sc, &["input", "to", "onError", "onNull", "format"], &family)?;
+    let args =
+        named(op, v, sc, &["input", "to", "onError", "onNull", "format", "byteOrder", "base"], &family)?;
     for (i, name) in ["input", "to"].into_iter().enumerate() {
         if !given(args.get(i)) {
             bail!(codes::FAILED_TO_PARSE, "Missing '{name}' parameter to $convert");

@@ -150,7 +150,7 @@ pub(super) fn add(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Result<E
             )
         }),
     )?;
-    if args.iter().take(2).any(|a| matches!(a.0, Node::Absent)) {
+    if args.iter().take(3).any(|a| matches!(a.0, Node::Absent)) {
         bail!(codes::LOCATION5166402, "{} requires startDate, unit, and amount to be present", op.name);
     }
     call(op, args, sc)

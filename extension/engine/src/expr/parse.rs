@@ -71,7 +71,7 @@ fn reference(s: &str, sc: &Scope<'_>) -> Result<Expr> {
     let Some(rest) = s.strip_prefix("$$") else {
         let path = s.get(1..).unwrap_or("");
         if path.is_empty() {
-            bail!(codes::LOCATION40352, "'$' by itself is not a valid FieldPath");
+            bail!(codes::LOCATION16872, "'$' by itself is not a valid FieldPath");
         }
         let path = FieldPath::parse(path)?;
         return Ok(current(path, sc));
@@ -145,12 +145,11 @@ fn document(d: Doc<'_>, sc: &Scope<'_>) -> Result<Expr> {
         let name = first.name();
         let mut rest = d.iter();
         rest.next();
-        if let Some(second) = rest.next() {
+        if rest.next().is_some() {
             bail!(
-                codes::LOCATION40181,
-                "an expression operator specification must contain exactly one field, found {} fields '{name}' and '{}'.",
-                d.iter().count(),
-                second.name()
+                codes::LOCATION15983,
+                "An object representing an expression must have exactly one field: {}",
+                super::render::doc(d)
             );
         }
         return operator(name, first.val, sc);
@@ -161,18 +160,18 @@ fn document(d: Doc<'_>, sc: &Scope<'_>) -> Result<Expr> {
         if name.starts_with('$') {
             bail!(
                 codes::LOCATION16410,
-                "FieldPath field names may not start with '$'. Consider using $getField or $setField"
+                "FieldPath field names may not start with '$'. Consider using $getField or $setField."
             );
         }
         if name.contains('.') {
             bail!(
-                codes::LOCATION16410,
+                codes::LOCATION16412,
                 "FieldPath field names may not contain '.'. Consider using $getField or $setField."
             );
         }
         if fields.iter().any(|(n, _)| n == name) {
             bail!(
-                codes::LOCATION16006,
+                codes::LOCATION16406,
                 "duplicate field name specified in object literal: {}",
                 super::render::doc(d)
             );

@@ -157,6 +157,193 @@ fn hashes_are_those_of_hashed_indexes() {
     ]);
 }
 
+#[test]
+fn binary_data_and_bases_are_converted() {
+    let convert = |rest: &str| format!(r#"{{"$convert":{{{rest}}}}}"#);
+    for rest in [
+        r#""input":"hi","to":{"type":"binData"},"format":"utf8""#,
+        r#""input":"aGk=","to":{"type":"binData","subtype":0},"format":"base64""#,
+    ] {
+        let back = format!(r#"{{"$convert":{{"input":{},"to":"string","format":"hex"}}}}"#, convert(rest));
+        check(&[("{}", back.as_str(), "\"6869\"")]);
+    }
+    for (rest, want) in [
+        (
+            r#""input":{"$convert":{"input":258,"to":{"type":"binData"}}},"to":"string","format":"hex""#,
+            "\"02010000\"",
+        ),
+        (
+            r#""input":{"$convert":{"input":258,"to":{"type":"binData"},"byteOrder":"big"}},"to":"string","format":"hex""#,
+            "\"00000102\"",
+        ),
+        (r#""input":{"$convert":{"input":1.5,"to":{"type":"binData"}}},"to":"double""#, "1.5"),
+        (
+            r#""input":{"$convert":{"input":{"$numberLong":"-2"},"to":{"type":"binData"},"byteOrder":"big"}},"to":"long","byteOrder":"big""#,
+            "-2",
+        ),
+        (
+            r#""input":{"$convert":{"input":"hi","to":{"type":"binData"},"format":"utf8"}},"to":"string","format":"auto""#,
+            "\"aGk=\"",
+        ),
+        (
+            r#""input":{"$toUUID":"00112233-4455-6677-8899-aabbccddeeff"},"to":"string","format":"auto""#,
+            "\"00112233-4455-6677-8899-aabbccddeeff\"",
+        ),
+        (
+            r#""input":"hi","to":"binData""#,
+            "4341115 Format must be specified when converting from 'string' to 'binData'",
+        ),
+        (
+            r#""input":"hi","to":"binData","format":"rot13""#,
+            "4341125 Invalid 'format' argument for $convert: rot13",
+        ),
+        (
+            r#""input":5,"to":"binData","byteOrder":"middle""#,
+            "9130002 Invalid 'byteOrder' argument for $convert: middle",
+        ),
+        (
+            r#""input":5,"to":{"type":"binData","subtype":4}"#,
+            "241 Unsupported conversion from int to binData in $convert with no onError value",
+        ),
+        (r#""input":255,"to":"string","base":16"#, "\"FF\""),
+        (r#""input":"-101","to":"int","base":2"#, "-5"),
+        (r#""input":"zz","to":"int","base":8,"onError":0"#, "0"),
+    ] {
+        check(&[("{}", convert(rest).as_str(), want)]);
+    }
+}
+
+#[test]
+fn what_mongodb_answers_otherwise_than_one_might_think() {
+    check(&[
+        ("{}", r#"{"$multiply":[null,"a"]}"#, "null"),
+        ("{}", r#"{"$multiply":["a",null]}"#, "14 $multiply only supports numeric types, not string"),
+        // A double is rounded by its exact value.
+        ("{}", r#"{"$round":[2.675,2]}"#, "2.67"),
+        ("{}", r#"{"$round":[7.25,1]}"#, "7.2"),
+        ("{}", r#"{"$type":{"$ln":{"$numberDecimal":"NaN"}}}"#, "\"double\""),
+        // Matches of nothing: before each character, not behind the last.
+        ("{}", r#"{"$size":{"$regexFindAll":{"input":"abc","regex":""}}}"#, "3"),
+        ("{}", r#"{"$size":{"$regexFindAll":{"input":"","regex":""}}}"#, "1"),
+        ("{}", r#"{"$rand":5}"#, "10065 invalid parameter: expected an object ($rand)"),
+        ("{}", r#"{"$foo":1}"#, "168 Unrecognized expression '$foo'"),
+        ("{}", r#"{"$meta":5}"#, "17307 $meta only supports string arguments"),
+        (r#"{"a":[4,1,"x",3]}"#, r#"{"$median":{"input":"$a","method":"approximate"}}"#, "3"),
+        (
+            r#"{"a":[4,1,3]}"#,
+            r#"{"$percentile":{"input":"$a","p":[0,1],"method":"approximate"}}"#,
+            "[ 1, 4 ]",
+        ),
+        ("{}", r#"{"$median":{"input":null,"method":"approximate"}}"#, "null"),
+        ("{}", r#"{"$type":{"$add":[2147483647,1,-1]}}"#, "\"int\""),
+        ("{}", r#"{"$type":{"$multiply":[65536,65536,0]}}"#, "\"int\""),
+        ("{}", r#"{"$type":{"$mod":[7,{"$toDouble":2}]}}"#, "\"double\""),
+        ("{}", r#"{"$type":{"$mod":[{"$toDouble":7},2]}}"#, "\"double\""),
+        ("{}", r#"{"$mod":[7,2.5]}"#, "2"),
+        ("{}", r#"{"$mod":[7,{"$numberDecimal":"0"}]}"#, "5733415 can't $mod by zero"),
+        ("{}", r#"{"$bitNot":1.5}"#, "14 $bitNot only supports int and long, not: double."),
+        ("{}", r#"{"$bitNot":true}"#, "28765 $bitNot only supports numeric types, not bool"),
+        ("{}", r#"{"$maxN":{"input":null,"n":1}}"#, "5788200 Input must be an array"),
+        ("{}", r#"{"$convert":{"input":1,"to":"foo"}}"#, "2 Unknown type name: foo"),
+        ("{}", r#""$""#, "16872 '$' by itself is not a valid FieldPath"),
+        ("{}", r#"{"$let":{"vars":{}}}"#, "16877 Missing 'in' parameter to $let"),
+        (
+            "{}",
+            r#"{"$add":[1],"a":1}"#,
+            "15983 An object representing an expression must have exactly one field: { \"$add\" : [ 1 ], \"a\" : 1 }",
+        ),
+        (
+            "{}",
+            r#"{"a.b":1}"#,
+            "16412 FieldPath field names may not contain '.'. Consider using $getField or $setField.",
+        ),
+        (
+            "{}",
+            r#"{"$reduce":{"input":5,"initialValue":1,"in":1}}"#,
+            "40080 $reduce requires that 'input' be an array, found: 5",
+        ),
+        (
+            "{}",
+            r#"{"$dateAdd":{"startDate":{"$date":"2024-01-01T00:00:00Z"},"unit":"day"}}"#,
+            "5166402 $dateAdd requires startDate, unit, and amount to be present",
+        ),
+    ]);
+}
+
+#[test]
+fn numbers_are_read_from_text_as_c_does() {
+    let failed = |s: &str, why: &str| {
+        format!("241 Failed to parse number '{s}' in $convert with no onError value: {why}")
+    };
+    for (text, why) in [
+        ("1e400", "Out of range"),
+        ("abc", "Did not consume any digits"),
+        ("1.5x", "Did not consume whole string."),
+        (" 1", "Leading whitespace"),
+        ("", "Empty string"),
+    ] {
+        check(&[("{}", format!(r#"{{"$toDouble":"{text}"}}"#).as_str(), failed(text, why).as_str())]);
+    }
+    for name in ["$toDouble", "$toInt", "$toLong", "$toDecimal"] {
+        let e = format!(r#"{{"{name}":"0x10"}}"#);
+        let want = "241 Illegal hexadecimal input in $convert with no onError value: 0x10";
+        check(&[("{}", e.as_str(), want)]);
+    }
+    check(&[
+        ("{}", r#"{"$toDouble":"1e3"}"#, "1000"),
+        ("{}", r#"{"$toDouble":"-inf"}"#, "-Infinity"),
+        ("{}", r#"{"$toDouble":"-.5"}"#, "-0.5"),
+    ]);
+}
+
+#[test]
+fn sorted_arrays_compare_arrays_as_a_whole() {
+    let input = r#"[{"a":[1,9],"n":1},{"a":[2],"n":2},{"a":[1,2],"n":3},{"n":4},5]"#;
+    let sort = |by: &str| format!(r#"{{"$sortArray":{{"input":{input},"sortBy":{by}}}}}"#);
+    let n = |by: &str| format!(r#"{{"$map":{{"input":{},"in":{{"$ifNull":["$$this.n","-"]}}}}}}"#, sort(by));
+    check(&[
+        ("{}", n(r#"{"a":1}"#).as_str(), r#"[ 4, "-", 3, 1, 2 ]"#),
+        ("{}", n(r#"{"a":-1}"#).as_str(), r#"[ 2, 1, 3, 4, "-" ]"#),
+        ("{}", n(r#"{"a.1":-1}"#).as_str(), r#"[ 1, 3, 2, 4, "-" ]"#),
+    ]);
+}
+
+#[test]
+fn dates_are_read_in_many_notations() {
+    let day = 1_709_164_800_000i64;
+    for (text, want) in [
+        ("20240229", day),
+        ("2024/02/29", day),
+        ("02/29/2024", day),
+        ("29.02.2024", day),
+        ("29 Feb 2024", day),
+        ("February 29, 2024", day),
+        ("Thu, 29 Feb 2024 10:20:30 +0000", day + 37_230_000),
+        ("Feb 29 2024 1:05 pm", day + 47_100_000),
+        ("2024-W09-4", day),
+        ("20240229T102030Z", day + 37_230_000),
+    ] {
+        let e = format!(r#"{{"$toLong":{{"$dateFromString":{{"dateString":"{text}"}}}}}}"#);
+        check(&[("{}", e.as_str(), want.to_string().as_str())]);
+    }
+    for text in ["2024", "12:30", "abc", "29 Foo 2024", "2024-02-30", "20240229102030", ""] {
+        let e = format!(r#"{{"$dateFromString":{{"dateString":"{text}","onError":"no"}}}}"#);
+        check(&[("{}", e.as_str(), "\"no\"")]);
+    }
+    check(&[
+        (
+            "{}",
+            r#"{"$dateToString":{"date":{"$date":{"$numberLong":"1709164800000"}},"format":"%d %b %Y, %B"}}"#,
+            "\"29 Feb 2024, February\"",
+        ),
+        (
+            "{}",
+            r#"{"$toLong":{"$dateFromString":{"dateString":"29 feb 2024","format":"%d %b %Y"}}}"#,
+            "1709164800000",
+        ),
+    ]);
+}
+
 /// A small generator of numbers, the same in every run.
 struct Chance(u64);
 

@@ -83,7 +83,7 @@ fn outputs(v: Option<Val<'_>>, name: &str, cx: &crate::expr::ParseContext) -> Re
     };
     let Some(d) = v.as_doc() else {
         bail!(
-            codes::LOCATION40196,
+            if name == "$bucket" { codes::LOCATION40196 } else { codes::LOCATION40244 },
             "The {name} 'output' field must be an object, but found type: {}",
             v.type_name()
         )
@@ -209,7 +209,7 @@ pub(super) fn bucket_auto(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>
     let Some(spec) = v.as_doc() else {
         bail!(
             codes::LOCATION40240,
-            "Argument to $bucketAuto stage must be an object, but found type: {}",
+            "The argument to $bucketAuto must be an object, but found type: {}",
             v.type_name()
         )
     };
@@ -295,14 +295,14 @@ fn check_numeric(v: &Value) -> Result<()> {
     let Some(n) = num::Num::of(v) else {
         bail!(
             codes::LOCATION40258,
-            " $bucketAuto can specify a 'granularity' with numeric boundaries only, but found a value with type: {}",
+            "$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a value with type: {}",
             v.type_name()
         )
     };
     let x = n.to_f64();
     if x.is_nan() {
         bail!(
-            codes::LOCATION40258,
+            codes::LOCATION40259,
             "$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a NaN"
         );
     }
@@ -316,48 +316,42 @@ fn check_numeric(v: &Value) -> Result<()> {
 }
 
 impl BucketAuto {
-    /// Buckets of about equal size; equal values are never parted. A bucket ends where the next begins, the last
-    /// at its largest value, or where the series of preferred numbers says.
+    /// Buckets of about equal size, of which the last takes what is left; equal values are never parted. A bucket
+    /// ends where the next begins, the last at its largest value, or where the series of preferred numbers says.
     fn divide(&self, rows: &[(Value, Vec<u8>)]) -> Result<Vec<Vec<u8>>> {
         let mut out = Vec::new();
         let mut at = 0;
         let mut lower: Option<Value> = None;
-        let mut made = 0;
-        while at < rows.len() {
-            let left = self.buckets.saturating_sub(made).max(1);
-            // The shares of the rows that remain differ by one at most; the larger come first.
-            let size = if self.series.is_some() {
-                round_share(rows.len(), self.buckets)
-            } else {
-                (rows.len() - at).div_ceil(left)
+        let size = round_share(rows.len(), self.buckets);
+        let equal = |a: &Value, b: &Value| collated(a, b, &self.collation) == Ordering::Equal;
+        while let (Some((first, _)), true) = (rows.get(at), out.len() < self.buckets) {
+            let is_last = out.len() + 1 == self.buckets;
+            let mut end = if is_last { rows.len() } else { (at + size).min(rows.len()) };
+            let last = rows.get(end - 1).map_or(first, |r| &r.0);
+            let edge = self.series.as_ref().map(|s| s.round_up(last));
+            let below_edge = |v: &Value| match &edge {
+                Some(edge) => compare_values(v, edge) == Ordering::Less,
+                None => false,
             };
-            let is_last = left == 1;
-            let mut end = if is_last { rows.len() } else { (at + size.max(1)).min(rows.len()) };
-            let Some((first, _)) = rows.get(at) else { break };
-            let min = match (&self.series, lower.take()) {
-                (_, Some(v)) => v,
-                (Some(s), None) => s.round_down(first),
-                (None, None) => first.clone(),
-            };
-            let max;
-            if let Some(s) = &self.series {
-                let largest = rows.get(end - 1).map_or(first, |r| &r.0);
-                let edge = s.round_up(largest);
-                end = at
-                    + rows
-                        .get(at..)
-                        .unwrap_or(&[])
-                        .partition_point(|r| compare_values(&r.0, &edge) == Ordering::Less);
-                lower = Some(edge.clone());
-                max = edge;
-            } else {
-                while end < rows.len()
-                    && collated(&rows[end].0, &rows[end - 1].0, &self.collation) == Ordering::Equal
-                {
-                    end += 1;
-                }
-                max = rows.get(end).or(rows.last()).map_or(Value::Null, |r| r.0.clone());
+            while rows.get(end).is_some_and(|(v, _)| equal(v, last) || below_edge(v)) {
+                end += 1;
             }
+            let next = rows.get(end).map(|r| &r.0);
+            let (min, max) = match (&self.series, edge) {
+                (Some(s), Some(edge)) => {
+                    let min = lower.take().unwrap_or_else(|| s.round_down(first));
+                    // Nothing is above zero in the series: the bucket of zeros ends where the next begins.
+                    let max = match next {
+                        Some(next) if num::Num::of(&edge).is_some_and(num::Num::is_zero) => {
+                            s.round_down(next)
+                        }
+                        _ => edge,
+                    };
+                    lower = Some(max.clone());
+                    (min, max)
+                }
+                _ => (first.clone(), next.or(rows.last().map(|r| &r.0)).unwrap_or(first).clone()),
+            };
             let mut id = DocWriter::new();
             id.put("min", &min).put("max", &max);
             let id = Value::Document(id.finish());
@@ -367,7 +361,6 @@ impl BucketAuto {
             }
             out.push(running.finish(&id, &self.fields));
             at = end;
-            made += 1;
         }
         Ok(out)
     }

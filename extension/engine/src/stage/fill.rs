@@ -25,7 +25,7 @@ pub(super) fn fill(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
             "partitionByFields" => by_fields = Some(fields_expression(e.val, &cx)?),
             "sortBy" => sort = Some(object("sortBy", e.val)?),
             "output" => output = Some(object("output", e.val)?),
-            other => bail!(codes::LOCATION40415, "BSON field '$fill.{other}' is an unknown field"),
+            other => bail!(codes::LOCATION40415, "BSON field '$fill.{other}' is an unknown field."),
         }
     }
     let Some(output) = output else {
@@ -37,17 +37,27 @@ pub(super) fn fill(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
             "Maximum one of 'partitionBy' and 'partitionByFields can be specified in '$fill'"
         );
     }
+    if output.is_empty() {
+        bail!(
+            codes::LOCATION6050203,
+            "The output field in '$fill' must contain an object with at least one element"
+        );
+    }
     let (sort, sort_field) = sort_by(sort, &cx.collation)?;
-    let mut outputs = Vec::new();
+    let (mut outputs, mut constants) = (Vec::new(), Vec::new());
     for e in output {
         let path = FieldPath::parse(e.name())?;
         let function = method(e.name(), e.val, &cx, sort.is_some(), sort_field.is_some())?;
-        outputs.push(Output { path, function, bounds: Bounds::Partition });
+        let list = if matches!(function, Function::Constant(_)) { &mut constants } else { &mut outputs };
+        list.push(Output { path, function, bounds: Bounds::Partition });
     }
+    // Values alone need no neighbours: the documents stay in their order.
+    let ordered = !outputs.is_empty();
+    outputs.append(&mut constants);
     Ok(Rc::new(Windows {
-        partition: partition.or(by_fields),
-        sort,
-        sort_field,
+        partition: partition.or(by_fields).filter(|_| ordered),
+        sort: sort.filter(|_| ordered),
+        sort_field: sort_field.filter(|_| ordered),
         outputs,
         name: "$fill",
         collation: cx.collation,
@@ -96,11 +106,19 @@ fn method(name: &str, v: Val<'_>, cx: &expr::ParseContext, sorted: bool, single:
     };
     let Some(d) = v.as_doc() else {
         bail!(
-            codes::TYPE_MISMATCH,
-            "BSON field '$fill.output.{name}' is the wrong type '{}', expected type 'object'",
-            v.type_name()
+            codes::LOCATION6050200,
+            "Each fill output specification must be an object with exactly one field"
         )
     };
+    if let Some(e) = d.iter().find(|e| !matches!(e.name(), "method" | "value")) {
+        bail!(codes::LOCATION40415, "BSON field '$fill.{}' is an unknown field.", e.name());
+    }
+    if d.get("value").is_some() && d.get("method").is_some() {
+        bail!(
+            codes::LOCATION6050201,
+            "Each fill output specification must have exactly one of 'method' or 'value' fields, not both"
+        );
+    }
     if let Some(value) = d.get("value") {
         return Ok(Function::Constant(Expr::parse(value, cx)?));
     }

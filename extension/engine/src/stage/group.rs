@@ -98,6 +98,9 @@ pub(super) fn field(name: &str, v: Val<'_>, cx: &crate::expr::ParseContext) -> R
     let (Some(e), None) = (it.next(), it.next()) else {
         bail!(codes::LOCATION40238, "The field '{name}' must specify one accumulator")
     };
+    if e.val.as_array().is_some() {
+        bail!(codes::LOCATION40237, "The {} accumulator is a unary operator", e.name());
+    }
     Accumulator::parse(e.name(), e.val, cx)
 }
 
@@ -109,6 +112,9 @@ pub(super) fn group(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let (mut id, mut fields) = (None, Vec::new());
     for e in spec {
         if e.name() == "_id" {
+            if id.is_some() {
+                bail!(codes::LOCATION15948, "a group's _id may only be specified once");
+            }
             id = Some(Expr::parse(e.val, &cx)?);
         } else {
             fields.push((e.name().to_owned(), field(e.name(), e.val, &cx)?));
@@ -134,14 +140,16 @@ impl Stage for SortByCount {
 }
 
 pub(super) fn sort_by_count(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
-    let expression = match (v.as_str(), v.as_doc()) {
-        (Some(s), _) => s.starts_with('$'),
-        (_, Some(d)) => d.first().is_some_and(|e| e.name().starts_with('$')),
-        _ => false,
+    let (expression, code) = match (v.as_str(), v.as_doc()) {
+        (Some(s), _) => (s.starts_with('$'), codes::LOCATION40148),
+        (_, Some(d)) => (d.first().is_some_and(|e| e.name().starts_with('$')), codes::LOCATION40147),
+        _ => {
+            bail!(codes::LOCATION40149, "the sortByCount field must be specified as a string or as an object")
+        }
     };
     if !expression {
         bail!(
-            codes::LOCATION40147,
+            code,
             "the sortByCount field must be defined as a $-prefixed path or an expression inside an object"
         );
     }

@@ -4,6 +4,7 @@ use super::{GeoNear, ParseContext};
 use crate::error::Result;
 use crate::expr::{Binding, EvalContext, Expr, Variables};
 use crate::raw::Doc;
+use crate::sort::SortSpec;
 use crate::{bail, codes};
 
 /// A stream of encoded documents.
@@ -105,6 +106,18 @@ pub struct Wanted<'a> {
     pub cx: &'a ParseContext,
 }
 
+/// A sort that keeps what does not fit into memory somewhere else.
+pub trait Sorting<'h> {
+    /// Adds a document.
+    ///
+    /// # Errors
+    /// Those of the keys, and of what keeps the documents.
+    fn put(&mut self, document: &[u8]) -> Result<()>;
+
+    /// All documents in order; equal ones as they came.
+    fn sorted(self: Box<Self>) -> Docs<'h>;
+}
+
 /// What the glue implements for stages that reach beyond the stream. Everything but reading refuses by default.
 pub trait Host {
     /// The documents of a collection or view that match the filter, in natural order; none for a collection that
@@ -147,6 +160,11 @@ pub trait Host {
     /// document instead of reading the collection once.
     fn narrows(&self, _wanted: &Wanted<'_>) -> bool {
         false
+    }
+
+    /// A sort for more documents than memory is meant for; `None` where there is no such place.
+    fn sorter(&self, _spec: &SortSpec) -> Option<Box<dyn Sorting<'_> + '_>> {
+        None
     }
 
     /// Called now and then in long loops.

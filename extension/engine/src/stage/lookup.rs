@@ -319,7 +319,7 @@ pub(super) fn membership(field: &str, values: &[Value]) -> Vec<u8> {
 pub(super) fn lookup(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let Some(spec) = v.as_doc() else {
         bail!(
-            codes::LOCATION40319,
+            codes::FAILED_TO_PARSE,
             "the $lookup stage specification must be an object, but found {}",
             v.type_name()
         )
@@ -331,8 +331,8 @@ pub(super) fn lookup(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
             "from" => match e.val.as_str() {
                 Some(s) => from = Some(s.to_owned()),
                 None => bail!(
-                    codes::LOCATION40321,
-                    "lookup argument 'from' must be a string, is type {}",
+                    codes::FAILED_TO_PARSE,
+                    "$lookup 'from' field must be a string, but found {}",
                     e.val.type_name()
                 ),
             },
@@ -362,15 +362,23 @@ pub(super) fn lookup(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let Some(output) = output else { bail!(codes::FAILED_TO_PARSE, "must specify 'as' field for a $lookup") };
     let output = FieldPath::parse(output)?;
     let sub = list.map(|list| sub_pipeline(list, vars, cx)).transpose()?;
-    if from.is_none() && !sub.as_ref().is_some_and(|s| s.pipeline.is_source()) {
-        bail!(codes::FAILED_TO_PARSE, "must specify 'from' field for a $lookup");
+    if from.is_none() {
+        let Some(sub) = &sub else {
+            bail!(codes::FAILED_TO_PARSE, "must specify 'pipeline' when 'from' is empty")
+        };
+        if !sub.pipeline.is_source() {
+            bail!(
+                codes::FAILED_TO_PARSE,
+                "$lookup stage without explicit collection must have a pipeline with $documents as first stage"
+            );
+        }
+    }
+    if vars.is_some() && sub.is_none() {
+        bail!(codes::FAILED_TO_PARSE, "$lookup with a 'let' argument must also specify 'pipeline'");
     }
     let fields = match (local, foreign) {
         (Some(l), Some(f)) => {
             for path in [l, f] {
-                if path.starts_with('$') {
-                    bail!(codes::BAD_VALUE, "FieldPath field names may not start with '$'");
-                }
                 FieldPath::parse(path)?;
             }
             Some((Path::new(l), f.to_owned()))

@@ -31,7 +31,9 @@ mod unwind;
 mod window;
 
 pub use geo_near::GeoNear;
-pub use host::{Docs, Host, MatchedAction, NoHost, NotMatchedAction, Output, Statistics, Target, Wanted};
+pub use host::{
+    Docs, Host, MatchedAction, NoHost, NotMatchedAction, Output, Sorting, Statistics, Target, Wanted,
+};
 pub use parse::{ParseContext, is_known};
 
 use crate::error::{Error, Result};
@@ -56,6 +58,13 @@ pub(crate) struct Run<'h> {
     pub host: &'h dyn Host,
     /// Bytes a blocking stage may hold.
     pub memory: usize,
+}
+
+impl Run<'_> {
+    /// The command did not say `allowDiskUse: false`.
+    fn may_spill(&self) -> bool {
+        self.memory > MEMORY_LIMIT
+    }
 }
 
 /// One stage, ready to run.

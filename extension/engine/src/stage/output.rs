@@ -82,7 +82,9 @@ pub(super) fn merge(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
                     },
                     "whenMatched" => matched = when_matched(e.val)?,
                     "whenNotMatched" => not_matched = when_not_matched(e.val)?,
-                    other => bail!(codes::FAILED_TO_PARSE, "BSON field '$merge.{other}' is an unknown field"),
+                    other => {
+                        bail!(codes::LOCATION40415, "BSON field '$merge.{other}' is an unknown field.")
+                    }
                 }
             }
         }

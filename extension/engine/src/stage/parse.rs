@@ -187,7 +187,6 @@ pub(super) static STAGES: &[Entry] = &[
 
 /// Stages of MongoDB that are refused by name.
 const REFUSED: &[&str] = &[
-    "$changeStream",
     "$changeStreamSplitLargeEvent",
     "$listLocalSessions",
     "$listSampledQueries",
@@ -208,6 +207,10 @@ pub fn is_known(name: &str) -> bool {
 fn find(name: &str) -> Result<&'static Entry> {
     if let Some(e) = STAGES.iter().find(|e| e.name == name) {
         return Ok(e);
+    }
+    if name == "$changeStream" {
+        // There is no replica set to clients, so there is no oplog either.
+        bail!(codes::LOCATION40573, "The $changeStream stage is only supported on replica sets");
     }
     if REFUSED.contains(&name) {
         bail!(codes::COMMAND_NOT_SUPPORTED, "Stage {name} is not supported yet in native pipeline");
@@ -296,7 +299,7 @@ fn check_place(entry: &Entry, i: usize, count: usize, cx: &ParseContext) -> Resu
             bail!(codes::LOCATION40600, "{name} is not allowed to be used within a $facet stage")
         }
         Place::Lookup if !entry.sub => {
-            bail!(codes::LOCATION51047, "{name} is not allowed to be used within a $lookup stage")
+            bail!(codes::LOCATION51047, "{name} is not allowed within a $lookup's sub-pipeline")
         }
         Place::Union if !entry.sub => {
             bail!(codes::LOCATION31441, "{name} is not allowed within a $unionWith's sub-pipeline")

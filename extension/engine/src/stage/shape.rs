@@ -31,19 +31,24 @@ impl Stage for Shape {
 
 pub(super) fn add_fields(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let Some(spec) = v.as_doc() else {
-        bail!(codes::LOCATION40272, "$addFields specification stage must be an object")
+        bail!(codes::LOCATION40272, "$addFields specification stage must be an object, got {}", v.type_name())
     };
+    if spec.is_empty() {
+        bail!(
+            codes::LOCATION40177,
+            "Invalid $addFields :: caused by :: specification must have at least one field"
+        );
+    }
     Ok(Rc::new(Shape(Projection::add_fields(spec, &cx.query())?)))
 }
 
 pub(super) fn project(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let Some(spec) = v.as_doc() else {
-        bail!(codes::LOCATION40272, "$project specification stage must be an object")
+        bail!(codes::LOCATION15969, "$project specification must be an object")
     };
     if spec.is_empty() {
-        // MongoDB's 51272, which the SQL surface has no state for.
         bail!(
-            codes::FAILED_TO_PARSE,
+            codes::LOCATION51272,
             "Invalid $project :: caused by :: projection specification must have at least one field"
         );
     }

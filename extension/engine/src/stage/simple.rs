@@ -6,7 +6,7 @@ use crate::expr::{EvalContext, Expr, render};
 use crate::meta::Known;
 use crate::number::{self, Truncated};
 use crate::query::Query;
-use crate::raw::{Doc, Val, View};
+use crate::raw::{Doc, Val};
 use crate::value::{DocWriter, Value};
 use crate::{bail, codes};
 use std::rc::Rc;
@@ -62,32 +62,22 @@ impl Stage for Limit {
 }
 
 pub(super) fn limit(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
-    if !v.is_number() {
-        bail!(codes::LOCATION15957, "the limit must be specified as a number");
-    }
     let n = whole("$limit", codes::LOCATION5107201, v)?;
     match u64::try_from(n) {
         Ok(0) => bail!(codes::LOCATION15958, "the limit must be positive"),
         Ok(n) => Ok(Rc::new(Limit(n))),
         Err(_) => bail!(
             codes::LOCATION5107201,
-            "invalid argument to $skip stage: Expected a non - negative number in: $limit: {n}"
+            "invalid argument to $limit stage: Expected a non-negative number in: $limit: {n}"
         ),
     }
 }
 
 fn whole(name: &str, code: crate::Code, v: Val<'_>) -> Result<i64> {
+    let why = if v.is_number() { "Cannot represent as a 64-bit integer:" } else { "Expected a number in:" };
     number::exact_i64(v).ok_or_else(|| {
-        let shown = match v.view() {
-            View::Double(x) => format!("{x:.6}"),
-            _ => render::val(v),
-        };
-        Error::new(
-            code,
-            format!(
-                "invalid argument to {name} stage: Cannot represent as a 64-bit integer: {name}: {shown}"
-            ),
-        )
+        let shown = render::val(v);
+        Error::new(code, format!("invalid argument to {name} stage: {why} {name}: {shown}"))
     })
 }
 
@@ -121,15 +111,12 @@ impl Stage for Skip {
 }
 
 pub(super) fn skip(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
-    if !v.is_number() {
-        bail!(codes::LOCATION15972, "Argument to $skip must be a number");
-    }
     let n = whole("$skip", codes::LOCATION5107200, v)?;
     match u64::try_from(n) {
         Ok(n) => Ok(Rc::new(Skip(n))),
         Err(_) => bail!(
             codes::LOCATION5107200,
-            "invalid argument to $skip stage: Expected a non-negative number in $skip: {n}"
+            "invalid argument to $skip stage: Expected a non-negative number in: $skip: {n}"
         ),
     }
 }
@@ -158,7 +145,8 @@ impl Stage for Count {
 
 pub(super) fn count(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
     match v.as_str() {
-        None | Some("") => bail!(codes::LOCATION40156, "the count field must be a non-empty string"),
+        None => bail!(codes::LOCATION40156, "the count field must be a non-empty string"),
+        Some("") => bail!(codes::LOCATION40157, "the count field must be a non-empty string"),
         Some(s) if s.starts_with('$') => {
             bail!(codes::LOCATION40158, "the count field cannot be a $-prefixed path")
         }
@@ -276,7 +264,11 @@ impl Stage for ReplaceRoot {
 
 pub(super) fn replace_root(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let Some(d) = v.as_doc() else {
-        bail!(codes::LOCATION40272, "$replaceRoot specification stage must be an object")
+        bail!(
+            codes::LOCATION40229,
+            "expected an object as specification for $replaceRoot stage, got {}",
+            v.type_name()
+        )
     };
     let mut root = None;
     for e in d {

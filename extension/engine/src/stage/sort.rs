@@ -1,6 +1,6 @@
 //! `$sort`.
 
-use super::{Budget, Docs, ParseContext, Run, Stage, blocking};
+use super::{Budget, Docs, ParseContext, Run, Stage, blocking, deferred, ready};
 use crate::error::Result;
 use crate::raw::{Doc, Val};
 use crate::sort::{SortKey, SortSpec};
@@ -14,21 +14,41 @@ struct Sort {
     spec: SortSpec,
 }
 
+/// Bytes of documents and keys that are sorted in memory where the host has a sort for more.
+const IN_MEMORY: usize = 32 * 1024 * 1024;
+
+impl Sort {
+    fn sorted<'h>(&self, mut input: Docs<'h>, cx: Run<'h>) -> Result<Docs<'h>> {
+        let mut budget = Budget::new("Sort", cx);
+        let mut rows: Vec<(SortKey, Vec<u8>)> = Vec::new();
+        let mut size = 0usize;
+        while let Some(doc) = input.next().transpose()? {
+            let key = self.spec.key(Doc::trusted(&doc))?;
+            budget.take(doc.len() + key.0.len())?;
+            size = size.saturating_add(doc.len() + key.0.len());
+            rows.push((key, doc));
+            if size > IN_MEMORY
+                && cx.may_spill()
+                && let Some(mut sorter) = cx.host.sorter(&self.spec)
+            {
+                for (_, doc) in rows {
+                    sorter.put(&doc)?;
+                }
+                for doc in input {
+                    sorter.put(&doc?)?;
+                }
+                return Ok(sorter.sorted());
+            }
+        }
+        // Stable: documents with equal keys keep the order they came in.
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(ready(rows.into_iter().map(|(_, d)| d)))
+    }
+}
+
 impl Stage for Sort {
     fn run<'h>(self: Rc<Self>, input: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
-        blocking(move || {
-            let mut budget = Budget::new("Sort", cx);
-            let mut rows: Vec<(SortKey, Vec<u8>)> = Vec::new();
-            for doc in input {
-                let doc = doc?;
-                let key = self.spec.key(Doc::trusted(&doc))?;
-                budget.take(doc.len() + key.0.len())?;
-                rows.push((key, doc));
-            }
-            // Stable: documents with equal keys keep the order they came in.
-            rows.sort_by(|a, b| a.0.cmp(&b.0));
-            Ok(rows.into_iter().map(|(_, d)| d).collect())
-        })
+        deferred(move || self.sorted(input, cx))
     }
 
     fn keeps_field(&self, _: &str) -> bool {
@@ -41,7 +61,9 @@ impl Stage for Sort {
 }
 
 pub(super) fn sort(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
-    let Some(d) = v.as_doc() else { bail!(codes::BAD_VALUE, "Expected document for sort specification") };
+    let Some(d) = v.as_doc() else {
+        bail!(codes::LOCATION15973, "the $sort key specification must be an object")
+    };
     if d.is_empty() {
         bail!(codes::LOCATION15976, "$sort stage must have at least one sort key");
     }

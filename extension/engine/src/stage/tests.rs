@@ -1,6 +1,6 @@
 //! Rules of stages and of pipelines as a whole.
 
-use super::{Docs, Host, NoHost, Output, ParseContext, Pipeline, Wanted, ready};
+use super::{Docs, Host, NoHost, Output, ParseContext, Pipeline, Sorting, Wanted, ready};
 use crate::error::Result;
 use crate::expr::{Binding, Variables};
 use crate::extjson;
@@ -75,6 +75,10 @@ fn stages_transform_documents() {
             "{_id:x,s:5,a:2.5,p:[1,3]}{_id:y,s:1,a:1.0,p:[2]}",
         ),
         (r#"[{"$sortByCount":"$g"}]"#, "{_id:x,count:2}{_id:y,count:1}"),
+        (
+            r#"[{"$fill":{"sortBy":{"v":1},"partitionBy":"$g","output":{"t":{"value":0}}}},{"$project":{"t":1}}]"#,
+            "{_id:1,t:[a,b]}{_id:2,t:[]}{_id:3,t:0}",
+        ),
         (r#"[{"$replaceWith":{"w":"$v"}}]"#, "{w:3}{w:1}{w:2}"),
         (r#"[{"$bucket":{"groupBy":"$v","boundaries":[0,2,4]}}]"#, "{_id:0,count:1}{_id:2,count:2}"),
         (
@@ -220,6 +224,28 @@ fn a_merge_pipeline_sees_the_document_that_came() {
 }
 
 #[test]
+fn the_last_automatic_bucket_takes_what_is_left() {
+    let docs = |values: &[i32]| {
+        let docs: Vec<String> = values.iter().map(|v| format!(r#"{{"v":{v}}}"#)).collect();
+        format!("[{}]", docs.join(","))
+    };
+    let of = |values: &[i32], rest: &str| {
+        let stages = format!(r#"[{{"$bucketAuto":{{"groupBy":"$v",{rest}}}}}]"#);
+        run(&docs(values), &stages, &NoHost)
+    };
+    let ten: Vec<i32> = (1..=10).collect();
+    assert_eq!(
+        of(&ten, r#""buckets":3"#),
+        "{_id:{min:1,max:4},count:3}{_id:{min:4,max:7},count:3}{_id:{min:7,max:10},count:4}"
+    );
+    assert_eq!(of(&[1, 1, 1, 2], r#""buckets":4"#), "{_id:{min:1,max:2},count:3}{_id:{min:2,max:2},count:1}");
+    assert_eq!(
+        of(&[0, 0, 0, 3], r#""buckets":2,"granularity":"POWERSOF2""#),
+        "{_id:{min:0.0,max:2.0},count:3}{_id:{min:2.0,max:4.0},count:1}"
+    );
+}
+
+#[test]
 fn errors_are_mongodbs() {
     for (stages, want) in [
         (r#"[{"$nope":1}]"#, "40324 Unrecognized pipeline stage name: '$nope'"),
@@ -233,9 +259,73 @@ fn errors_are_mongodbs() {
             "40600 $facet is not allowed to be used within a $facet stage",
         ),
         (r#"[{"$limit":0}]"#, "15958 the limit must be positive"),
+        (
+            r#"[{"$limit":"a"}]"#,
+            r#"5107201 invalid argument to $limit stage: Expected a number in: $limit: "a""#,
+        ),
+        (
+            r#"[{"$skip":-1}]"#,
+            "5107200 invalid argument to $skip stage: Expected a non-negative number in: $skip: -1",
+        ),
+        (r#"[{"$count":""}]"#, "40157 the count field must be a non-empty string"),
+        (r#"[{"$count":1}]"#, "40156 the count field must be a non-empty string"),
+        (r#"[{"$facet":{"a":5}}]"#, "40170 arguments to $facet must be arrays, a is type int"),
+        (
+            r#"[{"$sort":{"a":2}}]"#,
+            "15975 $sort key ordering must be 1 (for ascending) or -1 (for descending)",
+        ),
+        (r#"[{"$sort":{"a":"x"}}]"#, r#"15974 Illegal key in $sort specification: a: "x""#),
+        (r#"[{"$sort":5}]"#, "15973 the $sort key specification must be an object"),
+        (r#"[{"$project":5}]"#, "15969 $project specification must be an object"),
+        (
+            r#"[{"$replaceRoot":5}]"#,
+            "40229 expected an object as specification for $replaceRoot stage, got int",
+        ),
+        (
+            r#"[{"$lookup":{"pipeline":[],"as":"r"}}]"#,
+            "9 $lookup stage without explicit collection must have a pipeline with $documents as first stage",
+        ),
+        (
+            r#"[{"$lookup":{"from":"x","localField":"a","foreignField":"b","let":{},"as":"r"}}]"#,
+            "9 $lookup with a 'let' argument must also specify 'pipeline'",
+        ),
         (r#"[{"$group":{"n":{"$sum":1}}}]"#, "15955 a group specification must include an _id"),
-        (r#"[{"$group":{"_id":1,"n":{"$foo":1}}}]"#, "15952 Unknown group operator $foo"),
-        (r#"[{"$changeStream":{}}]"#, "115 Stage $changeStream is not supported yet in native pipeline"),
+        (r#"[{"$group":{"_id":1,"n":{"$foo":1}}}]"#, "15952 unknown group operator '$foo'"),
+        (r#"[{"$group":{"_id":1,"n":{"$push":["$a"]}}}]"#, "40237 The $push accumulator is a unary operator"),
+        (r#"[{"$group":{"_id":1,"_id":2}}]"#, "15948 a group's _id may only be specified once"),
+        (
+            r#"[{"$addFields":{}}]"#,
+            "40177 Invalid $addFields :: caused by :: specification must have at least one field",
+        ),
+        (
+            r#"[{"$facet":{"a":[5]}}]"#,
+            "40171 elements of arrays in $facet spec must be non-empty objects, a argument contained an element of type int: 0: 5",
+        ),
+        (
+            r#"[{"$bucketAuto":{"groupBy":"$v","buckets":1,"output":5}}]"#,
+            "40244 The $bucketAuto 'output' field must be an object, but found type: int",
+        ),
+        (
+            r#"[{"$fill":{"output":{"v":{"value":1,"method":"locf"}}}}]"#,
+            "6050201 Each fill output specification must have exactly one of 'method' or 'value' fields, not both",
+        ),
+        (
+            r#"[{"$fill":{"output":{}}}]"#,
+            "6050203 The output field in '$fill' must contain an object with at least one element",
+        ),
+        (
+            r#"[{"$sortByCount":5}]"#,
+            "40149 the sortByCount field must be specified as a string or as an object",
+        ),
+        (
+            r#"[{"$sortByCount":"g"}]"#,
+            "40148 the sortByCount field must be defined as a $-prefixed path or an expression inside an object",
+        ),
+        (
+            r#"[{"$facet":{}}]"#,
+            "40169 the $facet specification must be a non-empty object, but found: $facet: { }",
+        ),
+        (r#"[{"$changeStream":{}}]"#, "40573 The $changeStream stage is only supported on replica sets"),
         (r#"[{"$out":"o"}]"#, "115 $out and $merge are not supported in this context"),
     ] {
         assert_eq!(run(DOCS, stages, &NoHost), want, "{stages}");
@@ -276,6 +366,52 @@ fn blocking_stages_stay_within_their_memory() {
     let source = Box::new(std::iter::repeat_n(big, 200).map(Ok));
     let end = p.run(source, &NoHost).find_map(Result::err).expect("an error");
     assert_eq!(end.code, crate::codes::EXCEEDED_MEMORY_LIMIT);
+}
+
+/// Sorts like the server, and counts what it was given.
+struct Elsewhere(std::cell::Cell<usize>);
+
+struct Sorted<'h>(crate::sort::SortSpec, Vec<Vec<u8>>, &'h Elsewhere);
+
+impl<'h> Sorting<'h> for Sorted<'h> {
+    fn put(&mut self, document: &[u8]) -> Result<()> {
+        self.2.0.set(self.2.0.get() + 1);
+        self.1.push(document.to_vec());
+        Ok(())
+    }
+
+    fn sorted(mut self: Box<Self>) -> Docs<'h> {
+        let spec = self.0.clone();
+        self.1.sort_by_key(|d| spec.key(Doc::trusted(d)).expect("a key"));
+        ready(std::mem::take(&mut self.1))
+    }
+}
+
+impl Host for Elsewhere {
+    fn open(&self, _: &Wanted<'_>) -> Result<Docs<'_>> {
+        Ok(ready(Vec::new()))
+    }
+
+    fn sorter(&self, spec: &crate::sort::SortSpec) -> Option<Box<dyn Sorting<'_> + '_>> {
+        Some(Box::new(Sorted(spec.clone(), Vec::new(), self)))
+    }
+}
+
+#[test]
+fn a_large_sort_goes_where_there_is_room() {
+    let big = |i: i32| {
+        extjson::parse(&format!(r#"{{"a":{},"p":"{}"}}"#, i % 7, "x".repeat(1 << 20))).expect("a document")
+    };
+    let p = parse(r#"[{"$sort":{"a":-1}},{"$unset":"p"}]"#);
+    let host = Elsewhere(std::cell::Cell::new(0));
+    let out: Vec<Vec<u8>> =
+        p.run(Box::new((0..50).map(big).map(Ok)), &host).collect::<Result<_>>().expect("documents");
+    assert_eq!(host.0.get(), 50);
+    let keys: Vec<_> = out.iter().map(|d| extjson::relaxed(Doc::trusted(d))).collect();
+    assert!(keys.len() == 50 && keys.is_sorted_by(|a, b| a >= b), "{keys:?}");
+    // Small ones stay.
+    let out = p.run(Box::new((0..5).map(big).map(Ok)), &host).count();
+    assert_eq!((out, host.0.get()), (5, 50));
 }
 
 #[test]

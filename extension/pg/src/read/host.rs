@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use engine::collation::Collation;
 use engine::query::Query;
-use engine::stage::{Docs, GeoNear, Host, Output, ParseContext, Statistics, Wanted};
+use engine::sort::SortSpec;
+use engine::stage::{Docs, GeoNear, Host, Output, ParseContext, Sorting, Statistics, Wanted};
 use engine::{Doc, codes};
 
 use super::pipeline::{Owned, Run, documents_near};
+use super::sorter::Sorter;
 use super::walk::{Opened, Parsed};
 use super::{output, statistics};
 use crate::access::{Hint, Ids, Position, Way};
@@ -153,6 +155,10 @@ impl Host for Server {
                 Way::Or(_) | Way::Near(_) => true,
             })
         })
+    }
+
+    fn sorter(&self, spec: &SortSpec) -> Option<Box<dyn Sorting<'_> + '_>> {
+        Some(Box::new(Sorter::new(spec.clone(), None)))
     }
 
     fn check_interrupts(&self) -> engine::Result<()> {

@@ -1,5 +1,7 @@
 //! Sorting documents with PostgreSQL's own sort: in `work_mem`, beyond it in temporary files.
 
+use std::borrow::Borrow;
+
 use engine::Doc;
 use engine::sort::SortSpec;
 use pgrx::pg_sys::{self, Datum};
@@ -15,17 +17,17 @@ const BYTEA_LESS: u32 = 1957;
 ///
 /// Each item is one bytea: sort key, running number (so equal keys stay in their order), document, length of the key.
 /// Keys are prefix-free, so what follows them only decides between equal ones.
-pub struct Sorter<'s> {
-    spec: &'s SortSpec,
+pub struct Sorter<S: Borrow<SortSpec>> {
+    spec: S,
     state: *mut pg_sys::Tuplesortstate,
     count: u64,
     item: Vec<u8>,
     memory: pg_sys::MemoryContext,
 }
 
-impl<'s> Sorter<'s> {
+impl<S: Borrow<SortSpec>> Sorter<S> {
     /// Only the first `bound` documents are wanted, if given.
-    pub fn new(spec: &'s SortSpec, bound: Option<i64>) -> Sorter<'s> {
+    pub fn new(spec: S, bound: Option<i64>) -> Sorter<S> {
         // SAFETY: plain calls; `drop` ends the sort, or after an ERROR its memory context and resource owner do.
         unsafe {
             let state = pg_sys::tuplesort_begin_datum(
@@ -54,7 +56,7 @@ impl<'s> Sorter<'s> {
 
     /// Adds a document.
     pub fn put(&mut self, document: &[u8]) -> Result<()> {
-        let key = self.spec.key(Doc::trusted(document))?.0;
+        let key = self.spec.borrow().key(Doc::trusted(document))?.0;
         self.item.clear();
         self.item.extend_from_slice(&key);
         self.item.extend_from_slice(&self.count.to_be_bytes());
@@ -98,7 +100,22 @@ impl<'s> Sorter<'s> {
     }
 }
 
-impl Drop for Sorter<'_> {
+/// A sort in the middle of a pipeline.
+impl<'h> engine::stage::Sorting<'h> for Sorter<SortSpec>
+where
+    Sorter<SortSpec>: 'h,
+{
+    fn put(&mut self, document: &[u8]) -> engine::Result<()> {
+        Sorter::put(self, document).map_err(|e| engine::Error::new(engine::codes::INTERNAL_ERROR, e.message))
+    }
+
+    fn sorted(mut self: Box<Self>) -> engine::stage::Docs<'h> {
+        self.sort();
+        Box::new(std::iter::from_fn(move || self.next().map(|d| Ok(d.to_vec()))))
+    }
+}
+
+impl<S: Borrow<SortSpec>> Drop for Sorter<S> {
     fn drop(&mut self) {
         // After an ERROR the memory context and the resource owner do this.
         if !std::thread::panicking() {

@@ -108,7 +108,7 @@ pub enum Walk<'a> {
     /// As they are found, with what they carry.
     Scored(Reader<'a>, &'a Query, Vec<u8>),
     /// Sorted.
-    Sorted(Sorter<'a>),
+    Sorted(Sorter<&'a SortSpec>),
 }
 
 impl Walk<'_> {

@@ -22,9 +22,18 @@ fn millis(n: Num) -> Option<i64> {
     }
 }
 
-pub(in crate::expr) fn add(_: &'static str, args: &[Computed]) -> Result<Computed> {
+/// Of int32 alone comes an int32 whenever the end result is one, whatever the way there.
+fn narrowed(total: Num, ints: bool) -> Num {
+    match total {
+        Num::Long(n) if ints => num::int_or_long(n),
+        n => n,
+    }
+}
+
+pub(crate) fn add(_: &'static str, args: &[Computed]) -> Result<Computed> {
     let mut total = Num::Int(0);
     let mut date = None;
+    let mut ints = true;
     for a in args {
         // The first null decides: what follows it is not looked at.
         match a {
@@ -36,7 +45,10 @@ pub(in crate::expr) fn add(_: &'static str, args: &[Computed]) -> Result<Compute
                 date = Some(*ms);
             }
             Some(v) => match Num::of(v) {
-                Some(n) => total = num::add(total, n),
+                Some(n) => {
+                    ints &= matches!(n, Num::Int(_));
+                    total = num::add(total, n);
+                }
                 None => bail!(
                     codes::TYPE_MISMATCH,
                     "$add only supports numeric or date types, not {}",
@@ -47,7 +59,7 @@ pub(in crate::expr) fn add(_: &'static str, args: &[Computed]) -> Result<Compute
         }
     }
     match date {
-        None => Ok(Some(total.value())),
+        None => Ok(Some(narrowed(total, ints).value())),
         Some(ms) => match millis(total).and_then(|n| ms.checked_add(n)) {
             Some(ms) => Ok(Some(Value::DateTime(ms))),
             None => bail!(codes::OVERFLOW, "date overflow in $add"),
@@ -55,7 +67,7 @@ pub(in crate::expr) fn add(_: &'static str, args: &[Computed]) -> Result<Compute
     }
 }
 
-pub(in crate::expr) fn subtract(_: &'static str, args: &[Computed]) -> Result<Computed> {
+pub(crate) fn subtract(_: &'static str, args: &[Computed]) -> Result<Computed> {
     if any_nullish(args) {
         return null();
     }
@@ -81,22 +93,26 @@ pub(in crate::expr) fn subtract(_: &'static str, args: &[Computed]) -> Result<Co
     }
 }
 
-pub(in crate::expr) fn multiply(_: &'static str, args: &[Computed]) -> Result<Computed> {
+pub(crate) fn multiply(_: &'static str, args: &[Computed]) -> Result<Computed> {
     let mut total = Num::Int(1);
+    let mut ints = true;
     for a in args {
         // The first null decides, as in `$add`.
         let Some(v) = a.as_ref().filter(|_| !nullish(a)) else { return null() };
         match Num::of(v) {
-            Some(n) => total = num::mul(total, n),
+            Some(n) => {
+                ints &= matches!(n, Num::Int(_));
+                total = num::mul(total, n);
+            }
             None => {
                 bail!(codes::TYPE_MISMATCH, "$multiply only supports numeric types, not {}", v.type_name())
             }
         }
     }
-    Ok(Some(total.value()))
+    Ok(Some(narrowed(total, ints).value()))
 }
 
-pub(in crate::expr) fn divide(_: &'static str, args: &[Computed]) -> Result<Computed> {
+pub(crate) fn divide(_: &'static str, args: &[Computed]) -> Result<Computed> {
     let Some((a, b)) = two_numbers(args, codes::TYPE_MISMATCH, "$divide")? else { return null() };
     if b.is_zero() {
         bail!(codes::BAD_VALUE, "can't $divide by zero");
@@ -124,7 +140,9 @@ fn two_numbers(args: &[Computed], code: crate::Code, name: &str) -> Result<Optio
 pub(in crate::expr) fn modulo(_: &'static str, args: &[Computed]) -> Result<Computed> {
     let Some((a, b)) = two_numbers(args, codes::LOCATION16611, "$mod")? else { return null() };
     if b.is_zero() {
-        bail!(codes::LOCATION16610, "can't $mod by zero");
+        let decimal = matches!((a, b), (Num::Decimal(_), _) | (_, Num::Decimal(_)));
+        let code = if decimal { codes::LOCATION5733415 } else { codes::LOCATION16610 };
+        bail!(code, "can't $mod by zero");
     }
     let r = match (a, b) {
         (Num::Decimal(_), _) | (_, Num::Decimal(_)) => {
@@ -132,8 +150,8 @@ pub(in crate::expr) fn modulo(_: &'static str, args: &[Computed]) -> Result<Comp
             dec128::standard().rem(&mut r, &b.to_decimal());
             Num::Decimal(r)
         }
-        (Num::Double(x), y) => whole_mod(x, y.to_f64()),
-        (x, Num::Double(y)) => whole_mod(x.to_f64(), y),
+        (Num::Double(x), y) => Num::Double(x % y.to_f64()),
+        (x, Num::Double(y)) => Num::Double(x.to_f64() % y),
         (Num::Int(x), Num::Int(y)) => Num::Int(x.wrapping_rem(y)),
         (x, y) => {
             let (x, y) = (x.to_i64_truncating().unwrap_or(0), y.to_i64_truncating().unwrap_or(1));
@@ -141,10 +159,6 @@ pub(in crate::expr) fn modulo(_: &'static str, args: &[Computed]) -> Result<Comp
         }
     };
     Ok(Some(r.value()))
-}
-
-fn whole_mod(x: f64, y: f64) -> Num {
-    Num::Double(x % y)
 }
 
 /// The number of a unary operator, `None` when it is null or missing.

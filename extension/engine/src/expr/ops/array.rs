@@ -126,11 +126,7 @@ pub(super) fn position(name: &str, which: &str, v: Option<&Value>) -> Result<Opt
     match usize::try_from(i) {
         Ok(i) => Ok(Some(i)),
         Err(_) => {
-            let word = match (name, which) {
-                ("$indexOfArray", "start") => "starting",
-                ("$indexOfArray", _) | (_, "end") => "ending",
-                _ => "start",
-            };
+            let word = if which == "start" { "starting" } else { "ending" };
             bail!(codes::LOCATION40097, "{name} requires a nonnegative {word} index, found: {i}")
         }
     }

@@ -58,9 +58,9 @@ pub(in crate::expr) fn not(_: &'static str, args: &[Computed]) -> Result<Compute
         Some(Value::Int32(i)) => Ok(Some(Value::Int32(!i))),
         Some(Value::Int64(i)) => Ok(Some(Value::Int64(!i))),
         v if super::is_null(v) => null(),
-        Some(Value::String(_)) => {
-            bail!(codes::LOCATION28765, "$bitNot only supports numeric types, not string")
+        v @ Some(Value::Double(_) | Value::Decimal128(_)) => {
+            bail!(codes::TYPE_MISMATCH, "$bitNot only supports int and long, not: {}.", render::type_of(v))
         }
-        v => bail!(codes::TYPE_MISMATCH, "$bitNot only supports int and long, not: {}.", render::type_of(v)),
+        v => bail!(codes::LOCATION28765, "$bitNot only supports numeric types, not {}", render::type_of(v)),
     }
 }

@@ -1,7 +1,8 @@
 //! `$convert` and the conversions with a name of their own.
 
+use super::binary::How;
 use super::num::Num;
-use super::{arg, date, dec128, is_null};
+use super::{arg, binary, date, dec128, is_null};
 use crate::bail;
 use crate::codes;
 use crate::error::{Error, Result};
@@ -9,11 +10,11 @@ use crate::expr::{Computed, EvalContext, Expr, render, truthy};
 use crate::raw::ty;
 use crate::value::Value;
 
-fn failure(why: impl Into<String>) -> Error {
+pub(super) fn failure(why: impl Into<String>) -> Error {
     Error::new(codes::CONVERSION_FAILURE, why.into())
 }
 
-/// `[input, to, onError, onNull, format]`
+/// `[input, to, onError, onNull, format, byteOrder, base]`
 pub(in crate::expr) fn convert(_: &'static str, args: &[Expr], cx: &EvalContext<'_>) -> Result<Computed> {
     let get = |i: usize| args.get(i).map(|e| e.eval(cx)).transpose().map(Option::flatten);
     let given = |i: usize| args.get(i).is_some_and(Expr::is_given);
@@ -34,8 +35,14 @@ pub(in crate::expr) fn convert(_: &'static str, args: &[Expr], cx: &EvalContext<
     }
     let target = target(to.as_ref())?;
     let format = get(4)?;
+    let how = How {
+        format: binary::format(format.as_ref())?,
+        subtype: if target == ty::BINARY { binary::subtype(subtype.as_ref())? } else { 0 },
+        big: binary::is_big(get(5)?.as_ref())?,
+        base: binary::base(get(6)?.as_ref())?,
+    };
     let Some(input) = input else { return Ok(Some(Value::Null)) };
-    match to_type(&input, target, format.as_ref(), subtype.as_ref()) {
+    match to_type(&input, target, how) {
         Ok(v) => Ok(Some(v)),
         Err(e) if given(2) && e.code == codes::CONVERSION_FAILURE => get(2),
         Err(e) => Err(e),
@@ -47,7 +54,7 @@ fn target(v: Option<&Value>) -> Result<u8> {
     match v {
         Some(Value::String(s)) => match crate::query::type_of_alias(s) {
             Some(t) => Ok(t),
-            None => bail!(codes::BAD_VALUE, "Unknown type name alias: {s}"),
+            None => bail!(codes::BAD_VALUE, "Unknown type name: {s}"),
         },
         Some(v) if Num::of(v).is_some() => {
             let Some(n) = Num::of(v).and_then(Num::to_i64_exact) else {
@@ -88,21 +95,41 @@ pub(in crate::expr) fn named(name: &'static str, args: &[Computed]) -> Result<Co
         "$toUUID" => ty::BINARY,
         _ => bail!(codes::INTERNAL_ERROR, "{name} has no target type"),
     };
-    let format = Value::String("uuid".into());
-    to_type(v, target, (name == "$toUUID").then_some(&format), None).map(Some)
+    let how = match name {
+        "$toUUID" => How { format: Some("uuid"), subtype: 4, ..How::default() },
+        _ => How { format: Some("auto"), ..How::default() },
+    };
+    to_type(v, target, how).map(Some)
 }
 
-fn to_type(v: &Value, target: u8, format: Option<&Value>, subtype: Option<&Value>) -> Result<Value> {
+fn to_type(v: &Value, target: u8, how: How<'_>) -> Result<Value> {
+    let in_base;
+    let v = match (v, how.base) {
+        (Value::String(s), Some(base))
+            if matches!(target, ty::DOUBLE | ty::INT32 | ty::INT64 | ty::DECIMAL128) =>
+        {
+            in_base = binary::parse(s, base)?;
+            &in_base
+        }
+        (v, Some(base)) if target == ty::STRING && Num::of(v).is_some() => {
+            return binary::digits(v, base).map(Value::String);
+        }
+        (v, _) => v,
+    };
     let converted = match target {
+        ty::DOUBLE | ty::INT32 | ty::INT64 if matches!(v, Value::Binary { .. }) => match v {
+            Value::Binary { subtype, bytes } => Some(binary::number(bytes, *subtype, target, how)?),
+            _ => None,
+        },
         ty::BOOL => Some(Value::Bool(truthy(Some(v)))),
         ty::DOUBLE => to_double(v)?,
         ty::INT32 => to_int(v)?,
         ty::INT64 => to_long(v)?,
         ty::DECIMAL128 => to_decimal(v)?,
-        ty::STRING => to_string(v, format)?,
+        ty::STRING => to_string(v, how)?,
         ty::DATE => to_date(v)?,
         ty::OBJECT_ID => to_object_id(v)?,
-        ty::BINARY => to_binary(v, format, subtype)?,
+        ty::BINARY => binary::binary(v, how)?,
         t if t == v.ty() => Some(v.clone()),
         _ => None,
     };
@@ -119,7 +146,7 @@ fn to_double(v: &Value) -> Result<Option<Value>> {
     Ok(Some(Value::Double(match v {
         Value::Bool(b) => f64::from(u8::from(*b)),
         Value::DateTime(ms) => Num::Long(*ms).to_f64(),
-        Value::String(s) => Num::Decimal(text_decimal(s)?).to_f64(),
+        Value::String(s) => text_double(s)?,
         Value::Decimal128(_) => {
             let Some(n) = Num::of(v) else { return Ok(None) };
             let x = n.to_f64();
@@ -142,22 +169,54 @@ fn overflow(v: &Value) -> Error {
     ))
 }
 
+fn bad_number(s: &str, why: &str) -> Error {
+    failure(format!("Failed to parse number '{s}' in $convert with no onError value: {why}"))
+}
+
+fn no_hex(s: &str) -> Result<()> {
+    if s.starts_with("0x") || s.starts_with("0X") {
+        return Err(failure(format!("Illegal hexadecimal input in $convert with no onError value: {s}")));
+    }
+    Ok(())
+}
+
+fn text_double(s: &str) -> Result<f64> {
+    no_hex(s)?;
+    if s.is_empty() {
+        return Err(bad_number(s, "Empty string"));
+    }
+    if s.starts_with(char::is_whitespace) {
+        return Err(bad_number(s, "Leading whitespace"));
+    }
+    match s.parse::<f64>() {
+        Ok(x) if x.is_infinite() && s.bytes().any(|b| b.is_ascii_digit()) => {
+            Err(bad_number(s, "Out of range"))
+        }
+        Ok(x) => Ok(x),
+        Err(_) => {
+            // What a number could begin with is read as far as it goes, which is not far enough.
+            let begins = s.trim_start_matches(['+', '-', '.']).starts_with(|c: char| c.is_ascii_digit());
+            let why = if begins { "Did not consume whole string." } else { "Did not consume any digits" };
+            Err(bad_number(s, why))
+        }
+    }
+}
+
 fn text_decimal(s: &str) -> Result<dec128::D> {
-    let bad =
-        |why: &str| failure(format!("Failed to parse number '{s}' in $convert with no onError value: {why}"));
+    no_hex(s)?;
+    let bad = |why: &str| bad_number(s, why);
     if s.is_empty() {
         return Err(bad("Empty string"));
     }
-    let hex = s.starts_with("0x") || s.starts_with("0X");
-    if s.starts_with(char::is_whitespace) || hex {
+    if s.starts_with(char::is_whitespace) {
         return Err(bad("Failed to parse string to decimal"));
     }
     dec128::parse(s).ok_or_else(|| bad("Failed to parse string to decimal"))
 }
 
 fn text_integer(s: &str, low: i64, high: i64) -> Result<i64> {
-    let bad =
-        |why: &str| failure(format!("Failed to parse number '{s}' in $convert with no onError value: {why}"));
+    no_hex(s)?;
+    let bad = |why: &str| bad_number(s, why);
     if s.is_empty() {
         return Err(bad("No digits"));
     }
@@ -214,7 +273,7 @@ fn to_decimal(v: &Value) -> Result<Option<Value>> {
     }))
 }
 
-fn to_string(v: &Value, format: Option<&Value>) -> Result<Option<Value>> {
+fn to_string(v: &Value, how: How<'_>) -> Result<Option<Value>> {
     Ok(Some(Value::String(match v {
         Value::String(s) => s.clone(),
         Value::Bool(b) => b.to_string(),
@@ -225,56 +284,9 @@ fn to_string(v: &Value, format: Option<&Value>) -> Result<Option<Value>> {
             let v = crate::raw::Val { ty: ty::SYMBOL, bytes };
             String::from_utf8_lossy(v.string_bytes()).into_owned()
         }
-        Value::Binary { subtype, bytes } => binary_text(*subtype, bytes, format)?,
+        Value::Binary { subtype, bytes } => binary::text(*subtype, bytes, how)?,
         _ => return Ok(None),
     })))
-}
-
-/// The `format` of conversions between strings and binary.
-fn binary_format(format: Option<&Value>) -> Result<&str> {
-    match format {
-        None => Ok("auto"),
-        Some(Value::String(s))
-            if matches!(s.as_str(), "base64" | "base64url" | "hex" | "utf8" | "uuid" | "auto") =>
-        {
-            Ok(s)
-        }
-        v => bail!(
-            codes::BAD_VALUE,
-            "$convert's 'format' argument must be one of base64, base64url, hex, utf8, uuid and auto, but is {}",
-            render::value(v)
-        ),
-    }
-}
-
-fn binary_text(subtype: u8, bytes: &[u8], format: Option<&Value>) -> Result<String> {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-    Ok(match binary_format(format)? {
-        "base64" => STANDARD.encode(bytes),
-        "base64url" => URL_SAFE_NO_PAD.encode(bytes),
-        "hex" => render::hex(bytes).to_ascii_uppercase(),
-        "utf8" => match std::str::from_utf8(bytes) {
-            Ok(s) => s.to_owned(),
-            Err(_) => return Err(failure("BinData is not valid UTF-8 in $convert with no onError value")),
-        },
-        "uuid" if subtype == 4 && bytes.len() == 16 => uuid_text(bytes),
-        "uuid" => {
-            return Err(failure(
-                "Conversion of BinData to a uuid string needs subtype 4 and 16 bytes in $convert with no onError value",
-            ));
-        }
-        _ => bail!(
-            codes::COMMAND_NOT_SUPPORTED,
-            "Convert to string from binData with format 'auto' is not supported yet."
-        ),
-    })
-}
-
-fn uuid_text(bytes: &[u8]) -> String {
-    let hex = render::hex(bytes);
-    let part = |a: usize, b: usize| hex.get(a..b).unwrap_or("");
-    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
 }
 
 fn to_date(v: &Value) -> Result<Option<Value>> {
@@ -311,34 +323,4 @@ fn to_object_id(v: &Value) -> Result<Option<Value>> {
         }
         _ => Ok(None),
     }
-}
-
-fn to_binary(v: &Value, format: Option<&Value>, subtype: Option<&Value>) -> Result<Option<Value>> {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-    let s = match v {
-        Value::Binary { .. } => return Ok(Some(v.clone())),
-        Value::String(s) => s,
-        _ => return Ok(None),
-    };
-    let wrong =
-        || failure(format!("Failed to convert string '{s}' to binData in $convert with no onError value"));
-    let wanted = subtype.and_then(Num::of).and_then(Num::to_i64_exact).and_then(|n| u8::try_from(n).ok());
-    let (subtype, bytes) = match binary_format(format)? {
-        "base64" => (wanted, STANDARD.decode(s).map_err(|_| wrong())?),
-        "base64url" => (wanted, URL_SAFE_NO_PAD.decode(s).map_err(|_| wrong())?),
-        "hex" => (wanted, crate::extjson::from_hex(s).map_err(|_| wrong())?),
-        "utf8" => (wanted, s.as_bytes().to_vec()),
-        "uuid" => (Some(4), uuid_bytes(s).ok_or_else(|| failure(format!("Invalid UUID string: '{s}'")))?),
-        _ => return Err(wrong()),
-    };
-    Ok(Some(Value::Binary { subtype: subtype.unwrap_or(0), bytes }))
-}
-
-fn uuid_bytes(s: &str) -> Option<Vec<u8>> {
-    let shape: Vec<usize> = s.split('-').map(str::len).collect();
-    if shape != [8, 4, 4, 4, 12] {
-        return None;
-    }
-    crate::extjson::from_hex(&s.replace('-', "")).ok()
 }

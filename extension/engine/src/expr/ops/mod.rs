@@ -2,6 +2,7 @@
 
 pub(crate) mod arith;
 pub(crate) mod array;
+pub(super) mod binary;
 pub(super) mod bits;
 pub(super) mod collect;
 pub(crate) mod compare;

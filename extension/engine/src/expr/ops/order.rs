@@ -37,37 +37,27 @@ pub(crate) fn count_of_n(v: Option<&Value>) -> Result<usize> {
     }
 }
 
-fn n_input(args: &[Computed], null_is_null: bool) -> Result<Option<(Vec<Value>, usize)>> {
+fn n_input(args: &[Computed]) -> Result<(Vec<Value>, usize)> {
     let n = count_of_n(arg(args, 1))?;
-    let v = arg(args, 0);
-    if null_is_null && is_null(v) {
-        return Ok(None);
-    }
-    match v.and_then(list) {
-        Some(items) => Ok(Some((items, n))),
+    match arg(args, 0).and_then(list) {
+        Some(items) => Ok((items, n)),
         None => bail!(codes::LOCATION5788200, "Input must be an array"),
     }
 }
 
 pub(in crate::expr) fn first_n(_: &'static str, args: &[Computed]) -> Result<Computed> {
-    let Some((mut items, n)) = n_input(args, false)? else { return null() };
+    let (mut items, n) = n_input(args)?;
     items.truncate(n);
     Ok(of(&items))
 }
 
 pub(in crate::expr) fn last_n(_: &'static str, args: &[Computed]) -> Result<Computed> {
-    let Some((items, n)) = n_input(args, false)? else { return null() };
+    let (items, n) = n_input(args)?;
     Ok(of(items.get(items.len().saturating_sub(n)..).unwrap_or(&[])))
 }
 
 fn extreme_n(args: &[Computed], largest: bool, collation: &Collation) -> Result<Computed> {
-    if let Some(n) = arg(args, 1)
-        && Num::of(n).is_some()
-        && num::to_i64_exact(n).is_none()
-    {
-        bail!(codes::LOCATION31109, "Can't coerce out of range value {} to long", render::value(Some(n)));
-    }
-    let Some((mut items, n)) = n_input(args, true)? else { return null() };
+    let (mut items, n) = n_input(args)?;
     items.retain(|v| !matches!(v, Value::Null | Value::Undefined));
     items.sort_by(|a, b| {
         if largest { compare::collated(b, a, collation) } else { compare::collated(a, b, collation) }
@@ -149,10 +139,8 @@ pub(in crate::expr) fn sort(_: &'static str, args: &[Computed], collation: &Coll
 /// Orders two elements by fields; an element that is no document sorts like one without the field.
 fn by_fields(by: Doc<'_>, a: Val<'_>, b: Val<'_>, collation: &Collation) -> Ordering {
     for e in by {
-        let Ok(path) = crate::expr::FieldPath::parse(e.name()) else { continue };
         let down = descending(e.val);
-        let key = |v: Val<'_>| sort_key(v.as_doc().and_then(|d| path.get(d)), down, collation);
-        let order = compare::collated(&key(a), &key(b), collation);
+        let order = crate::compare::collated(at_path(a, e.name()), at_path(b, e.name()), collation);
         if order != Ordering::Equal {
             return if down { order.reverse() } else { order };
         }
@@ -160,16 +148,12 @@ fn by_fields(by: Doc<'_>, a: Val<'_>, b: Val<'_>, collation: &Collation) -> Orde
     Ordering::Equal
 }
 
-/// The value a sort compares: of an array its smallest (or largest) element, for nothing null.
-fn sort_key(v: Option<Value>, down: bool, collation: &Collation) -> Value {
-    match v {
-        None => Value::Null,
-        Some(Value::Array(a)) => {
-            let elements = Doc::trusted(&a).values().map(Value::from);
-            let by = |a: &Value, b: &Value| compare::collated(a, b, collation);
-            let pick = if down { elements.max_by(by) } else { elements.min_by(by) };
-            pick.unwrap_or(Value::Undefined)
-        }
-        Some(v) => v,
+/// The value below a dotted path, null for nothing. Unlike in `$sort` arrays are not looked into: a component may be
+/// a position, and an array at the end compares as a whole.
+fn at_path<'a>(v: Val<'a>, path: &str) -> Val<'a> {
+    let below = |v: Val<'a>, name: &str| v.as_doc().or_else(|| v.as_array()).and_then(|d| d.get(name));
+    if v.as_doc().is_none() {
+        return Val::NULL;
     }
+    path.split('.').try_fold(v, below).unwrap_or(Val::NULL)
 }

@@ -6,7 +6,7 @@ use crate::codes;
 use crate::error::Result;
 use crate::expr::dates::{Unit, Zone, add};
 use crate::expr::num::{self, Num};
-use crate::expr::{compare_values, render};
+use crate::expr::{Expr, ParseContext, compare_values, dec128, render};
 use crate::raw::{Doc, Val};
 use crate::value::Value;
 use std::cmp::Ordering;
@@ -36,7 +36,7 @@ pub(in crate::stage) enum Bounds {
 
 impl Bounds {
     /// Parses `window`.
-    pub(super) fn parse(v: Val<'_>) -> Result<Self> {
+    pub(super) fn parse(v: Val<'_>, cx: &ParseContext) -> Result<Self> {
         let Some(d) = v.as_doc() else { bail!(codes::FAILED_TO_PARSE, "'window' field must be an object") };
         let (documents, range, unit) = (d.get("documents"), d.get("range"), d.get("unit"));
         if let Some(e) = d.iter().find(|e| !matches!(e.name(), "documents" | "range" | "unit")) {
@@ -56,7 +56,7 @@ impl Bounds {
                 "Window bounds can only specify 'unit' with range-based bounds."
             ),
             (Some(v), None) => {
-                let (low, high) = pair("documents", v)?;
+                let (low, high) = pair("documents", v, cx)?;
                 for b in [&low, &high] {
                     if let Bound::By(n) = b
                         && num::to_i64_exact(n).is_none()
@@ -68,9 +68,17 @@ impl Bounds {
                 Ok(Bounds::Documents(low, high))
             }
             (None, Some(v)) => {
-                let (low, high) = pair("range", v)?;
+                let (low, high) = pair("range", v, cx)?;
                 ordered(&low, &high, v)?;
                 let unit = unit.map(|u| parse_unit(u)).transpose()?;
+                for b in [&low, &high] {
+                    if let Bound::By(n) = b
+                        && unit.is_some()
+                        && num::to_i64_exact(n).is_none()
+                    {
+                        bail!(codes::FAILED_TO_PARSE, "With 'unit', range-based bounds must be an integer");
+                    }
+                }
                 Ok(Bounds::Range { low, high, unit })
             }
             (None, None) => Ok(Bounds::Partition),
@@ -99,17 +107,25 @@ impl Bounds {
                 let Some((path, _)) = &w.sort_field else { return Ok(0..rows.len()) };
                 let value = |row: &Row| path.get(Doc::trusted(&row.doc)).unwrap_or(Value::Null);
                 let here = rows.get(at).map_or(Value::Null, value);
-                let edge = |b: &Bound| match b {
-                    Bound::Unbounded => Ok(None),
-                    Bound::Current => Ok(Some(here.clone())),
-                    Bound::By(n) => moved(&here, n, *unit).map(Some),
+                check(&here, unit.is_some())?;
+                // Once every row is of the expected type, so are all that "unbounded" reaches; "current" is this
+                // very row, not those of the same value.
+                let a = match low {
+                    Bound::Unbounded => 0,
+                    Bound::Current => at,
+                    Bound::By(n) => {
+                        let from = moved(&here, n, *unit)?;
+                        rows.partition_point(|r| compare_values(&value(r), &from) == Ordering::Less)
+                    }
                 };
-                let (from, to) = (edge(low)?, edge(high)?);
-                let a = from
-                    .map_or(0, |v| rows.partition_point(|r| compare_values(&value(r), &v) == Ordering::Less));
-                let b = to.map_or(rows.len(), |v| {
-                    rows.partition_point(|r| compare_values(&value(r), &v) != Ordering::Greater)
-                });
+                let b = match high {
+                    Bound::Unbounded => rows.len(),
+                    Bound::Current => at + 1,
+                    Bound::By(n) => {
+                        let to = moved(&here, n, *unit)?;
+                        rows.partition_point(|r| compare_values(&value(r), &to) != Ordering::Greater)
+                    }
+                };
                 Ok(a..b.max(a))
             }
         }
@@ -125,23 +141,37 @@ fn moved(here: &Value, by: &Value, unit: Option<Unit>) -> Result<Value> {
                 None => bail!(codes::OVERFLOW, "a range of dates overflowed"),
             }
         }
-        (v, Some(_)) => bail!(
+        (v, _) => match (Num::of(v), Num::of(by)) {
+            // The edge is only compared, so widening does no harm.
+            (Some(a), Some(b)) => {
+                let mut sum = a.to_decimal();
+                dec128::standard().add(&mut sum, &b.to_decimal());
+                Ok(Num::Decimal(sum).value())
+            }
+            _ => check(v, unit.is_some()).map(|()| v.clone()),
+        },
+    }
+}
+
+/// The sort field of a row with a range around it.
+fn check(v: &Value, unit: bool) -> Result<()> {
+    match v {
+        Value::DateTime(_) if unit => Ok(()),
+        v if unit => bail!(
             codes::LOCATION5429513,
             "Invalid range: Expected the sortBy field to be a Date, but it was {}",
             v.type_name()
         ),
-        (Value::DateTime(_), None) => bail!(
-            codes::LOCATION5429513,
+        Value::DateTime(_) => bail!(
+            codes::LOCATION5429413,
             "Invalid range: For windows that involve date or time ranges, a unit must be provided."
         ),
-        (v, None) => match (Num::of(v), Num::of(by)) {
-            (Some(a), Some(b)) => Ok(num::add(a, b).value()),
-            _ => bail!(
-                codes::LOCATION5429414,
-                "Invalid range: Expected the sortBy field to be a number, but it was {}",
-                v.type_name()
-            ),
-        },
+        v if Num::of(v).is_none() => bail!(
+            codes::LOCATION5429414,
+            "Invalid range: Expected the sortBy field to be a number, but it was {}",
+            v.type_name()
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -153,20 +183,31 @@ pub(super) fn parse_unit(v: Val<'_>) -> Result<Unit> {
     }
 }
 
-fn pair(kind: &str, v: Val<'_>) -> Result<(Bound, Bound)> {
+fn pair(kind: &str, v: Val<'_>, cx: &ParseContext) -> Result<(Bound, Bound)> {
     let items: Vec<Val<'_>> = v.as_array().into_iter().flat_map(Doc::values).collect();
     let [low, high] = items.as_slice() else {
         bail!(codes::FAILED_TO_PARSE, "Window bounds must be a 2-element array: {kind}: {}", render::val(v))
     };
-    Ok((bound(*low)?, bound(*high)?))
+    Ok((bound(kind, *low, cx)?, bound(kind, *high, cx)?))
 }
 
-fn bound(v: Val<'_>) -> Result<Bound> {
+fn bound(kind: &str, v: Val<'_>, cx: &ParseContext) -> Result<Bound> {
     match v.as_str() {
-        Some("unbounded") => Ok(Bound::Unbounded),
-        Some("current") => Ok(Bound::Current),
-        None if v.is_number() => Ok(Bound::By(Value::from(v))),
-        _ => bail!(codes::FAILED_TO_PARSE, "Window bounds must be 'unbounded', 'current', or a number."),
+        Some("unbounded") => return Ok(Bound::Unbounded),
+        Some("current") => return Ok(Bound::Current),
+        Some(_) => {
+            bail!(codes::FAILED_TO_PARSE, "Window bounds must be 'unbounded', 'current', or a number.")
+        }
+        None => {}
+    }
+    let e = Expr::parse(v, cx)?;
+    match e.as_constant() {
+        Some(Some(n)) if Num::of(n).is_some() => Ok(Bound::By(n.clone())),
+        Some(_) if kind == "documents" => {
+            bail!(codes::FAILED_TO_PARSE, "Numeric document-based bounds must be an integer")
+        }
+        Some(_) => bail!(codes::FAILED_TO_PARSE, "Range-based bounds expression must be a number"),
+        None => bail!(codes::FAILED_TO_PARSE, "Window bounds expression must be a constant."),
     }
 }
 

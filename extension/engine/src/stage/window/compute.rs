@@ -4,13 +4,15 @@ use super::super::Run;
 use super::bounds::{Bound, Bounds};
 use super::{Function, Output, Row, Windows};
 use crate::accumulator::Accumulator;
+use crate::accumulator::sum::Sum;
 use crate::bail;
 use crate::codes;
 use crate::error::Result;
-use crate::expr::num::Num;
-use crate::expr::{EvalContext, Expr, nullish};
+use crate::expr::num::{self, Num};
+use crate::expr::{Computed, EvalContext, Expr, arithmetic, compare_values, dec128, nullish, render};
 use crate::raw::Doc;
 use crate::value::Value;
+use std::cmp::Ordering;
 
 type Column = Vec<Option<Value>>;
 
@@ -121,60 +123,78 @@ fn accumulate(w: &Windows, a: &Accumulator, bounds: &Bounds, rows: &[Row], cx: R
         for at in bounds.rows(w, rows, i)? {
             a.add(&mut state, doc(at))?;
         }
-        out.push(Some(a.finish(state)));
+        // A sum that loses documents at its start forgets how wide its integers were.
+        out.push(Some(match a.finish(state) {
+            Value::Int64(n) if a.is_sum() => num::int_or_long(n).value(),
+            v => v,
+        }));
     }
     Ok(out)
 }
 
-/// The sort field as a number: milliseconds in units for dates.
-fn position(w: &Windows, row: &Row, unit: Option<i64>, name: &str) -> Result<f64> {
-    let v = w.sort_field.as_ref().and_then(|(p, _)| p.get(Doc::trusted(&row.doc)));
-    match (&v, unit) {
-        (Some(Value::DateTime(ms)), Some(unit)) => Ok(Num::Long(*ms).to_f64() / Num::Long(unit).to_f64()),
-        (_, Some(_)) => {
-            bail!(codes::LOCATION5423901, "{name} with 'unit' expects the sortBy field to be a Date")
-        }
-        (Some(v), None) => match Num::of(v) {
-            Some(n) => Ok(n.to_f64()),
-            None => bail!(
-                codes::LOCATION5423902,
-                "{name} (with no 'unit') expects the sortBy field to be numeric"
-            ),
-        },
-        (None, None) => {
-            bail!(codes::LOCATION5423902, "{name} (with no 'unit') expects the sortBy field to be numeric")
-        }
-    }
+/// The value of the sort field.
+fn position(w: &Windows, row: &Row) -> Computed {
+    w.sort_field.as_ref().and_then(|(p, _)| p.get(Doc::trusted(&row.doc)))
 }
 
-fn number(v: &Option<Value>, name: &str) -> Result<f64> {
-    match v.as_ref().and_then(Num::of) {
-        Some(n) => Ok(n.to_f64()),
-        None => bail!(
-            codes::LOCATION5423900,
-            "The input value of {name} window function must be a vector of 2 value, the first value must be numeric or date type and the second must be numeric."
-        ),
-    }
+fn is_number(v: &Computed) -> bool {
+    v.as_ref().and_then(Num::of).is_some()
 }
 
+fn is_date(v: &Computed) -> bool {
+    matches!(v, Some(Value::DateTime(_)))
+}
+
+fn minus(a: &Computed, b: &Computed) -> Result<Computed> {
+    arithmetic::subtract("$subtract", &[a.clone(), b.clone()])
+}
+
+fn times(a: Computed, b: Computed) -> Result<Computed> {
+    arithmetic::multiply("$multiply", &[a, b])
+}
+
+fn by(a: Computed, b: Computed) -> Result<Computed> {
+    arithmetic::divide("$divide", &[a, b])
+}
+
+/// Rise by run between the ends of the window, scaled from milliseconds to the unit.
 fn derivative(w: &Windows, input: &Expr, unit: Option<i64>, bounds: &Bounds, rows: &[Row]) -> Result<Column> {
     let values = inputs(input, rows)?;
     let mut out = Vec::with_capacity(rows.len());
     for i in 0..rows.len() {
         let window = bounds.rows(w, rows, i)?;
         let (first, last) = (window.start, window.end.saturating_sub(1));
-        let (Some(a), Some(b)) = (rows.get(first), rows.get(last)) else {
+        let (false, Some(a), Some(b)) = (window.is_empty(), rows.get(first), rows.get(last)) else {
             out.push(Some(Value::Null));
             continue;
         };
-        let y0 = number(values.get(first).unwrap_or(&None), "$derivative")?;
-        let y1 = number(values.get(last).unwrap_or(&None), "$derivative")?;
-        let (x0, x1) = (position(w, a, unit, "$derivative")?, position(w, b, unit, "$derivative")?);
-        out.push(Some(if first >= last || x0 == x1 {
-            Value::Null
-        } else {
-            Value::Double((y1 - y0) / (x1 - x0))
-        }));
+        let (x0, x1) = (position(w, a), position(w, b));
+        match unit {
+            Some(_) if !is_date(&x0) || !is_date(&x1) => {
+                bail!(codes::LOCATION5624900, "$derivative with 'unit' expects the sortBy field to be a Date")
+            }
+            None if is_date(&x0) || is_date(&x1) => {
+                bail!(codes::LOCATION5624901, "$derivative where the sortBy is a Date requires an 'unit'")
+            }
+            None if !is_number(&x0) || !is_number(&x1) => {
+                bail!(
+                    codes::LOCATION5624902,
+                    "$derivative (with no 'unit') expects the sortBy field to be numeric"
+                )
+            }
+            _ => {}
+        }
+        let run = minus(&x1, &x0)?;
+        let rise = minus(values.get(last).unwrap_or(&None), values.get(first).unwrap_or(&None))?;
+        if nullish(&rise) {
+            bail!(codes::LOCATION5624903, "$derivative input must not be null or missing");
+        }
+        out.push(match (by(rise, run), unit) {
+            // A window of one point has no slope.
+            (Err(e), _) if e.code == codes::BAD_VALUE => Some(Value::Null),
+            (slope, Some(unit)) => times(slope?, Some(Value::Int64(unit)))?,
+            (slope, None) => slope?,
+        });
     }
     Ok(out)
 }
@@ -183,39 +203,85 @@ fn derivative(w: &Windows, input: &Expr, unit: Option<i64>, bounds: &Bounds, row
 fn integral(w: &Windows, input: &Expr, unit: Option<i64>, bounds: &Bounds, rows: &[Row]) -> Result<Column> {
     let values = inputs(input, rows)?;
     let mut points = Vec::with_capacity(rows.len());
-    for (row, v) in rows.iter().zip(&values) {
-        points.push((position(w, row, unit, "$integral")?, number(v, "$integral")?));
+    for (row, y) in rows.iter().zip(values) {
+        let x = position(w, row);
+        if !is_number(&y) || !(is_number(&x) || is_date(&x)) {
+            bail!(
+                codes::LOCATION5423900,
+                "The input value of $integral window function must be a vector of 2 value, the first value must be numeric or date type and the second must be numeric."
+            );
+        }
+        match unit {
+            Some(_) if !is_date(&x) => {
+                bail!(codes::LOCATION5423901, "$integral with 'unit' expects the sortBy field to be a Date")
+            }
+            None if is_date(&x) => bail!(
+                codes::LOCATION5423902,
+                "$integral (with no 'unit') expects the sortBy field to be numeric"
+            ),
+            _ => points.push((x, y)),
+        }
     }
+    let is_nan = |v: &Computed| v.as_ref().and_then(Num::of).is_some_and(Num::is_nan);
     let mut out = Vec::with_capacity(rows.len());
+    // What is summed up so far, and from which to which point.
+    let (mut sum, mut summed) = (Sum::default(), 0..0);
     for i in 0..rows.len() {
-        let window = points.get(bounds.rows(w, rows, i)?).unwrap_or(&[]);
-        let area = window.windows(2).map(|p| match p {
-            [(x0, y0), (x1, y1)] => (y0 + y1) * (x1 - x0) / 2.0,
-            _ => 0.0,
+        let window = bounds.rows(w, rows, i)?;
+        let Some(inside) = points.get(window.clone()).filter(|p| !p.is_empty()) else {
+            out.push(Some(Value::Null));
+            continue;
+        };
+        if inside.iter().any(|(x, y)| is_nan(x) || is_nan(y)) {
+            out.push(Some(Value::Double(f64::NAN)));
+            continue;
+        }
+        if summed.start != window.start || summed.end > window.end || summed.is_empty() {
+            (sum, summed) = (Sum::default(), window.start..window.start + 1);
+        }
+        for at in summed.end..window.end {
+            if let (Some((x0, y0)), Some((x1, y1))) = (points.get(at - 1), points.get(at)) {
+                let heights = arithmetic::add("$add", &[y1.clone(), y0.clone()])?;
+                let area = by(times(heights, minus(x1, x0)?)?, Some(Value::Double(2.0)))?;
+                if let Some(area) = &area {
+                    sum.add(area);
+                }
+            }
+        }
+        summed.end = window.end;
+        let total = Some(sum.total());
+        out.push(match unit {
+            Some(unit) => by(total, Some(Value::Int64(unit)))?,
+            None => total,
         });
-        out.push(Some(if window.is_empty() { Value::Null } else { Value::Double(area.sum()) }));
     }
     Ok(out)
 }
 
-fn moving_average(input: &Expr, alpha: f64, rows: &[Row]) -> Result<Column> {
-    let mut average: Option<f64> = None;
+/// In decimals, whatever comes in; what is no number leaves the average as it is.
+fn moving_average(input: &Expr, alpha: dec128::D, rows: &[Row]) -> Result<Column> {
+    let mut cx = dec128::standard();
+    let mut rest = dec128::from_i64(1);
+    cx.sub(&mut rest, &alpha);
+    let mut average: Option<dec128::D> = None;
+    let mut decimal = false;
     let mut out = Vec::with_capacity(rows.len());
     for v in inputs(input, rows)? {
-        let Some(n) = v.as_ref().and_then(Num::of) else {
-            out.push(Some(Value::Null));
-            continue;
-        };
-        let x = n.to_f64();
-        let next = match average {
-            None => x,
-            Some(a) => x * alpha + a * (1.0 - alpha),
-        };
-        average = Some(next);
-        // Whole results of integers stay integers, as the first one is.
-        let whole =
-            matches!(n, Num::Int(_) | Num::Long(_)).then(|| Num::Double(next).to_i64_exact()).flatten();
-        out.push(Some(whole.map_or(Value::Double(next), |i| crate::expr::num::int_or_long(i).value())));
+        if let Some(n) = v.as_ref().and_then(Num::of) {
+            decimal |= matches!(n, Num::Decimal(_));
+            let mut next = n.to_decimal();
+            if let Some(mut before) = average {
+                cx.mul(&mut next, &alpha);
+                cx.mul(&mut before, &rest);
+                cx.add(&mut next, &before);
+            }
+            average = Some(next);
+        }
+        out.push(Some(match average {
+            None => Value::Null,
+            Some(d) if decimal => Num::Decimal(d).value(),
+            Some(d) => Value::Double(dec128::to_f64(&d)),
+        }));
     }
     Ok(out)
 }
@@ -223,44 +289,60 @@ fn moving_average(input: &Expr, alpha: f64, rows: &[Row]) -> Result<Column> {
 /// Values between two known ones, by the distance in the sort field.
 fn linear(w: &Windows, input: &Expr, rows: &[Row]) -> Result<Column> {
     let values = inputs(input, rows)?;
+    let mut places: Vec<Computed> = Vec::with_capacity(rows.len());
+    for (row, v) in rows.iter().zip(&values) {
+        if !nullish(v) && !is_number(v) {
+            bail!(
+                codes::TYPE_MISMATCH,
+                "Value to be filled must be numeric or nullish, but found {}",
+                render::type_of(v.as_ref())
+            );
+        }
+        let place = position(w, row);
+        if !is_number(&place) && !is_date(&place) {
+            bail!(
+                codes::TYPE_MISMATCH,
+                "Value of the sortBy field must be numeric or a date, but found {}",
+                render::type_of(place.as_ref())
+            );
+        }
+        if let (Some(Some(before)), Some(here)) = (places.last(), &place) {
+            if compare_values(before, here) == Ordering::Equal {
+                bail!(codes::LOCATION6050106, "There can be no repeated values in the sort field");
+            }
+            if is_date(&place) != matches!(before, Value::DateTime(_)) {
+                bail!(
+                    codes::TYPE_MISMATCH,
+                    "Conflicting sort value types, previously received type {}, but found {}",
+                    before.type_name(),
+                    here.type_name()
+                );
+            }
+        }
+        places.push(place);
+    }
     let mut out: Column = Vec::with_capacity(rows.len());
+    let known = |at: &usize| values.get(*at).is_some_and(|v| !nullish(v));
+    let (mut left, mut right) = (None, None);
     for (i, v) in values.iter().enumerate() {
         if !nullish(v) {
-            if v.as_ref().and_then(Num::of).is_none() {
-                bail!(codes::TYPE_MISMATCH, "Value to be filled must be numeric or nullish");
-            }
+            left = Some(i);
             out.push(v.clone());
             continue;
         }
-        let known = |v: &Option<Value>| v.as_ref().and_then(Num::of).map(Num::to_f64);
-        let left = (0..i).rev().find_map(|j| Some((j, known(values.get(j)?)?)));
-        let right = (i + 1..rows.len()).find_map(|j| Some((j, known(values.get(j)?)?)));
-        out.push(Some(match (left, right) {
-            (Some((a, y0)), Some((b, y1))) => {
-                let x = |at: usize| match rows.get(at) {
-                    Some(row) => sort_number(w, row),
-                    None => Ok(0.0),
-                };
-                let (x0, x1, here) = (x(a)?, x(b)?, x(i)?);
-                if x0 == x1 {
-                    Value::Double(y0)
-                } else {
-                    Value::Double(y0 + (y1 - y0) * (here - x0) / (x1 - x0))
-                }
-            }
-            _ => Value::Null,
-        }));
+        if right.is_none_or(|r| r < i) {
+            // None ahead stays so: the scan is not repeated.
+            right = Some((i + 1..rows.len()).find(known).unwrap_or(rows.len()));
+        }
+        let at = |list: &[Computed], i: Option<usize>| i.and_then(|i| list.get(i)).cloned().flatten();
+        let (x1, x2, here) = (at(&places, left), at(&places, right), at(&places, Some(i)));
+        let (y1, y2) = (at(&values, left), at(&values, right));
+        out.push(if left.is_none() || y2.is_none() {
+            Some(Value::Null)
+        } else {
+            let slope = by(minus(&y2, &y1)?, minus(&x2, &x1)?)?;
+            arithmetic::add("$add", &[y1, times(minus(&here, &x1)?, slope)?])?
+        });
     }
     Ok(out)
-}
-
-fn sort_number(w: &Windows, row: &Row) -> Result<f64> {
-    let v = w.sort_field.as_ref().and_then(|(p, _)| p.get(Doc::trusted(&row.doc)));
-    match &v {
-        Some(Value::DateTime(ms)) => Ok(Num::Long(*ms).to_f64()),
-        v => match v.as_ref().and_then(Num::of) {
-            Some(n) => Ok(n.to_f64()),
-            None => bail!(codes::TYPE_MISMATCH, "the sortBy field of $linearFill must be numeric or a date"),
-        },
-    }
 }

@@ -3,6 +3,8 @@
 mod bounds;
 mod compute;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 pub(super) use bounds::Bounds;
 pub(super) use parse::{set_window_fields, sort_by};
@@ -12,7 +14,7 @@ use super::{Budget, Docs, Run, Stage, blocking};
 use crate::accumulator::Accumulator;
 use crate::collation::Collation;
 use crate::error::Result;
-use crate::expr::{EvalContext, Expr, FieldPath};
+use crate::expr::{EvalContext, Expr, FieldPath, dec128};
 use crate::raw::Doc;
 use crate::sort::{SortKey, SortSpec};
 use crate::value::Value;
@@ -51,7 +53,7 @@ pub(super) enum Function {
     },
     ExpMovingAvg {
         input: Expr,
-        alpha: f64,
+        alpha: dec128::D,
     },
     LinearFill(Expr),
     Locf(Expr),

@@ -6,7 +6,7 @@ use crate::accumulator::Accumulator;
 use crate::collation::Collation;
 use crate::error::Result;
 use crate::expr::num::{self, Num};
-use crate::expr::{self, Expr, FieldPath, render};
+use crate::expr::{self, Expr, FieldPath, dec128, render};
 use crate::raw::{Doc, Val};
 use crate::sort::SortSpec;
 use crate::stage::{ParseContext, Stage};
@@ -102,7 +102,7 @@ fn field(
     let (mut call, mut window) = (None, None);
     for e in d {
         match e.name() {
-            "window" => window = Some(Bounds::parse(e.val)?),
+            "window" => window = Some(Bounds::parse(e.val, cx)?),
             op if op.starts_with('$') && call.is_none() => call = Some((op, e.val)),
             other => bail!(codes::FAILED_TO_PARSE, "Window function found an unknown argument: {other}"),
         }
@@ -173,7 +173,10 @@ fn function(
         }
         "$expMovingAvg" => {
             if explicit {
-                bail!(codes::FAILED_TO_PARSE, "$expMovingAvg does not accept a 'window' field");
+                bail!(
+                    codes::FAILED_TO_PARSE,
+                    "$expMovingAvg must have exactly one argument that is an object"
+                );
             }
             if !sorted {
                 bail!(codes::FAILED_TO_PARSE, "$expMovingAvg requires an explicit 'sortBy'");
@@ -266,27 +269,41 @@ fn moving_average(arg: Val<'_>, cx: &expr::ParseContext) -> Result<Function> {
         bail!(codes::FAILED_TO_PARSE, "{SHAPE}")
     };
     let alpha = match (d.get("N"), d.get("alpha")) {
-        (Some(n), None) => match num::to_i64_exact(&Value::from(n)) {
-            Some(n) if n > 0 => 2.0 / (Num::Long(n).to_f64() + 1.0),
-            _ => bail!(
+        (Some(n), _) => {
+            let whole = match Num::of(&Value::from(n)) {
+                None => bail!(
+                    codes::FAILED_TO_PARSE,
+                    "'N' field must be an integer, but found type {}",
+                    n.type_name()
+                ),
+                Some(x) => x.to_i64_exact(),
+            };
+            match whole {
+                None => bail!(
+                    codes::FAILED_TO_PARSE,
+                    "'N' field must be an integer, but found  N: {}. To use a non-integer, use the 'alpha' argument instead",
+                    render::val(n)
+                ),
+                Some(n) if n > 0 => {
+                    let mut cx = dec128::standard();
+                    let (mut alpha, mut below) = (dec128::from_i64(2), dec128::from_i64(n));
+                    cx.add(&mut below, &dec128::from_i64(1));
+                    cx.div(&mut alpha, &below);
+                    alpha
+                }
+                Some(n) => bail!(codes::FAILED_TO_PARSE, "'N' must be greater than zero. Got {n}"),
+            }
+        }
+        (None, Some(a)) => match Num::of(&Value::from(a)) {
+            Some(n) if n.to_f64() > 0.0 && n.to_f64() < 1.0 => n.to_decimal(),
+            Some(_) => bail!(
                 codes::FAILED_TO_PARSE,
-                "'N' field must be an integer greater than zero, but found N: {}",
-                render::val(n)
-            ),
-        },
-        (None, Some(a)) => match Num::of(&Value::from(a)).map(Num::to_f64) {
-            Some(x) if x > 0.0 && x < 1.0 => x,
-            Some(x) => bail!(
-                codes::FAILED_TO_PARSE,
-                "'alpha' must be between 0 and 1 (exclusive), found alpha: {x:.6}"
-            ),
-            None => bail!(
-                codes::FAILED_TO_PARSE,
-                "'alpha' field must be a number, but found alpha: {}",
+                "'alpha' must be between 0 and 1 (exclusive), found alpha: {}",
                 render::val(a)
             ),
+            None => bail!(codes::FAILED_TO_PARSE, "'alpha' must be a number"),
         },
-        _ => bail!(codes::FAILED_TO_PARSE, "{SHAPE}"),
+        _ => bail!(codes::FAILED_TO_PARSE, "Got unrecognized field in $expMovingAvg{SHAPE}"),
     };
     Ok(Function::ExpMovingAvg { input: Expr::parse(input, cx)?, alpha })
 }
