@@ -11,13 +11,13 @@ mod render;
 mod target;
 mod tls;
 mod units;
+mod values;
 mod version;
 
-pub use checked::{
-    Address, Checked, Config, Endpoint, Limits, Listener, Log, LogFormat, Otel, Pool, RunAsUser, check,
-};
+pub use checked::{Checked, check};
 pub use raw::{Problem, Problems, Raw};
 pub use render::{example_toml, markdown};
 pub use target::{PgTarget, PgTls, PgTlsMode};
 pub use tls::{ClientCertificates, TlsFiles, TlsMode, X509Users};
+pub use values::{Address, Config, Endpoint, Limits, Listener, Log, LogFormat, Otel, Pool, RunAsUser};
 pub use version::ServerVersion;

@@ -1,42 +1,12 @@
-//! Thousands of broken messages over real sockets, in front of a real primary, always the same ones. Each is answered
-//! with well-formed replies or ends its own connection; nothing panics, no backend dies, memory stays within the
-//! limits, and a client beside it notices nothing.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+//! Good messages, and what breaks them.
+use std::io::Write as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
 
-use bson::{RawDocument, RawDocumentBuf, doc, rawdoc};
+use bson::{RawDocumentBuf, rawdoc};
 use flate2::Compression;
-use proto_tests::raw::{OP_COMPRESSED, OP_MSG, OP_REPLY, message, op_msg, op_query};
-use proto_tests::stage::{Options, Stage};
+use proto_tests::raw::{OP_COMPRESSED, OP_MSG, message, op_msg, op_query};
+use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
-
-/// Clients that send broken messages at the same time.
-const CLIENTS: usize = 4;
-/// Messages of each of them.
-const MESSAGES: usize = 3000;
-/// No answer takes longer than this, and no connection stays open longer without one.
-const DEADLINE: Duration = Duration::from_secs(30);
-/// A message that hides that it wants no reply is found out after this.
-const SILENCE: Duration = Duration::from_secs(1);
-/// One message of the largest size, twice (compressed and not), for every client; and what the test itself takes.
-const MEMORY: u64 = CLIENTS as u64 * 2 * 48_000_000 + 200_000_000;
-
-static PANICS: AtomicUsize = AtomicUsize::new(0);
-
-/// What became of a message.
-#[derive(Debug, Default, Clone, Copy)]
-struct Tally {
-    messages: usize,
-    answers: usize,
-    errors: usize,
-    silent: usize,
-}
 
 /// A sequence section of kind 1.
 fn sequence(field: &str, documents: &[RawDocumentBuf]) -> Vec<u8> {
@@ -62,7 +32,7 @@ fn compressed(plain: &[u8], id: u8) -> Vec<u8> {
 }
 
 /// Commands with every feature of BSON, good ones.
-fn bodies() -> Vec<RawDocumentBuf> {
+pub(crate) fn bodies() -> Vec<RawDocumentBuf> {
     let wide: bson::Document = (0..200).map(|n| (format!("field{n}"), bson::Bson::Int32(n))).collect();
     let wide = RawDocumentBuf::try_from(&wide).unwrap();
     let nested = (0..90).fold(rawdoc! { "end": 1 }, |inner, _| rawdoc! { "a": inner });
@@ -104,7 +74,7 @@ fn wrapped(body: &[u8], form: u8) -> Vec<u8> {
 }
 
 /// Good messages: what drivers say first, and commands with every feature of the protocol.
-fn seeds() -> Vec<Vec<u8>> {
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("captures")).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
@@ -128,7 +98,7 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 /// Messages that aim at one limit each.
-fn aimed() -> Vec<Vec<u8>> {
+pub(crate) fn aimed() -> Vec<Vec<u8>> {
     let deep = |depth: usize| (0..depth).fold(rawdoc! {}, |inner, _| rawdoc! { "a": inner });
     let twice = {
         let one = rawdoc! { "find": "c", "$db": "m" };
@@ -202,7 +172,7 @@ fn damage(random: &mut SmallRng, bytes: &mut Vec<u8>, head: usize) {
 }
 
 /// A good message, damaged as a whole.
-fn broken_message(random: &mut SmallRng, seeds: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn broken_message(random: &mut SmallRng, seeds: &[Vec<u8>]) -> Vec<u8> {
     let mut message = seeds[random.random_range(0..seeds.len())].clone();
     damage(random, &mut message, 16);
     if random.random_ratio(7, 8) {
@@ -212,7 +182,7 @@ fn broken_message(random: &mut SmallRng, seeds: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A good message with a damaged command: what only BSON, the command and the extension can find.
-fn broken_command(random: &mut SmallRng, bodies: &[RawDocumentBuf]) -> Vec<u8> {
+pub(crate) fn broken_command(random: &mut SmallRng, bodies: &[RawDocumentBuf]) -> Vec<u8> {
     let mut body = bodies[random.random_range(0..bodies.len())].as_bytes().to_vec();
     match random.random_range(0..4) {
         0 => {
@@ -239,171 +209,4 @@ fn broken_command(random: &mut SmallRng, bodies: &[RawDocumentBuf]) -> Vec<u8> {
         }
     }
     wrapped(&body, random.random_range(0..6))
-}
-
-/// True if the message is whole by its own length and, as far as can be seen from outside, wants a reply.
-fn wants_reply(message: &[u8]) -> bool {
-    let field =
-        |at: usize| message.get(at..at + 4).map(|bytes| i32::from_le_bytes(bytes.try_into().unwrap()));
-    let whole = field(0).is_some_and(|length| usize::try_from(length) == Ok(message.len()));
-    whole && (field(12) != Some(OP_MSG) || field(16).is_some_and(|flags| flags & 2 == 0))
-}
-
-/// Sends a message on a connection of its own and reads what comes until the server closes.
-fn exchange(address: SocketAddr, message: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(SILENCE)).unwrap();
-    stream.set_write_timeout(Some(DEADLINE)).unwrap();
-    let closed = |error: &std::io::Error| {
-        matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::NotConnected)
-    };
-    let sent = stream.write_all(message);
-    assert!(sent.as_ref().is_ok() || sent.as_ref().is_err_and(closed), "{sent:?}");
-    let mut bytes = Vec::new();
-    if wants_reply(message) {
-        // A client that says it has nothing more to send is taken for gone, and its request is cancelled.
-        let mut first = [0; 4096];
-        match stream.read(&mut first) {
-            Ok(length) => bytes.extend_from_slice(&first[..length]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => assert!(closed(&error), "{error:?}"),
-        }
-    }
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let _ = stream.shutdown(Shutdown::Write);
-    let read = stream.read_to_end(&mut bytes);
-    assert!(read.is_ok() || read.as_ref().is_err_and(closed), "neither answered nor closed: {read:?}");
-    bytes
-}
-
-/// The body of a reply, decompressed.
-fn body(opcode: i32, payload: &[u8]) -> RawDocumentBuf {
-    match opcode {
-        OP_MSG => RawDocumentBuf::from_bytes(payload[5..].to_vec())
-            // A checksum was asked for.
-            .or_else(|_| RawDocumentBuf::from_bytes(payload[5..payload.len() - 4].to_vec()))
-            .expect("a reply is BSON"),
-        OP_REPLY => RawDocumentBuf::from_bytes(payload[20..].to_vec()).expect("a reply is BSON"),
-        OP_COMPRESSED => {
-            let inner = i32::from_le_bytes(payload[..4].try_into().unwrap());
-            let size = usize::try_from(i32::from_le_bytes(payload[4..8].try_into().unwrap())).unwrap();
-            let packed = &payload[9..];
-            let plain = match payload[8] {
-                0 => packed.to_vec(),
-                1 => snap::raw::Decoder::new().decompress_vec(packed).unwrap(),
-                2 => {
-                    let mut plain = Vec::new();
-                    flate2::read::ZlibDecoder::new(packed).read_to_end(&mut plain).unwrap();
-                    plain
-                }
-                _ => zstd::bulk::decompress(packed, size).unwrap(),
-            };
-            assert_eq!(plain.len(), size);
-            body(inner, &plain)
-        }
-        other => panic!("a reply with opcode {other}"),
-    }
-}
-
-/// Every reply is whole, is BSON, says ok or why not, and tells nothing of what is behind the proxy.
-fn check(message: &[u8], mut bytes: &[u8], tally: &mut Tally) {
-    tally.messages += 1;
-    tally.silent += usize::from(bytes.is_empty());
-    while !bytes.is_empty() {
-        let length = usize::try_from(i32::from_le_bytes(bytes[..4].try_into().unwrap())).unwrap();
-        let opcode = i32::from_le_bytes(bytes[12..16].try_into().unwrap());
-        let reply = body(opcode, &bytes[16..length]);
-        tally.answers += 1;
-        tally.errors += usize::from(is_error(message, &reply));
-        bytes = &bytes[length..];
-    }
-}
-
-fn is_error(message: &[u8], reply: &RawDocument) -> bool {
-    if reply.get_f64("ok").is_ok_and(|ok| ok == 1.0) {
-        return false;
-    }
-    let code = reply.get_i32("code").expect("an error has a code");
-    let text = reply.get_str("errmsg").or_else(|_| reply.get_str("$err")).expect("an error has a message");
-    assert_ne!(code, 1, "an internal error: {text}; message {message:02x?}");
-    for word in ["postgres", "documentdb", "sqlstate", "panicked"] {
-        assert!(!text.to_lowercase().contains(word), "{text}; message {message:02x?}");
-    }
-    true
-}
-
-/// The most memory that this process ever had, in bytes.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
-}
-
-/// A client that writes and reads all the time; how often it did, and what it lost.
-fn neighbour(stage: &Stage, end: &AtomicBool) -> i32 {
-    let mut client = stage.primary();
-    let mut written = 0;
-    while !end.load(Ordering::Relaxed) {
-        client.ok(doc! { "insert": "beside", "documents": [{ "_id": written }], "$db": "neighbour" });
-        written += 1;
-        let reply = client.ok(doc! { "count": "beside", "$db": "neighbour" });
-        assert_eq!(reply.get_i32("n").unwrap(), written);
-    }
-    written
-}
-
-#[test]
-fn thousands_of_broken_messages() {
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if thread::current().name().is_some_and(|name| name.starts_with("tokio")) {
-            PANICS.fetch_add(1, Ordering::Relaxed);
-        }
-        before(info);
-    }));
-    let stage = Stage::new(&Options { auth: false, standbys: 0, ..Options::default() });
-    stage
-        .stranger()
-        .ok(doc! { "insert": "c", "documents": [{ "a": 1 }, { "a": "x", "l": [{ "b": 0 }] }], "$db": "m" });
-    let mark = stage.cluster.primary().log_mark();
-    let address = stage.addresses()[0];
-    let (seeds, bodies, end) = (seeds(), bodies(), AtomicBool::new(false));
-    let (tallies, beside) = thread::scope(|scope| {
-        let beside = scope.spawn(|| neighbour(&stage, &end));
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|number| {
-                let (seeds, bodies) = (&seeds, &bodies);
-                scope.spawn(move || {
-                    let mut random = SmallRng::seed_from_u64(20_261_123 + number as u64);
-                    let mut tally = Tally::default();
-                    let aimed = if number == 0 { aimed() } else { Vec::new() };
-                    let broken = (0..MESSAGES).map(|n| match n % 3 {
-                        0 => broken_message(&mut random, seeds),
-                        _ => broken_command(&mut random, bodies),
-                    });
-                    for message in aimed.into_iter().chain(broken) {
-                        check(&message, &exchange(address, &message), &mut tally);
-                    }
-                    tally
-                })
-            })
-            .collect();
-        let tallies: Vec<_> = clients.into_iter().map(thread::ScopedJoinHandle::join).collect();
-        end.store(true, Ordering::Relaxed);
-        (tallies, beside.join())
-    });
-    let total = tallies.into_iter().map(Result::unwrap).fold(Tally::default(), |sum, tally| Tally {
-        messages: sum.messages + tally.messages,
-        answers: sum.answers + tally.answers,
-        errors: sum.errors + tally.errors,
-        silent: sum.silent + tally.silent,
-    });
-    let beside = beside.unwrap();
-    println!("{total:?}, {beside} writes beside them, {} MB at most", peak() / 1_000_000);
-    assert!(total.messages >= CLIENTS * MESSAGES && total.errors > 1000 && total.silent > 1000, "{total:?}");
-    assert_eq!(PANICS.load(Ordering::Relaxed), 0, "something panicked");
-    let log = mark.text();
-    assert!(!log.contains("terminated by signal") && !log.contains("PANIC:"), "a backend died");
-    assert!(beside > 10, "{beside}");
-    assert!(peak() < MEMORY, "{} bytes of memory", peak());
 }
