@@ -57,50 +57,109 @@ fn listed(request: &Request<'_>, roles: &RawArray) -> Result<u8> {
     Ok(bits)
 }
 
-/// The statements that give a role of PostgreSQL the memberships of `after` instead of those of `before`.
+/// Attributes of a role of PostgreSQL that are rights beside its memberships, each with whether only a superuser can take it.
+/// FerretDB makes every administrator a superuser, and other tools may do likewise.
+const ATTRIBUTES: [(&str, bool); 5] = [
+    ("NOSUPERUSER", true),
+    ("NOCREATEROLE", false),
+    ("NOCREATEDB", false),
+    ("NOREPLICATION", true),
+    ("NOBYPASSRLS", true),
+];
+
+/// What PostgreSQL knows of a user.
+#[derive(Debug, Clone, Copy, Default)]
+struct Standing {
+    /// Its roles, as bits.
+    roles: u8,
+    /// Which of [`ATTRIBUTES`] its role has.
+    attributes: [bool; ATTRIBUTES.len()],
+    /// The role of the URL is a superuser.
+    url_superuser: bool,
+    /// It is the role of the URL itself.
+    url_itself: bool,
+}
+
+fn unsupported(message: &'static str) -> CommandError {
+    CommandError::client(codes::COMMAND_NOT_SUPPORTED, message)
+}
+
+/// The statements that give a role of PostgreSQL the memberships of `after`. One that is to be no administrator any more loses
+/// the attributes that make it one as well, and where it is one in yet another way nothing is changed.
 ///
 /// # Errors
-/// 115 for what no memberships stand for.
-fn statements(user: &str, before: u8, after: u8) -> Result<Vec<String>> {
+/// 115 for what no memberships stand for, and for what the role of the URL can't take.
+fn statements(user: &str, standing: &Standing, after: u8, demoted: bool) -> Result<Vec<String>> {
+    let before = standing.roles;
     if after & ADMIN != 0 && after & ADMIN != ADMIN {
-        return Err(CommandError::client(
-            codes::COMMAND_NOT_SUPPORTED,
-            "clusterAdmin and readWriteAnyDatabase are given and taken together only",
-        ));
+        return Err(unsupported("clusterAdmin and readWriteAnyDatabase are given and taken together only"));
     }
     if after == 0 {
-        return Err(CommandError::client(codes::COMMAND_NOT_SUPPORTED, "A user has to keep a role"));
+        return Err(unsupported("A user has to keep a role"));
     }
-    let user = format!("\"{}\"", user.replace('"', "\"\""));
+    if demoted && standing.url_itself {
+        return Err(unsupported("The user that the server itself uses can't lose its roles"));
+    }
+    let name = format!("\"{}\"", user.replace('"', "\"\""));
     let mut statements = Vec::new();
     // Given before taken, so that a statement that fails leaves no user without rights.
     for (bits, groups) in GROUPS {
         if after & bits != 0 && before & bits != bits {
-            statements.push(format!("GRANT {groups} TO {user}"));
+            statements.push(format!("GRANT {groups} TO {name}"));
         }
+    }
+    let held = ATTRIBUTES.iter().zip(standing.attributes).filter(|(_, held)| *held && demoted);
+    let (taken, by_superusers): (Vec<&str>, Vec<bool>) = held.map(|(attribute, _)| *attribute).unzip();
+    if by_superusers.contains(&true) && !standing.url_superuser {
+        return Err(unsupported(
+            "The user is a superuser of the storage, and the server may not take that from it: its roles stay as they are",
+        ));
+    }
+    if !taken.is_empty() {
+        statements.push(format!("ALTER ROLE {name} {}", taken.join(" ")));
     }
     for (bits, groups) in GROUPS {
         if after & bits == 0 && before & bits != 0 {
-            statements.push(format!("REVOKE {groups} FROM {user}"));
+            statements.push(format!("REVOKE {groups} FROM {name}"));
         }
+    }
+    if demoted && !statements.is_empty() {
+        statements.push(unless_administrator(user));
     }
     Ok(statements)
 }
 
-/// The roles that a user has.
+/// Fails, and undoes what came before, if the user still is an administrator: as a member of another role, or because somebody
+/// else granted it that (from PostgreSQL 16 on, such a grant is not ours to take).
+fn unless_administrator(user: &str) -> String {
+    let user = run::literal(user.as_bytes());
+    format!(
+        "DO $$BEGIN IF pg_catalog.pg_has_role(pg_catalog.convert_from({user}, 'UTF8')::name, 'documentdb_admin_role', 'member') \
+         THEN RAISE EXCEPTION USING ERRCODE = 'M000U', MESSAGE = 'The user has rights of an administrator in the storage that the \
+         server may not take: its roles stay as they are'; END IF; END$$"
+    )
+}
+
+/// What PostgreSQL knows of a user.
 ///
 /// # Errors
 /// 11 if there is no such user.
-async fn roles_of(call: &Call<'_>, name: &str) -> Result<u8> {
+async fn standing(call: &Call<'_>, name: &str) -> Result<Standing> {
     let mut lease = call.writer().await?;
     let params: [Param<'_>; 1] = [&name];
     let row = run::optional_row(&mut lease, call.request.budget, &calls::MEMBERSHIPS, &params).await?;
     let Some(row) = row else { return Err(not_found(call.request, name)) };
-    let (admin, reader) = (run::flag(&row, 0)?, run::flag(&row, 1)?);
-    match if admin { ADMIN } else { 0 } | if reader { READER } else { 0 } {
-        0 => Err(not_found(call.request, name)),
-        roles => Ok(roles),
+    let mut known = Standing {
+        url_superuser: run::flag(&row, 2)?,
+        url_itself: run::flag(&row, 3)?,
+        ..Standing::default()
+    };
+    for (held, column) in known.attributes.iter_mut().zip(4..) {
+        *held = run::flag(&row, column)?;
     }
+    let (admin, reader) = (run::flag(&row, 0)?, run::flag(&row, 1)?);
+    known.roles = if admin { ADMIN } else { 0 } | if reader { READER } else { 0 };
+    if known.roles == 0 { Err(not_found(call.request, name)) } else { Ok(known) }
 }
 
 /// grantRolesToUser, revokeRolesFromUser.
@@ -118,9 +177,11 @@ pub(super) async fn change(call: Call<'_>) -> Result<Reply> {
     }
     let asked = listed(request, roles)?;
     may_change(&call, name).await?;
-    let before = roles_of(&call, name).await?;
-    let after = if request.spec.name == "grantRolesToUser" { before | asked } else { before & !asked };
-    apply(&call, &statements(name, before, after)?).await?;
+    let known = standing(&call, name).await?;
+    let gives = request.spec.name == "grantRolesToUser";
+    let after = if gives { known.roles | asked } else { known.roles & !asked };
+    let demoted = !gives && asked & ADMIN != 0;
+    apply(&call, &statements(name, &known, after, demoted)?).await?;
     Ok(ok::plain())
 }
 
@@ -130,8 +191,8 @@ pub(super) async fn update(call: &Call<'_>, roles: RawBsonRef<'_>) -> Result<Rep
     let name = user(request)?;
     let RawBsonRef::Array(roles) = roles else { return Err(wrong_type("updateUser.roles", roles, "array")) };
     let after = listed(request, roles)?;
-    let before = roles_of(call, name).await?;
-    let mut all = statements(name, before, after)?;
+    let known = standing(call, name).await?;
+    let mut all = statements(name, &known, after, after & ADMIN == 0)?;
     let rest = ok::without(&essential(request)?, &["roles"])?;
     if rest.get("pwd")?.is_some() || rest.get("customData")?.is_some() {
         // First, because what it says of the password decides.
@@ -188,18 +249,44 @@ pub(super) async fn drop_all_roles(call: Call<'_>) -> Result<Reply> {
 mod tests {
     use super::*;
 
+    fn having(roles: u8) -> Standing {
+        Standing { roles, url_superuser: true, ..Standing::default() }
+    }
+
     #[test]
     fn memberships_follow_roles() {
         let both = ["GRANT documentdb_admin_role TO \"a\"\"b\"".to_owned()];
-        assert_eq!(statements("a\"b", READER, READER | ADMIN).unwrap(), both);
+        assert_eq!(statements("a\"b", &having(READER), READER | ADMIN, false).unwrap(), both);
         let down = [
             "GRANT documentdb_readonly_role, pg_read_all_data TO \"u\"",
             "REVOKE documentdb_admin_role FROM \"u\"",
         ];
-        assert_eq!(statements("u", ADMIN, READER).unwrap(), down);
-        assert!(statements("u", ADMIN, ADMIN).unwrap().is_empty());
+        let all = statements("u", &having(ADMIN), READER, true).unwrap();
+        assert_eq!(all[..2], down);
+        assert!(all.len() == 3 && all[2].starts_with("DO $$BEGIN IF pg_catalog.pg_has_role"), "{all:?}");
+        assert!(statements("u", &having(ADMIN), ADMIN, false).unwrap().is_empty());
         for after in [0, 2, 4, 3, 5] {
-            assert_eq!(statements("u", ADMIN, after).unwrap_err().code, codes::COMMAND_NOT_SUPPORTED);
+            let error = statements("u", &having(ADMIN), after, true).unwrap_err();
+            assert_eq!(error.code, codes::COMMAND_NOT_SUPPORTED);
         }
+    }
+
+    #[test]
+    fn attributes_go_with_the_roles() {
+        let mighty = Standing { attributes: [true, false, true, false, false], ..having(ADMIN | READER) };
+        let down = statements("u", &mighty, READER, true).unwrap();
+        assert_eq!(
+            down[..2],
+            ["ALTER ROLE \"u\" NOSUPERUSER NOCREATEDB", "REVOKE documentdb_admin_role FROM \"u\""]
+        );
+        // A grant takes nothing.
+        assert!(statements("u", &mighty, ADMIN | READER, false).unwrap().is_empty());
+        let out_of_reach = Standing { url_superuser: false, ..mighty };
+        assert_eq!(
+            statements("u", &out_of_reach, READER, true).unwrap_err().code,
+            codes::COMMAND_NOT_SUPPORTED
+        );
+        let own = Standing { url_itself: true, ..having(ADMIN | READER) };
+        assert_eq!(statements("u", &own, READER, true).unwrap_err().code, codes::COMMAND_NOT_SUPPORTED);
     }
 }

@@ -187,12 +187,16 @@ calls! {
     DROP_USER = "drop_user" as Guarded, [BYTEA], "SELECT documentdb_api.drop_user($1::bytea)::bytea";
     /// usersInfo.
     USERS_INFO = "users_info", [BYTEA], "SELECT documentdb_api.users_info($1::bytea)::bytea";
-    /// Which of the two roles of users a role has: the administrator's, the reader's. No row: there is no such role.
+    /// Which of the two roles of users a role has: the administrator's, the reader's; whether the URL's role is a superuser, and
+    /// the same role; and which attributes it has. No row: there is no such user. The extension's own roles are nobody's users.
     MEMBERSHIPS = "pg_auth_members" as Any, [TEXT],
         "SELECT COALESCE(bool_or(g.rolname = 'documentdb_admin_role'), false), \
-         COALESCE(bool_or(g.rolname = 'documentdb_readonly_role'), false) FROM pg_catalog.pg_roles r \
+         COALESCE(bool_or(g.rolname = 'documentdb_readonly_role'), false), \
+         bool_or(s.rolsuper), bool_or(s.oid = r.oid), bool_or(r.rolsuper), bool_or(r.rolcreaterole), bool_or(r.rolcreatedb), \
+         bool_or(r.rolreplication), bool_or(r.rolbypassrls) \
+         FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_roles s ON s.rolname = session_user \
          LEFT JOIN pg_catalog.pg_auth_members m ON m.member = r.oid LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.roleid \
-         WHERE r.rolname = $1 AND r.rolcanlogin GROUP BY r.oid";
+         WHERE r.rolname = $1 AND r.rolcanlogin AND NOT pg_catalog.starts_with(r.rolname::text, 'documentdb_') GROUP BY r.oid";
     /// The number of a collection, which names its table; null for a view. No row: there is no such collection.
     COLLECTION_ID = "collections" as Any, [TEXT, TEXT],
         "SELECT CASE WHEN view_definition IS NULL THEN collection_id END FROM documentdb_api_catalog.collections \
@@ -272,7 +276,7 @@ calls! {
     /// Is the role of this name a user of MongoDB, and may the role of this OID change it: nobody gets more by another's
     /// password than it has. No row: there is no such role.
     MAY_CHANGE = "rolsuper" as Any, [OID, TEXT],
-        "SELECT t.rolcanlogin AND (COALESCE(pg_catalog.pg_has_role(t.oid, w.oid, 'member'), false) \
+        "SELECT t.rolcanlogin AND NOT pg_catalog.starts_with(t.rolname::text, 'documentdb_') AND (COALESCE(pg_catalog.pg_has_role(t.oid, w.oid, 'member'), false) \
          OR COALESCE(pg_catalog.pg_has_role(t.oid, d.oid, 'member'), false)), \
          a.oid = t.oid OR a.rolsuper OR NOT (t.rolsuper OR t.rolcreaterole > a.rolcreaterole OR t.rolcreatedb > a.rolcreatedb \
          OR t.rolreplication > a.rolreplication OR t.rolbypassrls > a.rolbypassrls) \

@@ -75,3 +75,93 @@ fn what_no_membership_stands_for_is_refused() {
     assert_eq!(client(stage, "steady").code(grant), 13);
     assert_eq!(roles(stage, "steady"), ["readAnyDatabase"]);
 }
+
+/// Whether the user's role is a superuser, or has another attribute that is a right.
+fn mighty(stage: &Stage, name: &str) -> bool {
+    let sql = format!(
+        "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = '{name}'"
+    );
+    stage.cluster.primary().query(&sql).unwrap().as_deref() == Some("t")
+}
+
+fn admin() -> Vec<&'static str> {
+    vec!["clusterAdmin", "readWriteAnyDatabase"]
+}
+
+#[test]
+fn who_loses_an_administrators_roles_is_no_superuser_any_more() {
+    let (stage, _turn) = alone();
+    let primary = stage.cluster.primary();
+    make(stage, "boss", true);
+    primary.execute("ALTER ROLE boss SUPERUSER").unwrap();
+    let mut boss = client(stage, "boss");
+    let reader = doc! { "grantRolesToUser": "tall", "roles": ["readAnyDatabase"], "$db": "admin" };
+    let insert = || doc! { "insert": "c", "documents": [{}], "$db": "tall" };
+    let ways = [
+        doc! { "revokeRolesFromUser": "tall", "roles": admin(), "$db": "admin" },
+        doc! { "updateUser": "tall", "roles": ["readAnyDatabase"], "$db": "admin" },
+    ];
+    for (way, attributes) in
+        ways.into_iter().zip(["SUPERUSER", "SUPERUSER CREATEROLE CREATEDB REPLICATION BYPASSRLS"])
+    {
+        make(stage, "tall", true);
+        primary.execute(&format!("ALTER ROLE tall {attributes}")).unwrap();
+        boss.ok(reader.clone());
+        let mut tall = client(stage, "tall");
+        tall.ok(insert());
+        assert!(mighty(stage, "tall"), "a grant takes nothing");
+        boss.ok(way);
+        assert!(!mighty(stage, "tall"));
+        assert_eq!(tall.code(insert()), 13);
+        assert_eq!(client(stage, "tall").code(insert()), 13);
+        assert_eq!(roles(stage, "tall"), ["readAnyDatabase"]);
+        client(stage, "tall").ok(doc! { "find": "c", "$db": "tall" });
+        boss.ok(doc! { "dropUser": "tall", "$db": "admin" });
+    }
+    // An administrator that is none in PostgreSQL takes nothing from one that is.
+    make(stage, "plain", true);
+    let down = doc! { "revokeRolesFromUser": "boss", "roles": admin(), "$db": "admin" };
+    assert_eq!(client(stage, "plain").code(down), 13);
+    // Nobody takes them from the role that the proxy itself uses, or from the extension's own.
+    primary.execute("GRANT documentdb_admin_role, documentdb_readonly_role TO ermine_service").unwrap();
+    for (name, code) in [("ermine_service", 115), ("documentdb_bg_worker_role", 11)] {
+        let down = doc! { "revokeRolesFromUser": name, "roles": admin(), "$db": "admin" };
+        assert_eq!(boss.code(down), code, "{name}");
+    }
+    primary.execute("DROP ROLE plain, boss").unwrap();
+}
+
+#[test]
+fn what_can_not_be_taken_whole_is_not_taken_at_all() {
+    let stage = crate::stage();
+    let primary = stage.cluster.primary();
+    for name in ["peak", "peer", "ring"] {
+        make(stage, name, true);
+        let grant = doc! { "grantRolesToUser": name, "roles": ["readAnyDatabase"], "$db": "admin" };
+        stage.primary().ok(grant);
+    }
+    primary.execute("ALTER ROLE peak SUPERUSER; ALTER ROLE peer SUPERUSER").unwrap();
+    // An administrator by way of another role.
+    primary
+        .execute(
+            "CREATE ROLE inner_ring; GRANT documentdb_admin_role TO inner_ring; GRANT inner_ring TO ring",
+        )
+        .unwrap();
+    let mut peer = client(stage, "peer");
+    for (name, words) in
+        [("peak", "is a superuser of the storage"), ("ring", "in the storage that the server may not take")]
+    {
+        for down in [
+            doc! { "revokeRolesFromUser": name, "roles": admin(), "$db": "admin" },
+            doc! { "updateUser": name, "pwd": "Other-123", "roles": ["readAnyDatabase"], "$db": "admin" },
+        ] {
+            let reply = peer.run(down);
+            assert_eq!(reply.get_i32("code").ok(), Some(115), "{reply}");
+            assert!(reply.get_str("errmsg").unwrap().contains(words), "{reply}");
+            assert_eq!(roles(stage, name), admin(), "{name}");
+            client(stage, name).ok(doc! { "insert": "c", "documents": [{}], "$db": "whole" });
+        }
+    }
+    assert!(mighty(stage, "peak"));
+    primary.execute("DROP ROLE peak, peer, ring, inner_ring").unwrap();
+}
