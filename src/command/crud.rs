@@ -4,11 +4,10 @@ use bson::{RawDocument, rawdoc};
 use tokio::time::{Duration, Instant};
 
 use super::options::{missing, wrong_type};
-use super::request::{Request, required_str};
+use super::request::{Request, Tail, Wishes, required_str};
 use super::{Call, explain, operations};
 use crate::error::{CommandError, Result, Retry, codes};
 use crate::reply::Reply;
-use crate::reply::ok::is_true;
 use crate::session::cursor::{Cursor, Life, Taken};
 use crate::session::held;
 use crate::sql::{Budget, FirstPage, Page, Param, SqlCall, calls, run};
@@ -52,9 +51,9 @@ pub(super) async fn aggregate(call: Call<'_>) -> Result<Reply> {
 /// Whatever the extension raised, or 462 if the cursor needs a connection and none may be held any more.
 pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> {
     let request = call.request;
-    let tail = tail(request)?;
-    if tail.is_some() {
-        require_capped(&call).await?;
+    let tail = request.wishes.tail()?;
+    if tail.is_some() || request.wishes.bound.is_some() {
+        Box::pin(require_abilities(&call, &request.wishes)).await?;
     }
     let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
@@ -90,7 +89,7 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
             session: request.session,
             connection: call.session.load_balanced.then_some(call.session.connection_id),
             awaits: tail == Some(Tail::Awaits),
-            no_timeout: request.get("noCursorTimeout")?.is_some_and(is_true),
+            no_timeout: request.wishes.no_timeout,
             time_left: request.budget.deadline.map(|end| end.saturating_duration_since(Instant::now())),
             last_use: Instant::now(),
             life,
@@ -100,44 +99,32 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
     Ok(Reply::ready(first.page))
 }
 
-/// How a cursor follows a capped collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tail {
-    /// Its further pages may be empty.
-    Polls,
-    /// They wait for documents.
-    Awaits,
-}
-
-fn tail(request: &Request<'_>) -> Result<Option<Tail>> {
-    let is = |field| -> Result<bool> {
-        match request.get(field)? {
-            None => Ok(false),
-            Some(RawBsonRef::Boolean(given)) => Ok(given),
-            Some(other) => Err(wrong_type(&format!("find.{field}"), other, "bool")),
-        }
-    };
-    match (is("tailable")?, is("awaitData")?) {
-        (false, false) => Ok(None),
-        (false, true) => Err(CommandError::client(
-            codes::FAILED_TO_PARSE,
-            "Cannot set 'awaitData' without also setting 'tailable'",
+/// Refuses what the extension would read over and answer wrongly: where it has no capped collections it would give an ordinary
+/// cursor, and where it knows no bounds of an index all documents.
+///
+/// # Errors
+/// 2 for a tailable cursor, 115 for `min` and `max`.
+pub(super) async fn require_abilities(call: &Call<'_>, wishes: &Wishes) -> Result<()> {
+    if wishes.tail()?.is_some() && !has(call, &calls::KEEPS_STORAGE_OPTIONS).await? {
+        return Err(CommandError::client(
+            codes::BAD_VALUE,
+            "error processing query: tailable cursor requested on non capped collection",
+        ));
+    }
+    match wishes.bound {
+        Some(name) if !has(call, &calls::OBEYS_INDEX_BOUNDS).await? => Err(CommandError::client(
+            codes::COMMAND_NOT_SUPPORTED,
+            format!(
+                "The option '{name}' of the command 'find' other than {{}} is not supported by the installed storage extension"
+            ),
         )),
-        (true, false) => Ok(Some(Tail::Polls)),
-        (true, true) => Ok(Some(Tail::Awaits)),
+        _ => Ok(()),
     }
 }
 
-/// An extension that has no capped collections would give an ordinary cursor.
-async fn require_capped(call: &Call<'_>) -> Result<()> {
-    let (row, _lease) = call.read(&calls::KEEPS_STORAGE_OPTIONS, &[]).await?;
-    if run::flag(&row, 0)? {
-        return Ok(());
-    }
-    Err(CommandError::client(
-        codes::BAD_VALUE,
-        "error processing query: tailable cursor requested on non capped collection",
-    ))
+async fn has(call: &Call<'_>, ability: &'static SqlCall) -> Result<bool> {
+    let (row, _lease) = call.read(ability, &[]).await?;
+    run::flag(&row, 0)
 }
 
 /// `cursor.ns` of a page.

@@ -5,7 +5,9 @@
 //! passes is in sql-api.md 1.
 use super::local;
 use super::spec::Harmless::{Empty, False, True};
-use super::spec::{Auth, Command, Kind, Opt, Policy, Run, Target, ignored, pass, rejected, unless, used};
+use super::spec::{
+    Auth, Command, Kind, Opt, Policy, Run, Target, ignored, noted, pass, rejected, unless, used,
+};
 use super::{
     bulk_write, collections, crud, databases, explain, grants, hash, indexes, login, maintenance, operations,
     profile, sessions, users, writes,
@@ -489,12 +491,12 @@ pub static COMMANDS: &[Command] = &[
             pass("let"),
             pass("returnKey"),
             pass("showRecordId"),
-            unless("min", Empty),
-            unless("max", Empty),
+            noted("min"),
+            noted("max"),
             pass("collation"),
-            pass("tailable"),
-            pass("awaitData"),
-            used("noCursorTimeout"),
+            noted("tailable"),
+            noted("awaitData"),
+            noted("noCursorTimeout"),
             ignored("allowDiskUse", PLANNER),
             ignored("allowPartialResults", "there are no shards that could be missing"),
             ignored("oplogReplay", "obsolete, without effect in MongoDB too"),

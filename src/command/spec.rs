@@ -138,6 +138,8 @@ pub struct Opt {
 pub enum Policy {
     /// It stays in the command; the extension decides.
     Pass,
+    /// It stays in the command, and the proxy takes note of it.
+    Noted,
     /// The proxy acts on it.
     Used,
     /// It has no effect here, for this reason.
@@ -242,6 +244,11 @@ impl Harmless {
 /// A field that stays in the command.
 pub const fn pass(name: &'static str) -> Opt {
     Opt { name, policy: Policy::Pass }
+}
+
+/// A field that stays in the command and that the proxy has to know of.
+pub const fn noted(name: &'static str) -> Opt {
+    Opt { name, policy: Policy::Noted }
 }
 
 /// A field that the proxy acts on.

@@ -268,6 +268,9 @@ calls! {
     KEEPS_STORAGE_OPTIONS = "pg_attribute" as Any, [],
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attname = 'storage_options' \
          AND attrelid = pg_catalog.to_regclass('documentdb_api_catalog.collections'))";
+    /// Does a find keep within `min` and `max`? Where the extension does not know them it reads over them.
+    OBEYS_INDEX_BOUNDS = "obeys_index_bounds" as Any, [],
+        "SELECT pg_catalog.to_regprocedure('documentdb_api_internal.obeys_index_bounds()') IS NOT NULL";
     /// May the role of this OID write? No row: there is no such role.
     GUARD = "pg_has_role" as Any, [OID],
         "SELECT r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false) \

@@ -423,6 +423,9 @@ CREATE PROCEDURE documentdb_api.drop_indexes(IN p_database_name text, IN p_arg d
 CREATE FUNCTION documentdb_api.find_cursor_first_page(database text, commandSpec documentdb_core.bson, cursorId int8 DEFAULT 0,
     OUT cursorPage documentdb_core.bson, OUT continuation documentdb_core.bson, OUT persistConnection bool, OUT cursorId int8)
     RETURNS record LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_find_cursor_first_page';
+-- Its being there tells callers that a find keeps within `min` and `max`; other implementations of this surface read over them.
+CREATE FUNCTION documentdb_api_internal.obeys_index_bounds() RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN true;
 CREATE FUNCTION documentdb_api.aggregate_cursor_first_page(database text, commandSpec documentdb_core.bson, cursorId int8 DEFAULT 0,
     OUT cursorPage documentdb_core.bson, OUT continuation documentdb_core.bson, OUT persistConnection bool, OUT cursorId int8)
     RETURNS record LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_aggregate_cursor_first_page';

@@ -1,5 +1,6 @@
 //! The commands against a real primary and a real standby, where a golden case does not do.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+mod abilities;
 mod batches;
 mod commands;
 mod cursors;

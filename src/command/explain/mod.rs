@@ -8,7 +8,7 @@ use bson::raw::{RawBsonRef, cstr};
 use bson::{RawBson, RawDocument, RawDocumentBuf, rawdoc};
 use tokio_postgres::types::Json;
 
-use super::crud::has_out_or_merge;
+use super::crud::{has_out_or_merge, require_abilities};
 use super::local::server_info;
 use super::options::{missing, wrong_type};
 use super::request::Request;
@@ -88,6 +88,9 @@ async fn of(call: &Call<'_>, inner: &RawDocument, verbosity: Verbosity) -> Resul
     let (spec, name) = request::identify(&frame)?;
     let asked = Request::parse(spec, name, &frame, tokio::time::Instant::now())?;
     let subject = subject(&asked)?;
+    if asked.wishes.bound.is_some() {
+        Box::pin(require_abilities(call, &asked.wishes)).await?;
+    }
     let executes = verbosity >= Verbosity::ExecutionStats;
     if executes && asked.spec.name == "aggregate" && has_out_or_merge(&asked) {
         // Executing it would write.

@@ -1,4 +1,6 @@
 //! From a frame to a request: one pass over the command's top-level fields, nothing copied.
+mod wishes;
+
 use std::borrow::Cow;
 
 use bson::raw::RawBsonRef;
@@ -13,6 +15,7 @@ use crate::error::{Code, CommandError, Result, codes};
 use crate::session::cursor::SessionId;
 use crate::sql::Budget;
 use crate::wire::{Frame, Op, Sequence};
+pub use wishes::{Tail, Wishes};
 
 /// Longer names cannot be stored.
 const MAX_DATABASE_NAME: usize = 63;
@@ -38,6 +41,8 @@ pub struct Request<'a> {
     pub sequences: &'a [Sequence],
     /// The fields that any command may carry.
     pub common: Common<'a>,
+    /// What a find asks for that not every extension has.
+    pub wishes: Wishes,
     /// The session.
     pub session: Option<SessionId>,
     /// How long it may take.
@@ -95,6 +100,7 @@ impl<'a> Request<'a> {
             batch: None,
             sequences,
             common: Common::default(),
+            wishes: Wishes::default(),
             session: None,
             budget: Budget::default(),
             legacy: matches!(frame.op, Op::Query(_)),
@@ -182,6 +188,7 @@ impl<'a> Request<'a> {
     fn apply(&mut self, name: &'a str, policy: Policy, element: bson::raw::RawElement<'a>) -> Result<()> {
         match policy {
             Policy::Pass if self.spec.batch() == Some(name) => self.batch = Some(element.value()?),
+            Policy::Noted => self.wishes.set(name, element.value()?)?,
             Policy::Used => self.common.set(name, element.value()?),
             Policy::Pass | Policy::Ignored(_) => {}
             Policy::Rejected => return Err(refused(self.spec.name, name, None)),

@@ -23,8 +23,11 @@ fn what_the_extension_would_refuse_is_not_forwarded() {
     let body = rawdoc! { "listDatabases": 1, "authorizedDatabases": true, "nameOnly": true, "$db": "admin" };
     let want = rawdoc! { "listDatabases": 1, "nameOnly": true, "$db": "admin" };
     assert_eq!(forwarded(body).unwrap(), (want, true));
-    let body = rawdoc! { "find": "c", "min": {}, "mirrored": true, "filter": { "min": 1 }, "$db": "d" };
-    let want = rawdoc! { "find": "c", "filter": { "min": 1 }, "$db": "d" };
+    let body =
+        rawdoc! { "find": "c", "term": false, "mirrored": true, "filter": { "mirrored": 1 }, "$db": "d" };
+    assert_eq!(forwarded(body).unwrap_err().code, codes::COMMAND_NOT_SUPPORTED);
+    let body = rawdoc! { "find": "c", "mirrored": true, "filter": { "mirrored": 1 }, "$db": "d" };
+    let want = rawdoc! { "find": "c", "filter": { "mirrored": 1 }, "$db": "d" };
     assert_eq!(forwarded(body).unwrap(), (want, true));
 }
 
@@ -52,4 +55,24 @@ fn a_repeated_field_is_refused() {
     bytes[..4].copy_from_slice(&length);
     let error = forwarded(RawDocumentBuf::from_bytes(bytes).unwrap()).unwrap_err();
     assert_eq!(error.code, Code(40413));
+}
+
+#[test]
+fn what_a_find_wishes_is_noted_in_passing() {
+    let wishes = |body: RawDocumentBuf| {
+        let frame = frame(body);
+        let (spec, name) = identify(&frame)?;
+        Request::parse(spec, name, &frame, Instant::now()).map(|request| request.wishes)
+    };
+    let none = rawdoc! { "find": "c", "min": {}, "max": null, "tailable": false, "$db": "d" };
+    assert_eq!(wishes(none).unwrap(), Wishes::default());
+    let all = rawdoc! { "find": "c", "tailable": true, "awaitData": true, "noCursorTimeout": true, "max": { "a": 1 }, "$db": "d" };
+    let all = wishes(all).unwrap();
+    assert_eq!((all.tail().unwrap(), all.bound, all.no_timeout), (Some(Tail::Awaits), Some("max"), true));
+    let polls = wishes(rawdoc! { "find": "c", "tailable": true, "$db": "d" }).unwrap();
+    assert_eq!(polls.tail().unwrap(), Some(Tail::Polls));
+    let waits = wishes(rawdoc! { "find": "c", "awaitData": true, "$db": "d" }).unwrap();
+    assert_eq!(waits.tail().unwrap_err().code, codes::FAILED_TO_PARSE);
+    let wrong = rawdoc! { "find": "c", "tailable": 1, "$db": "d" };
+    assert_eq!(wishes(wrong).unwrap_err().code, codes::TYPE_MISMATCH);
 }

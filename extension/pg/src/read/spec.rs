@@ -72,8 +72,8 @@ impl<'a> Find<'a> {
             let v = e.val;
             let path = |name: &str| format!("FindCommandRequest.{name}");
             match e.name() {
-                "skip" | "limit" | "batchSize" | "singleBatch" | "let" | "collation" | "returnKey"
-                | "showRecordId"
+                "skip" | "limit" | "batchSize" | "singleBatch" | "let" | "collation" | "min" | "max"
+                | "returnKey" | "showRecordId"
                     if v.is_nullish() => {}
                 "find" => {
                     named = true;
