@@ -1,10 +1,11 @@
 //! createIndexes and dropIndexes.
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bson::raw::{RawBsonRef, cstr};
-use bson::{RawDocument, RawDocumentBuf, rawdoc};
+use bson::{RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
 use bytes::Bytes;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
@@ -12,16 +13,20 @@ use tokio::time::Instant;
 use super::Call;
 use super::collections::required;
 use crate::error::{CommandError, Result, codes};
+use crate::obs::operation::{self, Signal};
 use crate::pool::Lease;
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
 use crate::reply::write_errors::{Duplicate, index_name, mapped};
-use crate::sql::{Param, calls, run};
+use crate::sql::{Budget, Param, calls, run};
 
 /// The first pause between two questions about a queued index; it grows to the longest one, which is how late a reply
 /// may be.
 const FIRST_POLL: Duration = Duration::from_millis(10);
 const LONGEST_POLL: Duration = Duration::from_millis(100);
+
+/// What giving a build up may take.
+const ABORT_LIMIT: Duration = Duration::from_secs(10);
 
 /// The collections whose indexes are being made. Two makers of one collection's indexes would wait for each other's
 /// locks in PostgreSQL, and one of them would have to be given up; here the second waits for its turn. Those of another
@@ -54,26 +59,70 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
     let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
     let ns = format!("{db}.{}", request.collection()?);
-    let turn = call.services.builds.turn(&ns);
+    let mut turn = pin!(call.services.builds.turn(&ns));
+    let turn = operation::unless_killed(turn.as_mut());
     let turn = match request.budget.deadline {
         None => turn.await,
         Some(deadline) => tokio::time::timeout_at(deadline, turn).await.map_err(|_| expired())?,
     };
+    let turn = turn.ok_or_else(run::interrupted)?;
     if is_empty(&call).await? {
         let (row, _lease) = call.write(&calls::CREATE_INDEXES_NOW, &params).await?;
         let reply = created(RawDocument::from_bytes(&run::document(&row, 0)?)?);
         return reply.map_err(|error| duplicate(&call, error));
     }
     let (row, lease) = call.write(&calls::CREATE_INDEXES, &params).await?;
-    let reply = run::document(&row, 0)?;
+    let told = run::document(&row, 0)?;
+    let told = RawDocument::from_bytes(&told)?;
     let queued = run::optional_document(&row, 2)?;
-    let reply = created(RawDocument::from_bytes(&reply)?).map_err(|error| duplicate(&call, error))?;
+    let reply = created(told).map_err(|error| duplicate(&call, error))?;
     // Waiting for the build needs no connection in between, and builds that are queued stand in line by themselves.
     std::mem::drop((lease, turn));
     if let Some(queued) = queued.filter(|queued| queued.len() > 5) {
-        wait_for_build(&call, &queued).await.map_err(|error| duplicate(&call, error))?;
+        let ended = wait_for_build(&call, &queued).await;
+        if let Err(error) = &ended
+            && matches!(error.code, codes::INTERRUPTED | codes::MAX_TIME_MS_EXPIRED)
+        {
+            give_up(&call, &own_builds(told, &queued)?).await;
+        }
+        ended.map_err(|error| duplicate(&call, error))?;
     }
     Ok(reply)
+}
+
+/// Of the builds that a command waits for those that it has begun itself. The others are another command's, which goes on:
+/// they stand behind its own.
+fn own_builds(reply: &RawDocument, queued: &[u8]) -> Result<RawDocumentBuf> {
+    let inner = shard_reply(reply);
+    let count = |field| inner.get(field).ok().flatten().and_then(super::options::number).unwrap_or(0.0);
+    let mut left = count("numIndexesAfter") - count("numIndexesBefore");
+    let request = RawDocument::from_bytes(queued)?.get_document("indexRequest")?;
+    let mut ids = RawArrayBuf::new();
+    for id in request.get_array("ids")? {
+        if left < 1.0 {
+            break;
+        }
+        left -= 1.0;
+        ids.push(id?);
+    }
+    Ok(rawdoc! { "indexRequest": { "cmdType": request.get_str("cmdType")?, "ids": ids } })
+}
+
+/// Ends the builds of a command that was killed or ran out of time, as MongoDB does; a client that hangs up ends nothing. Where
+/// the extension can't, they go on.
+async fn give_up(call: &Call<'_>, queued: &RawDocument) {
+    let given_up = async {
+        let budget = Budget { deadline: Some(Instant::now() + ABORT_LIMIT) };
+        let node = call.services.pools.writer()?;
+        let mut lease = node.checkout_writable(call.session.role(), budget.deadline).await?;
+        let queued = queued.as_bytes();
+        let params: [Param<'_>; 1] = [&queued];
+        run::row(&mut lease, budget, &calls::ABORT_INDEX_BUILD, &params).await
+    };
+    // To the operation's own signal everything has ended already.
+    if let Err(error) = Arc::<Signal>::default().scope(given_up).await {
+        tracing::warn!(%error, "an index build goes on although its command was ended");
+    }
 }
 
 /// A unique index over documents with equal keys, told as MongoDB tells it.
@@ -265,6 +314,25 @@ mod tests {
             "numIndexesBefore": 1, "numIndexesAfter": 2, "createdCollectionAutomatically": false, "ok": 1.0,
         };
         assert_eq!(reply.body, want.into_bytes());
+    }
+
+    #[test]
+    fn only_what_a_command_began_itself_is_its_own() {
+        let reply = |after: i32| {
+            let inner = rawdoc! { "numIndexesBefore": 2, "numIndexesAfter": after, "ok": 1 };
+            rawdoc! { "raw": { "defaultShard": inner }, "ok": 1 }
+        };
+        let request = |ids: &[i32]| {
+            let mut list = RawArrayBuf::new();
+            for id in ids {
+                list.push(*id);
+            }
+            rawdoc! { "indexRequest": { "cmdType": "C", "ids": list } }
+        };
+        for (after, own) in [(2, &[][..]), (3, &[7]), (5, &[7, 8, 4])] {
+            let own_of = own_builds(&reply(after), request(&[7, 8, 4]).as_bytes()).unwrap();
+            assert_eq!(own_of, request(own), "{after}");
+        }
     }
 
     #[test]

@@ -174,6 +174,9 @@ calls! {
     INDEX_STATUS = "check_build_index_status" as Url, [BYTEA],
         "SELECT retval::bytea, ok, complete \
          FROM documentdb_api_internal.check_build_index_status($1::bytea)";
+    /// Gives up queued indexes. The official extension has no such function.
+    ABORT_INDEX_BUILD = "abort_index_build" as Guarded, [BYTEA],
+        "SELECT documentdb_api_internal.abort_index_build($1::bytea)";
     /// The key of an index by name.
     INDEX_KEY = "collection_indexes", [TEXT, TEXT, TEXT],
         "SELECT ((i.index_spec).index_key)::bytea FROM documentdb_api_catalog.collection_indexes i \

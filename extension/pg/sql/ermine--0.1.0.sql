@@ -414,6 +414,9 @@ CREATE FUNCTION documentdb_api.create_indexes_background(p_database_name text, p
 CREATE FUNCTION documentdb_api_internal.check_build_index_status(p_arg documentdb_core.bson,
     OUT retval documentdb_core.bson, OUT ok boolean, OUT complete boolean) RETURNS record
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'command_check_build_index_status';
+-- Gives up what a createIndexes has queued, whatever became of it. The official extension has nothing like it.
+CREATE FUNCTION documentdb_api_internal.abort_index_build(p_requests documentdb_core.bson) RETURNS boolean
+    LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'command_abort_index_build';
 CREATE PROCEDURE documentdb_api.drop_indexes(IN p_database_name text, IN p_arg documentdb_core.bson,
     INOUT retval documentdb_core.bson DEFAULT NULL)
     LANGUAGE C AS 'MODULE_PATHNAME', 'command_drop_indexes';

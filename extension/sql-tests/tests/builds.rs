@@ -204,3 +204,41 @@ fn a_build_outlives_a_crash() {
     assert!(plan(&mut s, "c", "a").starts_with("IXSCAN a_1"));
     assert_eq!(count(&mut s, "c", "a"), 5);
 }
+
+#[test]
+fn a_build_is_given_up_with_its_command() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    let mut holder = Session::open(cluster.primary());
+    insert(&mut s, "c", 0..1000);
+    let before = number(&mut s, RELATIONS);
+    hold(&mut holder);
+    let requests = create(&mut s, "c", &[index("a", false), index("b", true)]);
+    wait_for_worker(&mut s);
+    let abort = format!("SELECT documentdb_api_internal.abort_index_build({})", literal(&requests));
+    assert_eq!(s.sql(&abort)[0][0].as_deref(), Some("t"));
+    // Both are gone, and whoever waits is told why.
+    let (reply, ok, complete) = status(&mut s, &requests);
+    assert!(!ok && complete);
+    let raw = Doc::trusted(&reply).get("raw").and_then(Val::as_doc).unwrap();
+    let shard = raw.get("defaultShard").and_then(Val::as_doc).unwrap();
+    assert_eq!(
+        shard.get("errmsg").and_then(Val::as_str),
+        Some("Index build aborted: its command was interrupted")
+    );
+    assert_eq!(s.sql(&abort)[0][0].as_deref(), Some("f"));
+    holder.sql("COMMIT");
+    let end = Instant::now() + Duration::from_secs(30);
+    while number(&mut s, RELATIONS) != before {
+        assert!(Instant::now() < end, "something is left of the build");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // They can be made again.
+    let again = create(&mut s, "c", &[index("a", false), index("b", true)]);
+    assert!(wait(&mut s, &again).1);
+    assert_eq!(plan(&mut s, "c", "a"), "IXSCAN");
+    // Complete ones go as well.
+    let abort = format!("SELECT documentdb_api_internal.abort_index_build({})", literal(&again));
+    assert_eq!(s.sql(&abort)[0][0].as_deref(), Some("t"));
+    assert_eq!((number(&mut s, RELATIONS), plan(&mut s, "c", "a").as_str()), (before, "COLLSCAN"));
+}

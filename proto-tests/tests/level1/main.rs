@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 mod abilities;
 mod batches;
+mod builds;
 mod commands;
 mod cursors;
 mod failover;

@@ -185,7 +185,7 @@ async fn within<T>(budget: Budget, lease: &Lease, work: impl Future<Output = T>)
 }
 
 /// What killOp makes of an operation.
-fn interrupted() -> CommandError {
+pub fn interrupted() -> CommandError {
     CommandError::client(codes::INTERRUPTED, "operation was interrupted")
 }
 

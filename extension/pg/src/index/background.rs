@@ -92,19 +92,21 @@ pgfn! {
     }
 }
 
-/// The failure of the first request that failed; whether all are complete.
-fn status(arg: Doc<'_>) -> Result<(Option<Vec<u8>>, bool)> {
+/// The indexes of a request.
+pub(super) fn ids(requests: Doc<'_>) -> Result<Vec<i32>> {
     let wrong = |text: &str| crate::error::Error::from(Error::new(codes::BAD_VALUE, text));
-    let request = arg.get("indexRequest").and_then(Val::as_doc);
-    let Some(request) = request else {
-        return if arg.is_empty() { Ok((None, true)) } else { Err(wrong("indexRequest is missing")) };
+    let Some(request) = requests.get("indexRequest").and_then(Val::as_doc) else {
+        return if requests.is_empty() { Ok(Vec::new()) } else { Err(wrong("indexRequest is missing")) };
     };
     let ids = request.get("ids").and_then(Val::as_array).ok_or_else(|| wrong("ids is missing"))?;
+    let number = |id| crate::spec::integer(id).and_then(|id| i32::try_from(id).ok());
+    ids.values().map(|id| number(id).ok_or_else(|| wrong("an id is no number"))).collect()
+}
+
+/// The failure of the first request that failed; whether all are complete.
+fn status(arg: Doc<'_>) -> Result<(Option<Vec<u8>>, bool)> {
     let mut complete = true;
-    for id in ids.values() {
-        let id = crate::spec::integer(id)
-            .and_then(|i| i32::try_from(i).ok())
-            .ok_or_else(|| wrong("an id is no number"))?;
+    for id in ids(arg)? {
         match worker::status(id)? {
             Status::Complete => {}
             Status::Going => complete = false,

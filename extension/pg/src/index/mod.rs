@@ -2,6 +2,7 @@
 //!
 //! Kinds that are not built yet are refused by name; nothing is stored that is not really an index.
 
+mod abort;
 mod background;
 mod create;
 mod drop;
@@ -25,10 +26,7 @@ fn count(c: &Collection) -> i32 {
 
 /// Removes an index: its relation, its catalog row, its place in the queue. Builds of the collection are [paused](builds::pause).
 fn remove(id: i32) -> Result<()> {
-    {
-        let _admin = crate::ddl::AsAdmin::new()?;
-        spi::run(&format!("DROP INDEX IF EXISTS documentdb_data.documents_rum_index_{id}"), &[])?;
-    }
+    drop_relation(id)?;
     spi::run(
         "DELETE FROM documentdb_api_catalog.collection_indexes WHERE index_id OPERATOR(pg_catalog.=) $1",
         &[Param::Int4(Some(id))],
@@ -38,5 +36,12 @@ fn remove(id: i32) -> Result<()> {
          WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.<=) 2",
         &[Param::Int4(Some(id))],
     )?;
+    Ok(())
+}
+
+/// What there is of an index, complete or not.
+fn drop_relation(id: i32) -> Result<()> {
+    let _admin = crate::ddl::AsAdmin::new()?;
+    spi::run(&format!("DROP INDEX IF EXISTS documentdb_data.documents_rum_index_{id}"), &[])?;
     Ok(())
 }

@@ -193,7 +193,7 @@ fn fail(job: &Job, reason: &crate::error::Error) -> Result<()> {
 }
 
 /// Takes an index out of the catalog and keeps the reason.
-fn record(id: i32, reason: &crate::error::Error) -> Result<()> {
+pub(super) fn record(id: i32, reason: &crate::error::Error) -> Result<()> {
     let mut comment = DocWriter::new();
     comment.put_str("err_msg", &reason.message).put("err_code", &Value::Int32(reason.packed()));
     let comment = comment.finish();
