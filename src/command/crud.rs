@@ -88,6 +88,7 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
             user: call.session.user.clone(),
             session: request.session,
             connection: call.session.load_balanced.then_some(call.session.connection_id),
+            tailable: tail.is_some(),
             awaits: tail == Some(Tail::Awaits),
             no_timeout: request.wishes.no_timeout,
             time_left: request.budget.deadline.map(|end| end.saturating_duration_since(Instant::now())),

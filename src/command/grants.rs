@@ -209,8 +209,10 @@ async fn apply(call: &Call<'_>, statements: &[String]) -> Result<()> {
         return Ok(());
     }
     let mut lease = call.writer().await?;
-    run::text(&mut lease, call.request.budget, &calls::CHANGE_ROLES, &statements.join("; ")).await?;
-    Ok(())
+    let changed =
+        run::text(&mut lease, call.request.budget, &calls::CHANGE_ROLES, &statements.join("; ")).await;
+    call.services.forget_rights();
+    changed.map(std::mem::drop)
 }
 
 fn user<'a>(request: &Request<'a>) -> Result<&'a str> {

@@ -180,10 +180,11 @@ pub(super) async fn sasl_continue(mut call: Call<'_>) -> Result<Reply> {
 
 /// Remembers who logged in and what the user may do.
 async fn logged_in(call: &mut Call<'_>, name: &str, db: Box<str>) -> Result<()> {
+    let since = Instant::now();
     let asked = rights::ask(call.services, call.pick, name, call.request.budget).await?;
     let (known, oid) = asked.ok_or_else(failed)?;
     let role = call.services.config.roles.then(|| Arc::new(UserRole { name: name.into(), oid }));
-    call.session.rights = (known, Instant::now());
+    call.session.rights = (known, since);
     call.session.user = Some(Arc::new(User { name: name.into(), db, role }));
     Ok(())
 }

@@ -87,6 +87,7 @@ pub(super) async fn drop_all_users(call: Call<'_>) -> Result<Reply> {
         let bytes = spec.as_bytes();
         let params: [Param<'_>; 1] = [&bytes];
         call.write(&calls::DROP_USER, &params).await?;
+        call.services.forget_rights();
         dropped += 1;
     }
     Ok(rawdoc! { "n": dropped, "ok": 1.0 }.into())

@@ -14,6 +14,7 @@ mod indexes;
 mod local;
 mod login;
 mod maintenance;
+mod metadata;
 mod operations;
 pub mod options;
 pub mod profile;
@@ -78,6 +79,8 @@ pub struct Services {
     pub usage: Usage,
     /// Collections whose indexes are being made.
     builds: indexes::Builds,
+    /// When all that connections know of their users' rights was declared void.
+    voided: rights::Voided,
     /// What Prometheus is told.
     pub metrics: Metrics,
     /// When the process started.
@@ -288,6 +291,7 @@ impl Services {
             profiler: Profiler::default(),
             usage: Usage::default(),
             builds: indexes::Builds::default(),
+            voided: rights::Voided::default(),
             metrics,
             started: std::time::Instant::now(),
             config,

@@ -83,7 +83,6 @@ pub static REFUSED: &[Refused] = &[
     no("getDiagnosticData", "the metrics of this process are served over HTTP"),
     no("grantPrivilegesToRole", FINE_ROLES),
     no("grantRolesToRole", FINE_ROLES),
-    no("invalidateUserCache", "nothing of users is cached for longer than a moment"),
     search("listSearchIndexes"),
     no("lockInfo", STORAGE),
     no("logApplicationMessage", PROCESS),
@@ -124,7 +123,6 @@ pub static REFUSED: &[Refused] = &[
     standalone("setUserWriteBlockMode", "setUserWriteBlockMode cannot be run on standalones"),
     no("shutdown", PROCESS),
     search("updateSearchIndex"),
-    no("validateDBMetadata", "metadata is not checked against versions of the API"),
 ];
 
 #[cfg(test)]

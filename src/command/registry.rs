@@ -9,8 +9,8 @@ use super::spec::{
     Auth, Command, Kind, Opt, Policy, Run, Target, ignored, noted, pass, rejected, unless, used,
 };
 use super::{
-    bulk_write, collections, crud, databases, explain, grants, hash, indexes, login, maintenance, operations,
-    profile, sessions, users, writes,
+    bulk_write, collections, crud, databases, explain, grants, hash, indexes, login, maintenance, metadata,
+    operations, profile, rights, sessions, users, writes,
 };
 use crate::sql::calls;
 
@@ -618,6 +618,15 @@ pub static COMMANDS: &[Command] = &[
         ..DEFAULTS
     },
     Command {
+        name: "invalidateUserCache",
+        auth: Auth::Writer,
+        admin_only: true,
+        run: Run::Local(rights::invalidate),
+        options: &[NONE],
+        help: "Has what is known of users' rights asked anew.",
+        ..DEFAULTS
+    },
+    Command {
         name: "isMaster",
         aliases: &["ismaster"],
         auth: Auth::Open,
@@ -949,6 +958,14 @@ pub static COMMANDS: &[Command] = &[
             unless("rawData", False),
         ]],
         help: "Checks a collection and its indexes.",
+        ..DEFAULTS
+    },
+    Command {
+        name: "validateDBMetadata",
+        kind: Kind::Read,
+        run: Run::Flow(|call| Box::pin(metadata::validate(call))),
+        options: &[&[used("apiParameters"), used("db"), used("collection")]],
+        help: "Returns the indexes and views that version 1 of the stable API does not have.",
         ..DEFAULTS
     },
     Command {

@@ -1,18 +1,46 @@
 //! May the user of a connection run this request? Roles are PostgreSQL's; the answer is asked at the login, and again from
 //! time to time, so that a dropped user does not stay.
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Services;
 use super::request::Request;
 use super::spec::{Auth, Kind};
+use super::{Call, Services};
 use crate::error::from_pg::DENIED;
 use crate::error::{CommandError, Result, Retry, codes};
 use crate::pool::Pick;
+use crate::reply::{Reply, ok};
 use crate::session::{Rights, Session};
 use crate::sql::{Budget, Param, calls, run};
 
 /// How long an answer holds.
 const FRESH: Duration = Duration::from_secs(30);
+
+/// When what is known of users was declared void: nanoseconds since the start of the process; 0: never.
+#[derive(Debug, Default)]
+pub(super) struct Voided(AtomicU64);
+
+impl Services {
+    /// What is known of users is out of date: whoever sends something next is asked about first.
+    pub(super) fn forget_rights(&self) {
+        let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.voided.0.fetch_max(now, Ordering::Release);
+        for node in self.pools.nodes() {
+            node.forget_roles();
+        }
+    }
+
+    fn is_void(&self, asked: Instant) -> bool {
+        let voided = Duration::from_nanos(self.voided.0.load(Ordering::Acquire));
+        !voided.is_zero() && asked.saturating_duration_since(self.started) <= voided
+    }
+}
+
+/// invalidateUserCache.
+pub(super) fn invalidate(call: Call<'_>) -> Result<Reply> {
+    call.services.forget_rights();
+    Ok(ok::plain())
+}
 
 /// Asks PostgreSQL what the user of this name may do, and the OID of its role; None if it is gone.
 ///
@@ -68,7 +96,8 @@ pub async fn check(
     if !services.config.roles || (request.spec.kind == Kind::Local && !others) {
         return Ok(());
     }
-    if session.rights.1.elapsed() > FRESH {
+    let asked = session.rights.1;
+    if asked.elapsed() > FRESH || services.is_void(asked) {
         Box::pin(ask_again(services, session, request, pick)).await?;
     }
     let rights = session.rights.0;
@@ -88,9 +117,11 @@ async fn ask_again(
     pick: Pick,
 ) -> Result<()> {
     let Some(user) = session.user.clone() else { return Ok(()) };
+    // From the question on: what changes after it is not in the answer.
+    let asked = Instant::now();
     match ask(services, pick, &user.name, request.budget).await? {
         Some((rights, oid)) if user.role.as_ref().is_none_or(|role| role.oid == oid) => {
-            session.rights = (rights, Instant::now());
+            session.rights = (rights, asked);
             Ok(())
         }
         _ => {

@@ -89,6 +89,7 @@ async fn send(call: Call<'_>, sql: &'static SqlCall, spec: &RawDocument) -> Resu
     let spec = spec.as_bytes();
     let params: [Param<'_>; 1] = [&spec];
     let (row, _lease) = call.write(sql, &params).await.map_err(|error| named(call.request, error))?;
+    call.services.forget_rights();
     let reply = run::document(&row, 0)?;
     Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
 }

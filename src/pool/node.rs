@@ -103,6 +103,11 @@ impl Node {
         &self.name
     }
 
+    /// Who may act as whom is asked anew.
+    pub fn forget_roles(&self) {
+        self.roles.forget();
+    }
+
     /// What the node is, as last seen.
     pub fn role(&self) -> Role {
         self.state.role()

@@ -214,6 +214,10 @@ impl Roles {
         members.insert(key, (may, Instant::now()));
     }
 
+    pub(super) fn forget(&self) {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Once per node: users' statements run as the role of the URL.
     fn tell(&self, node: &str) {
         if !self.told.swap(true, Ordering::Relaxed) {

@@ -236,7 +236,7 @@ fn a_build_is_given_up_with_its_command() {
     // They can be made again.
     let again = create(&mut s, "c", &[index("a", false), index("b", true)]);
     assert!(wait(&mut s, &again).1);
-    assert_eq!(plan(&mut s, "c", "a"), "IXSCAN");
+    assert!(plan(&mut s, "c", "a").starts_with("IXSCAN a_1"));
     // Complete ones go as well.
     let abort = format!("SELECT documentdb_api_internal.abort_index_build({})", literal(&again));
     assert_eq!(s.sql(&abort)[0][0].as_deref(), Some("t"));

@@ -184,6 +184,22 @@ fn the_stage_feeds_a_pipeline() {
         watcher.ok(doc! { "aggregate": 1, "pipeline": stages.to_vec(), "cursor": {}, "$db": "admin" });
     let shown = documents(reply.get_document("cursor").unwrap().get_array("firstBatch").unwrap());
     assert_eq!((shown.len(), shown[0].get_str("ns").ok()), (1, Some("staged.c")), "{reply}");
+    assert_eq!(shown[0].get_document("cursor").unwrap().get_bool("tailable").ok(), Some(false));
+    // One that follows a capped collection says so.
+    watcher.ok(doc! { "create": "log", "capped": true, "size": 1000, "$db": "staged" });
+    watcher.ok(doc! { "insert": "log", "documents": [{ "_id": 1 }], "$db": "staged" });
+    let page = watcher.ok(doc! { "find": "log", "tailable": true, "awaitData": true, "$db": "staged" });
+    let id = page.get_document("cursor").unwrap().get_i64("id").unwrap();
+    let stages =
+        [doc! { "$currentOp": { "idleCursors": true } }, doc! { "$match": { "cursor.cursorId": id } }];
+    let reply =
+        watcher.ok(doc! { "aggregate": 1, "pipeline": stages.to_vec(), "cursor": {}, "$db": "admin" });
+    let shown = documents(reply.get_document("cursor").unwrap().get_array("firstBatch").unwrap());
+    let cursor = shown[0].get_document("cursor").unwrap();
+    assert_eq!(
+        (cursor.get_bool("tailable").ok(), cursor.get_bool("awaitData").ok()),
+        (Some(true), Some(true))
+    );
 }
 
 #[test]

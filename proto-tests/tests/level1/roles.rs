@@ -269,3 +269,29 @@ fn the_role_of_the_url_has_to_be_allowed_to_act_as_the_user() {
         stage.primary().ok(doc! { "dropUser": name, "$db": "admin" });
     }
 }
+
+#[test]
+fn what_is_known_of_users_can_be_declared_void() {
+    // Where statements run as the role of the URL, only what the proxy knows stands in the way.
+    let stage = stage();
+    make(stage, "stale", true);
+    make(stage, "humble", false);
+    let (mut stale, mut operator) = (client(stage, "stale"), stage.primary());
+    stale.ok(insert("void"));
+    demote(stage, "stale");
+    stale.ok(insert("void"));
+    let void = doc! { "invalidateUserCache": 1, "$db": "admin" };
+    assert_eq!(client(stage, "humble").code(void.clone()), 13);
+    assert_eq!(operator.code(doc! { "invalidateUserCache": 1, "$db": "void" }), 13);
+    stale.ok(insert("void"));
+    operator.ok(void);
+    refused(&stale.run(insert("void")), "not authorized on void to execute command { insert: \"c\"");
+    // A change that the proxy itself makes does the same.
+    operator.ok(doc! { "grantRolesToUser": "stale", "roles": ["clusterAdmin", "readWriteAnyDatabase"], "$db": "admin" });
+    stale.ok(insert("void"));
+    operator.ok(doc! { "revokeRolesFromUser": "stale", "roles": ["clusterAdmin", "readWriteAnyDatabase"], "$db": "admin" });
+    assert_eq!(stale.code(insert("void")), 13);
+    operator.ok(doc! { "dropUser": "stale", "$db": "admin" });
+    refused(&stale.run(doc! { "find": "c", "$db": "void" }), "Command find requires authentication");
+    operator.ok(doc! { "dropUser": "humble", "$db": "admin" });
+}

@@ -79,3 +79,58 @@ fn killing_no_cursor_at_all_is_a_mistake() {
             .starts_with("Must specify at least one cursor id in: { killCursors: \"c\"")
     );
 }
+
+#[test]
+fn what_the_stable_api_does_not_have_is_listed() {
+    let mut client = stage().primary();
+    let indexes = [
+        doc! { "key": { "a": 1 }, "name": "plain" },
+        doc! { "key": { "b": 1 }, "name": "thin", "sparse": true },
+        doc! { "key": { "c": "text" }, "name": "words" },
+    ];
+    client.ok(doc! { "createIndexes": "c", "indexes": indexes.to_vec(), "$db": "stable" });
+    client.ok(doc! { "create": "v", "viewOn": "c", "pipeline": [{ "$match": { "a": 1 } }], "$db": "stable" });
+    let mut told = |more: bson::Document| {
+        let mut command = doc! { "validateDBMetadata": 1 };
+        command.extend(more);
+        command.insert("$db", "stable");
+        client.run(command)
+    };
+    let strict = doc! { "version": "1", "strict": true, "deprecationErrors": true };
+    let error = |name: &str| {
+        let message = format!("The index with name {name} is not allowed in API version 1.");
+        doc! { "ns": "stable.c", "code": 323, "codeName": "APIStrictError", "errmsg": message }.into()
+    };
+    for scope in [doc! { "db": "stable" }, doc! { "db": "stable", "collection": "c" }] {
+        let mut command = doc! { "apiParameters": &strict };
+        command.extend(scope);
+        let reply = told(command);
+        assert_eq!(
+            reply.get_array("apiVersionErrors").unwrap(),
+            &vec![error("thin"), error("words")],
+            "{reply}"
+        );
+        assert_eq!(reply.get_f64("ok").ok(), Some(1.0));
+    }
+    // All databases, when none is named.
+    let reply = told(doc! { "apiParameters": &strict, "collection": "c" });
+    assert!(reply.get_array("apiVersionErrors").unwrap().contains(&error("thin")), "{reply}");
+    for nothing in [
+        doc! { "apiParameters": { "version": "1" }, "db": "stable" },
+        doc! { "apiParameters": &strict, "db": "stable", "collection": "v" },
+        doc! { "apiParameters": &strict, "db": "no such" },
+    ] {
+        let reply = told(nothing.clone());
+        assert_eq!(reply.get_array("apiVersionErrors").unwrap().len(), 0, "{nothing} {reply}");
+    }
+    for (wrong, code) in [
+        (doc! {}, 40414),
+        (doc! { "apiParameters": {} }, 40414),
+        (doc! { "apiParameters": { "version": 1 } }, 14),
+        (doc! { "apiParameters": { "version": "1", "loose": true } }, 40415),
+        (doc! { "apiParameters": &strict, "db": 1 }, 14),
+    ] {
+        assert_eq!(told(wrong.clone()).get_i32("code").ok(), Some(code), "{wrong}");
+    }
+    client.ok(doc! { "dropDatabase": 1, "$db": "stable" });
+}

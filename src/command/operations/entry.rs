@@ -189,8 +189,8 @@ pub(super) fn idle_cursor(cursor: &IdleCursor) -> Result<RawDocumentBuf> {
         "createdDate": ago(cursor.age),
         "lastAccessDate": ago(cursor.idle),
         "noCursorTimeout": cursor.no_timeout,
-        "tailable": false,
-        "awaitData": false,
+        "tailable": cursor.tailable,
+        "awaitData": cursor.awaits,
     };
     out.append(cstr!("cursor"), told);
     Ok(out)

@@ -44,6 +44,8 @@ pub struct Cursor {
     pub session: Option<SessionId>,
     /// The connection that it ends with, if it ends with one.
     pub connection: Option<i32>,
+    /// It follows a capped collection.
+    pub tailable: bool,
     /// Its further pages wait for documents.
     pub awaits: bool,
     /// Never times out by itself outside a session.
@@ -101,6 +103,7 @@ impl Cursor {
             user,
             session,
             connection: None,
+            tailable: false,
             awaits: false,
             no_timeout: false,
             time_left: None,
@@ -125,6 +128,10 @@ pub struct IdleCursor {
     pub age: Duration,
     /// Since it was last used.
     pub idle: Duration,
+    /// It follows a capped collection.
+    pub tailable: bool,
+    /// Its further pages wait for documents.
+    pub awaits: bool,
     /// Never times out by itself outside a session.
     pub no_timeout: bool,
 }

@@ -57,6 +57,8 @@ impl Cursors {
                 session: cursor.session,
                 age: cursor.life.begun.elapsed(),
                 idle: cursor.last_use.elapsed(),
+                tailable: cursor.tailable,
+                awaits: cursor.awaits,
                 no_timeout: cursor.no_timeout,
             }),
             Slot::Busy { .. } => None,
