@@ -17,12 +17,13 @@ use crate::sql::{Param, calls, run};
 /// Roles of MongoDB that a user can have, one bit each.
 const ROLES: [(&str, u8); 3] = [("readAnyDatabase", 1), ("readWriteAnyDatabase", 2), ("clusterAdmin", 4)];
 const READER: u8 = 1;
-/// An administrator has both of its roles, or it is none.
+const WRITER: u8 = 2;
+/// An administrator has both of its roles.
 const ADMIN: u8 = 6;
 
-/// The roles of PostgreSQL that stand for each of both.
-const GROUPS: [(u8, &str); 2] =
-    [(ADMIN, "documentdb_admin_role"), (READER, "documentdb_readonly_role, pg_read_all_data")];
+/// The roles of PostgreSQL that stand for those of administrators, of writers, where the extension has them, and of readers.
+const GROUPS: [&str; 3] =
+    ["documentdb_admin_role", "documentdb_readwrite_role", "documentdb_readonly_role, pg_read_all_data"];
 
 /// The roles of a list, each a name or `{role, db}`.
 ///
@@ -70,14 +71,42 @@ const ATTRIBUTES: [(&str, bool); 5] = [
 /// What PostgreSQL knows of a user.
 #[derive(Debug, Clone, Copy, Default)]
 struct Standing {
-    /// Its roles, as bits.
-    roles: u8,
+    /// Which of [`GROUPS`] it is a member of.
+    groups: [bool; GROUPS.len()],
+    /// The extension has a role for writers.
+    knows_writers: bool,
     /// Which of [`ATTRIBUTES`] its role has.
     attributes: [bool; ATTRIBUTES.len()],
     /// The role of the URL is a superuser.
     url_superuser: bool,
     /// It is the role of the URL itself.
     url_itself: bool,
+}
+
+impl Standing {
+    /// Its roles, as bits.
+    fn roles(&self) -> u8 {
+        let bits = [ADMIN, WRITER, READER];
+        self.groups.iter().zip(bits).filter(|(member, _)| **member).fold(0, |sum, (_, bits)| sum | bits)
+    }
+
+    /// The groups that stand for roles.
+    ///
+    /// # Errors
+    /// 115 for what none stand for.
+    fn wanted(&self, roles: u8) -> Result<[bool; GROUPS.len()]> {
+        let admin = roles & ADMIN == ADMIN;
+        let writer = roles & ADMIN == WRITER;
+        if !admin && roles & ADMIN != 0 && !(writer && self.knows_writers) {
+            return Err(unsupported(
+                "clusterAdmin and readWriteAnyDatabase are given and taken together only",
+            ));
+        }
+        if roles == 0 {
+            return Err(unsupported("A user has to keep a role"));
+        }
+        Ok([admin, writer, roles & READER != 0])
+    }
 }
 
 fn unsupported(message: &'static str) -> CommandError {
@@ -90,23 +119,17 @@ fn unsupported(message: &'static str) -> CommandError {
 /// # Errors
 /// 115 for what no memberships stand for, and for what the role of the URL can't take.
 fn statements(user: &str, standing: &Standing, after: u8, demoted: bool) -> Result<Vec<String>> {
-    let before = standing.roles;
-    if after & ADMIN != 0 && after & ADMIN != ADMIN {
-        return Err(unsupported("clusterAdmin and readWriteAnyDatabase are given and taken together only"));
-    }
-    if after == 0 {
-        return Err(unsupported("A user has to keep a role"));
-    }
+    let wanted = standing.wanted(after)?;
     if demoted && standing.url_itself {
         return Err(unsupported("The user that the server itself uses can't lose its roles"));
     }
     let name = format!("\"{}\"", user.replace('"', "\"\""));
     let mut statements = Vec::new();
     // Given before taken, so that a statement that fails leaves no user without rights.
-    for (bits, groups) in GROUPS {
-        if after & bits != 0 && before & bits != bits {
-            statements.push(format!("GRANT {groups} TO {name}"));
-        }
+    let changed =
+        || GROUPS.iter().zip(wanted.iter().zip(&standing.groups)).filter(|(_, (wanted, has))| wanted != has);
+    for (group, _) in changed().filter(|(_, (wanted, _))| **wanted) {
+        statements.push(format!("GRANT {group} TO {name}"));
     }
     let held = ATTRIBUTES.iter().zip(standing.attributes).filter(|(_, held)| *held && demoted);
     let (taken, by_superusers): (Vec<&str>, Vec<bool>) = held.map(|(attribute, _)| *attribute).unzip();
@@ -118,25 +141,26 @@ fn statements(user: &str, standing: &Standing, after: u8, demoted: bool) -> Resu
     if !taken.is_empty() {
         statements.push(format!("ALTER ROLE {name} {}", taken.join(" ")));
     }
-    for (bits, groups) in GROUPS {
-        if after & bits == 0 && before & bits != 0 {
-            statements.push(format!("REVOKE {groups} FROM {name}"));
-        }
+    for (group, _) in changed().filter(|(_, (wanted, _))| !**wanted) {
+        statements.push(format!("REVOKE {group} FROM {name}"));
     }
     if demoted && !statements.is_empty() {
-        statements.push(unless_administrator(user));
+        statements.push(unless_it_can_still(user, after & WRITER != 0));
     }
     Ok(statements)
 }
 
-/// Fails, and undoes what came before, if the user still is an administrator: as a member of another role, or because somebody
-/// else granted it that (from PostgreSQL 16 on, such a grant is not ours to take).
-fn unless_administrator(user: &str) -> String {
+/// Fails, and undoes what came before, if the user still has what it was to lose: as a member of another role, or because
+/// somebody else granted it that (from PostgreSQL 16 on, such a grant is not ours to take).
+fn unless_it_can_still(user: &str, writes: bool) -> String {
     let user = run::literal(user.as_bytes());
+    let lost = if writes { "" } else { ", 'documentdb_readwrite_role'" };
     format!(
-        "DO $$BEGIN IF pg_catalog.pg_has_role(pg_catalog.convert_from({user}, 'UTF8')::name, 'documentdb_admin_role', 'member') \
-         THEN RAISE EXCEPTION USING ERRCODE = 'M000U', MESSAGE = 'The user has rights of an administrator in the storage that the \
-         server may not take: its roles stay as they are'; END IF; END$$"
+        "DO $$BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_roles g \
+         WHERE g.rolname IN ('documentdb_admin_role', 'documentdb_root_role'{lost}) \
+         AND pg_catalog.pg_has_role(pg_catalog.convert_from({user}, 'UTF8')::name, g.oid, 'member')) \
+         THEN RAISE EXCEPTION USING ERRCODE = 'M000U', MESSAGE = 'The user has rights in the storage that the server may not \
+         take: its roles stay as they are'; END IF; END$$"
     )
 }
 
@@ -150,16 +174,16 @@ async fn standing(call: &Call<'_>, name: &str) -> Result<Standing> {
     let row = run::optional_row(&mut lease, call.request.budget, &calls::MEMBERSHIPS, &params).await?;
     let Some(row) = row else { return Err(not_found(call.request, name)) };
     let mut known = Standing {
-        url_superuser: run::flag(&row, 2)?,
-        url_itself: run::flag(&row, 3)?,
+        knows_writers: run::flag(&row, 3)?,
+        url_superuser: run::flag(&row, 4)?,
+        url_itself: run::flag(&row, 5)?,
         ..Standing::default()
     };
-    for (held, column) in known.attributes.iter_mut().zip(4..) {
-        *held = run::flag(&row, column)?;
+    let flags = known.groups.iter_mut().zip(0..).chain(known.attributes.iter_mut().zip(6..));
+    for (flag, column) in flags {
+        *flag = run::flag(&row, column)?;
     }
-    let (admin, reader) = (run::flag(&row, 0)?, run::flag(&row, 1)?);
-    known.roles = if admin { ADMIN } else { 0 } | if reader { READER } else { 0 };
-    if known.roles == 0 { Err(not_found(call.request, name)) } else { Ok(known) }
+    if known.roles() == 0 { Err(not_found(call.request, name)) } else { Ok(known) }
 }
 
 /// grantRolesToUser, revokeRolesFromUser.
@@ -179,7 +203,7 @@ pub(super) async fn change(call: Call<'_>) -> Result<Reply> {
     may_change(&call, name).await?;
     let known = standing(&call, name).await?;
     let gives = request.spec.name == "grantRolesToUser";
-    let after = if gives { known.roles | asked } else { known.roles & !asked };
+    let after = if gives { known.roles() | asked } else { known.roles() & !asked };
     let demoted = !gives && asked & ADMIN != 0;
     apply(&call, &statements(name, &known, after, demoted)?).await?;
     Ok(ok::plain())
@@ -192,7 +216,7 @@ pub(super) async fn update(call: &Call<'_>, roles: RawBsonRef<'_>) -> Result<Rep
     let RawBsonRef::Array(roles) = roles else { return Err(wrong_type("updateUser.roles", roles, "array")) };
     let after = listed(request, roles)?;
     let known = standing(call, name).await?;
-    let mut all = statements(name, &known, after, after & ADMIN == 0)?;
+    let mut all = statements(name, &known, after, after & ADMIN != ADMIN)?;
     let rest = ok::without(&essential(request)?, &["roles"])?;
     if rest.get("pwd")?.is_some() || rest.get("customData")?.is_some() {
         // First, because what it says of the password decides.
@@ -252,7 +276,8 @@ mod tests {
     use super::*;
 
     fn having(roles: u8) -> Standing {
-        Standing { roles, url_superuser: true, ..Standing::default() }
+        let groups = [roles & ADMIN == ADMIN, roles & ADMIN == WRITER, roles & READER != 0];
+        Standing { groups, url_superuser: true, ..Standing::default() }
     }
 
     #[test]
@@ -265,12 +290,26 @@ mod tests {
         ];
         let all = statements("u", &having(ADMIN), READER, true).unwrap();
         assert_eq!(all[..2], down);
-        assert!(all.len() == 3 && all[2].starts_with("DO $$BEGIN IF pg_catalog.pg_has_role"), "{all:?}");
+        assert!(all.len() == 3 && all[2].starts_with("DO $$BEGIN IF EXISTS"), "{all:?}");
         assert!(statements("u", &having(ADMIN), ADMIN, false).unwrap().is_empty());
         for after in [0, 2, 4, 3, 5] {
             let error = statements("u", &having(ADMIN), after, true).unwrap_err();
             assert_eq!(error.code, codes::COMMAND_NOT_SUPPORTED);
         }
+    }
+
+    #[test]
+    fn writers_are_a_group_where_the_extension_has_them() {
+        let known = |roles| Standing { knows_writers: true, ..having(roles) };
+        let up = ["GRANT documentdb_readwrite_role TO \"u\""];
+        assert_eq!(statements("u", &known(READER), READER | WRITER, false).unwrap(), up);
+        let half = statements("u", &known(ADMIN), WRITER, true).unwrap();
+        assert_eq!(half[..2], [up[0], "REVOKE documentdb_admin_role FROM \"u\""]);
+        assert!(!half[2].contains("readwrite"), "{half:?}");
+        let down = statements("u", &known(READER | WRITER), READER, true).unwrap();
+        assert_eq!(down[0], "REVOKE documentdb_readwrite_role FROM \"u\"");
+        assert!(down[1].contains("'documentdb_readwrite_role'"), "{down:?}");
+        assert!(statements("u", &known(ADMIN), 4, true).is_err(), "clusterAdmin alone is nothing");
     }
 
     #[test]
@@ -284,10 +323,8 @@ mod tests {
         // A grant takes nothing.
         assert!(statements("u", &mighty, ADMIN | READER, false).unwrap().is_empty());
         let out_of_reach = Standing { url_superuser: false, ..mighty };
-        assert_eq!(
-            statements("u", &out_of_reach, READER, true).unwrap_err().code,
-            codes::COMMAND_NOT_SUPPORTED
-        );
+        let error = statements("u", &out_of_reach, READER, true).unwrap_err();
+        assert_eq!(error.code, codes::COMMAND_NOT_SUPPORTED);
         let own = Standing { url_itself: true, ..having(ADMIN | READER) };
         assert_eq!(statements("u", &own, READER, true).unwrap_err().code, codes::COMMAND_NOT_SUPPORTED);
     }

@@ -169,7 +169,7 @@ pub(super) async fn run(call: &Call<'_>) -> Option<Result<Reply>> {
     if !matches!(name, "aggregate" | "count" | "distinct" | "drop" | "find") {
         return None;
     }
-    if call.services.config.roles && call.session.user.is_some() && !call.session.rights.0.write {
+    if call.services.config.roles && call.session.user.is_some() && !call.session.rights.0.admin {
         // As in MongoDB: who may read all data may not read what others ask.
         return Some(Err(rights::refused(call.request)));
     }

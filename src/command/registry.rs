@@ -619,7 +619,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "invalidateUserCache",
-        auth: Auth::Writer,
+        auth: Auth::Admin,
         admin_only: true,
         run: Run::Local(rights::invalidate),
         options: &[NONE],
@@ -638,7 +638,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "killAllSessions",
-        auth: Auth::Writer,
+        auth: Auth::Admin,
         run: Run::Local(sessions::kill_all),
         options: &[NONE],
         help: "Kills the cursors of all sessions, or of the sessions of some users.",
@@ -646,7 +646,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "killAllSessionsByPattern",
-        auth: Auth::Writer,
+        auth: Auth::Admin,
         run: Run::Local(maintenance::kill_by_pattern),
         options: &[NONE],
         help: "Closes the cursors of sessions.",
@@ -729,7 +729,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "logRotate",
-        auth: Auth::Writer,
+        auth: Auth::Admin,
         admin_only: true,
         run: Run::Local(maintenance::log_rotate),
         options: &[NONE],
@@ -779,7 +779,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "profile",
-        auth: Auth::Writer,
+        auth: Auth::Admin,
         run: Run::Local(profile::set),
         options: &[&[used("slowms"), used("sampleRate"), used("filter")]],
         help: "Sets what the profiler of a database records, and what counts as slow.",

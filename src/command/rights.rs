@@ -68,8 +68,12 @@ pub(super) async fn ask(
             match run::optional_row(&mut lease, budget, &calls::RIGHTS, &params).await {
                 Ok(None) => return Ok(None),
                 Ok(Some(row)) => {
-                    let rights = Rights { write: run::flag(&row, 0)?, read: run::flag(&row, 1)? };
-                    return Ok(Some((rights, run::oid(&row, 2)?)));
+                    let rights = Rights {
+                        admin: run::flag(&row, 0)?,
+                        write: run::flag(&row, 1)?,
+                        read: run::flag(&row, 2)?,
+                    };
+                    return Ok(Some((rights, run::oid(&row, 3)?)));
                 }
                 Err(error) if error.retry == Retry::Never => return Err(error),
                 Err(error) => last = Some(error),
@@ -92,7 +96,7 @@ pub async fn check(
     if session.user.is_none() {
         return Ok(());
     }
-    let others = request.spec.auth == Auth::Writer;
+    let others = request.spec.auth == Auth::Admin;
     if !services.config.roles || (request.spec.kind == Kind::Local && !others) {
         return Ok(());
     }
@@ -102,7 +106,8 @@ pub async fn check(
     }
     let rights = session.rights.0;
     let allowed = match request.spec.kind {
-        _ if others || request.writes() => rights.write,
+        _ if others => rights.admin,
+        _ if request.writes() => rights.write,
         Kind::Read => rights.read,
         _ => true,
     };

@@ -93,8 +93,8 @@ pub enum Auth {
     Open,
     /// Who has logged in, as far as the kind of the command goes with its roles.
     Required,
-    /// Who may write, although nothing is written: it concerns what others do.
-    Writer,
+    /// Administrators, although nothing is written: it concerns what others do.
+    Admin,
 }
 
 /// The future of a command's run.

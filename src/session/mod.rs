@@ -55,7 +55,9 @@ pub struct Client {
 /// What a user may do. Users are roles of PostgreSQL; which of the extension's roles they belong to decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rights {
-    /// Change documents, collections, indexes and users.
+    /// Change users, and see and end what others do.
+    pub admin: bool,
+    /// Change documents, collections and indexes.
     pub write: bool,
     /// Read documents.
     pub read: bool,
@@ -63,7 +65,7 @@ pub struct Rights {
 
 impl Rights {
     /// Everything.
-    pub const ALL: Self = Self { write: true, read: true };
+    pub const ALL: Self = Self { admin: true, write: true, read: true };
 }
 
 /// A user that proved its password.

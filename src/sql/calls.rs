@@ -13,7 +13,8 @@
 //!   opens as the current role, without a password, which only the URL's role can be counted on to be let in with;
 //! - killOp and currentOp: the backends belong to the URL's role, and only that one sees and cancels them.
 //!
-//! Those that change something are `guarded`: before them PostgreSQL is asked whether the user's own role may write.
+//! Those that change something are guarded: before them PostgreSQL is asked whether the user's own role may write, or
+//! administers.
 use tokio_postgres::types::Type;
 
 use crate::pool::RunsAs;
@@ -29,52 +30,82 @@ pub struct SqlCall {
     pub params: &'static [Type],
     /// The role that it runs as.
     pub runs_as: RunsAs,
-    /// It runs as another role than the user's, who must be allowed to write.
-    pub guarded: bool,
+    /// It runs as another role than the user's, who must have this right.
+    pub guard: Guard,
+}
+
+/// What PostgreSQL is asked of the user's own role before a statement that runs as another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing.
+    None,
+    /// May it write?
+    Writer,
+    /// Is it an administrator's?
+    Admin,
+}
+
+/// True in SQL if the role may act as one of these, of which an extension need not have all. Later versions of the official
+/// extension have a role for `readWriteAnyDatabase` alone and one for `root`.
+macro_rules! member {
+    ($role:literal, admin) => { member!(@ $role, "'documentdb_admin_role', 'documentdb_root_role'") };
+    ($role:literal, write) => {
+        member!(@ $role, "'documentdb_admin_role', 'documentdb_root_role', 'documentdb_readwrite_role'")
+    };
+    ($role:literal, read) => {
+        member!(@ $role, "'documentdb_admin_role', 'documentdb_root_role', 'documentdb_readwrite_role', 'documentdb_readonly_role'")
+    };
+    (@ $role:literal, $names:literal) => {
+        concat!(
+            "(", $role, ".rolsuper OR EXISTS (SELECT FROM pg_catalog.pg_roles g WHERE g.rolname IN (", $names,
+            ") AND pg_catalog.pg_has_role(", $role, ".oid, g.oid, 'member')))"
+        )
+    };
 }
 
 macro_rules! calls {
     ($($(#[$doc:meta])* $constant:ident = $name:literal $(as $role:ident)?, [$($param:ident),*], $text:expr;)*) => {
         $($(#[$doc])* pub static $constant: SqlCall = {
-            let (runs_as, guarded) = calls!(@ $($role)?);
-            SqlCall { name: $name, text: $text, params: &[$(Type::$param),*], runs_as, guarded }
+            let (runs_as, guard) = calls!(@ $($role)?);
+            SqlCall { name: $name, text: $text, params: &[$(Type::$param),*], runs_as, guard }
         };)*
 
         /// Every call, for the tests of the table.
         pub static ALL: &[&SqlCall] = &[$(&$constant),*];
     };
-    (@) => { (RunsAs::User, false) };
-    (@ Guarded) => { (RunsAs::Url, true) };
-    (@ $role:ident) => { (RunsAs::$role, false) };
+    (@) => { (RunsAs::User, Guard::None) };
+    (@ Admin) => { (RunsAs::Url, Guard::Admin) };
+    (@ Writer) => { (RunsAs::Url, Guard::Writer) };
+    (@ $role:ident) => { (RunsAs::$role, Guard::None) };
 }
 
 /// `CALL documentdb_api.drop_indexes`, whose statement is made of literals.
 pub static DROP_INDEXES: SqlCall =
-    SqlCall { name: "drop_indexes", text: "", params: &[], runs_as: RunsAs::Url, guarded: true };
+    SqlCall { name: "drop_indexes", text: "", params: &[], runs_as: RunsAs::Url, guard: Guard::Writer };
 /// Changes of memberships, whose names stand in the text.
 pub static CHANGE_ROLES: SqlCall =
-    SqlCall { name: "grant", text: "", params: &[], runs_as: RunsAs::Url, guarded: true };
+    SqlCall { name: "grant", text: "", params: &[], runs_as: RunsAs::Url, guard: Guard::Admin };
 /// `REINDEX TABLE`, whose table stands in the text.
 pub static REINDEX: SqlCall =
-    SqlCall { name: "reindex", text: "", params: &[], runs_as: RunsAs::Url, guarded: true };
+    SqlCall { name: "reindex", text: "", params: &[], runs_as: RunsAs::Url, guard: Guard::Writer };
 /// All that follows on the connection sees the same.
 pub static BEGIN_SNAPSHOT: SqlCall = SqlCall {
     name: "begin",
     text: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     params: &[],
     runs_as: RunsAs::User,
-    guarded: false,
+    guard: Guard::None,
 };
 /// Ends every cursor of a connection, which belongs to one user.
 pub static CLOSE_ALL: SqlCall =
-    SqlCall { name: "close", text: "CLOSE ALL", params: &[], runs_as: RunsAs::Any, guarded: false };
+    SqlCall { name: "close", text: "CLOSE ALL", params: &[], runs_as: RunsAs::Any, guard: Guard::None };
 /// Answers where the extension is installed.
 pub static VERSION: SqlCall = SqlCall {
     name: "binary_version",
     text: "SELECT documentdb_api.binary_version()",
     params: &[],
     runs_as: RunsAs::Url,
-    guarded: false,
+    guard: Guard::None,
 };
 
 calls! {
@@ -164,7 +195,7 @@ calls! {
     LIST_DATABASES = "list_databases", [BYTEA],
         "SELECT documentdb_api.list_databases($1::bytea)::bytea";
     /// createIndexes, queued: the server builds them beside the writers.
-    CREATE_INDEXES = "create_indexes_background" as Guarded, [TEXT, BYTEA],
+    CREATE_INDEXES = "create_indexes_background" as Writer, [TEXT, BYTEA],
         "SELECT retval::bytea, ok, requests::bytea \
          FROM documentdb_api.create_indexes_background($1, $2::bytea)";
     /// createIndexes at once, under a lock.
@@ -175,7 +206,7 @@ calls! {
         "SELECT retval::bytea, ok, complete \
          FROM documentdb_api_internal.check_build_index_status($1::bytea)";
     /// Gives up queued indexes. The official extension has no such function.
-    ABORT_INDEX_BUILD = "abort_index_build" as Guarded, [BYTEA],
+    ABORT_INDEX_BUILD = "abort_index_build" as Writer, [BYTEA],
         "SELECT documentdb_api_internal.abort_index_build($1::bytea)";
     /// The key of an index by name.
     INDEX_KEY = "collection_indexes", [TEXT, TEXT, TEXT],
@@ -183,18 +214,20 @@ calls! {
          JOIN documentdb_api_catalog.collections c ON c.collection_id = i.collection_id \
          WHERE c.database_name = $1 AND c.collection_name = $2 AND (i.index_spec).index_name = $3";
     /// createUser.
-    CREATE_USER = "create_user" as Guarded, [BYTEA], "SELECT documentdb_api.create_user($1::bytea)::bytea";
+    CREATE_USER = "create_user" as Admin, [BYTEA], "SELECT documentdb_api.create_user($1::bytea)::bytea";
     /// updateUser.
-    UPDATE_USER = "update_user" as Guarded, [BYTEA], "SELECT documentdb_api.update_user($1::bytea)::bytea";
+    UPDATE_USER = "update_user" as Admin, [BYTEA], "SELECT documentdb_api.update_user($1::bytea)::bytea";
     /// dropUser.
-    DROP_USER = "drop_user" as Guarded, [BYTEA], "SELECT documentdb_api.drop_user($1::bytea)::bytea";
+    DROP_USER = "drop_user" as Admin, [BYTEA], "SELECT documentdb_api.drop_user($1::bytea)::bytea";
     /// usersInfo.
     USERS_INFO = "users_info", [BYTEA], "SELECT documentdb_api.users_info($1::bytea)::bytea";
-    /// Which of the two roles of users a role has: the administrator's, the reader's; whether the URL's role is a superuser, and
-    /// the same role; and which attributes it has. No row: there is no such user. The extension's own roles are nobody's users.
+    /// Which of the roles of users a role has: the administrator's, the writer's, the reader's; whether there is one of writers;
+    /// whether the URL's role is a superuser, and the same role; and which attributes it has. No row: there is no such user.
     MEMBERSHIPS = "pg_auth_members" as Any, [TEXT],
         "SELECT COALESCE(bool_or(g.rolname = 'documentdb_admin_role'), false), \
+         COALESCE(bool_or(g.rolname = 'documentdb_readwrite_role'), false), \
          COALESCE(bool_or(g.rolname = 'documentdb_readonly_role'), false), \
+         pg_catalog.to_regrole('documentdb_readwrite_role') IS NOT NULL, \
          bool_or(s.rolsuper), bool_or(s.oid = r.oid), bool_or(r.rolsuper), bool_or(r.rolcreaterole), bool_or(r.rolcreatedb), \
          bool_or(r.rolreplication), bool_or(r.rolbypassrls) \
          FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_roles s ON s.rolname = session_user \
@@ -239,30 +272,27 @@ calls! {
     ANALYZE_DISTINCT = "bson_aggregation_distinct", [TEXT, BYTEA],
         "EXPLAIN (FORMAT JSON, ANALYZE) SELECT document FROM documentdb_api_catalog.bson_aggregation_distinct($1, $2::bytea)";
     /// Rewrites a collection.
-    COMPACT = "compact" as Guarded, [BYTEA],
+    COMPACT = "compact" as Writer, [BYTEA],
         "SELECT documentdb_api.compact($1::bytea)::bytea";
     /// Makes a role.
-    CREATE_ROLE = "create_role" as Guarded, [BYTEA],
+    CREATE_ROLE = "create_role" as Admin, [BYTEA],
         "SELECT documentdb_api.create_role($1::bytea)::bytea";
     /// Changes a role.
-    UPDATE_ROLE = "update_role" as Guarded, [BYTEA],
+    UPDATE_ROLE = "update_role" as Admin, [BYTEA],
         "SELECT documentdb_api.update_role($1::bytea)::bytea";
     /// Drops a role.
-    DROP_ROLE = "drop_role" as Guarded, [BYTEA],
+    DROP_ROLE = "drop_role" as Admin, [BYTEA],
         "SELECT documentdb_api.drop_role($1::bytea)::bytea";
     /// Tells roles.
     ROLES_INFO = "roles_info", [BYTEA],
         "SELECT documentdb_api.roles_info($1::bytea)::bytea";
     /// Cancels an operation.
-    KILL_OP = "kill_op" as Guarded, [BYTEA],
+    KILL_OP = "kill_op" as Admin, [BYTEA],
         "SELECT documentdb_api.kill_op($1::bytea)::bytea";
-    /// What a user's role may do: write, read; and its OID. No row: there is no such role. A superuser is a member of every role.
+    /// What a user's role may do: administer, write, read; and its OID. No row: there is no such role. A superuser may do all.
     RIGHTS = "pg_roles" as Any, [TEXT],
-        "SELECT r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false), \
-         r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false) \
-         OR COALESCE(pg_catalog.pg_has_role(r.oid, d.oid, 'member'), false), r.oid \
-         FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_roles w ON w.rolname = 'documentdb_admin_role' \
-         LEFT JOIN pg_catalog.pg_roles d ON d.rolname = 'documentdb_readonly_role' WHERE r.rolname = $1";
+        concat!("SELECT ", member!("r", admin), ", ", member!("r", write), ", ", member!("r", read),
+            ", r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = $1");
     /// Does a collection keep a collation of its own? Where the extension has no place for one it would forget it in silence.
     KEEPS_COLLATION = "pg_attribute" as Any, [],
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attname = 'default_collation' \
@@ -274,21 +304,16 @@ calls! {
     /// Does a find keep within `min` and `max`? Where the extension does not know them it reads over them.
     OBEYS_INDEX_BOUNDS = "obeys_index_bounds" as Any, [],
         "SELECT pg_catalog.to_regprocedure('documentdb_api_internal.obeys_index_bounds()') IS NOT NULL";
-    /// May the role of this OID write? No row: there is no such role.
+    /// May the role of this OID write, and is it an administrator's? No row: there is no such role.
     GUARD = "pg_has_role" as Any, [OID],
-        "SELECT r.rolsuper OR COALESCE(pg_catalog.pg_has_role(r.oid, w.oid, 'member'), false) \
-         FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_roles w ON w.rolname = 'documentdb_admin_role' \
-         WHERE r.oid = $1";
+        concat!("SELECT ", member!("r", write), ", ", member!("r", admin), " FROM pg_catalog.pg_roles r WHERE r.oid = $1");
     /// Is the role of this name a user of MongoDB, and may the role of this OID change it: nobody gets more by another's
-    /// password than it has. No row: there is no such role.
+    /// password than it has. No row: there is no such role. The extension's own roles are nobody's users.
     MAY_CHANGE = "rolsuper" as Any, [OID, TEXT],
-        "SELECT t.rolcanlogin AND NOT pg_catalog.starts_with(t.rolname::text, 'documentdb_') AND (COALESCE(pg_catalog.pg_has_role(t.oid, w.oid, 'member'), false) \
-         OR COALESCE(pg_catalog.pg_has_role(t.oid, d.oid, 'member'), false)), \
-         a.oid = t.oid OR a.rolsuper OR NOT (t.rolsuper OR t.rolcreaterole > a.rolcreaterole OR t.rolcreatedb > a.rolcreatedb \
-         OR t.rolreplication > a.rolreplication OR t.rolbypassrls > a.rolbypassrls) \
-         FROM pg_catalog.pg_roles a JOIN pg_catalog.pg_roles t ON t.rolname = $2 \
-         LEFT JOIN pg_catalog.pg_roles w ON w.rolname = 'documentdb_admin_role' \
-         LEFT JOIN pg_catalog.pg_roles d ON d.rolname = 'documentdb_readonly_role' WHERE a.oid = $1";
+        concat!("SELECT t.rolcanlogin AND NOT pg_catalog.starts_with(t.rolname::text, 'documentdb_') AND ", member!("t", read),
+            ", a.oid = t.oid OR a.rolsuper OR NOT (t.rolsuper OR t.rolcreaterole > a.rolcreaterole OR t.rolcreatedb > a.rolcreatedb \
+             OR t.rolreplication > a.rolreplication OR t.rolbypassrls > a.rolbypassrls) \
+             FROM pg_catalog.pg_roles a JOIN pg_catalog.pg_roles t ON t.rolname = $2 WHERE a.oid = $1");
     /// May somebody log in as the role of this name?
     CAN_LOG_IN = "rolcanlogin" as Any, [TEXT],
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolcanlogin \
@@ -319,11 +344,12 @@ mod tests {
     #[test]
     fn whoever_changes_as_the_url_is_asked_about_first() {
         for call in ALL.iter().chain(&[&DROP_INDEXES, &CHANGE_ROLES, &REINDEX]) {
-            assert!(!call.guarded || call.runs_as == RunsAs::Url, "{}", call.name);
+            let guarded = call.guard != Guard::None;
+            assert!(!guarded || call.runs_as == RunsAs::Url, "{}", call.name);
             let reads = ["current_op_command", "check_build_index_status", "pg_stat_activity", "pg_authid"]
                 .contains(&call.name);
             let logs_in = call.name.contains("scram");
-            assert_eq!(call.runs_as == RunsAs::Url, call.guarded || reads || logs_in, "{}", call.name);
+            assert_eq!(call.runs_as == RunsAs::Url, guarded || reads || logs_in, "{}", call.name);
         }
     }
 

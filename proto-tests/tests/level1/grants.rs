@@ -1,6 +1,8 @@
 //! Roles that users get and lose after they were made.
 use bson::{Bson, doc};
-use proto_tests::stage::Stage;
+use ermine::config::RunAsUser;
+use proto_tests::client::Client;
+use proto_tests::stage::{Options, PASSWORD as OPERATORS, Proxy, Stage, USER};
 
 use crate::roles::{PASSWORD, alone, client, make};
 
@@ -148,9 +150,10 @@ fn what_can_not_be_taken_whole_is_not_taken_at_all() {
         )
         .unwrap();
     let mut peer = client(stage, "peer");
-    for (name, words) in
-        [("peak", "is a superuser of the storage"), ("ring", "in the storage that the server may not take")]
-    {
+    for (name, words) in [
+        ("peak", "is a superuser of the storage"),
+        ("ring", "rights in the storage that the server may not take"),
+    ] {
         for down in [
             doc! { "revokeRolesFromUser": name, "roles": admin(), "$db": "admin" },
             doc! { "updateUser": name, "pwd": "Other-123", "roles": ["readAnyDatabase"], "$db": "admin" },
@@ -164,4 +167,44 @@ fn what_can_not_be_taken_whole_is_not_taken_at_all() {
     }
     assert!(mighty(stage, "peak"));
     primary.execute("DROP ROLE peak, peer, ring, inner_ring").unwrap();
+}
+
+#[test]
+fn who_may_only_write_administers_nobody() {
+    // As later versions of the official extension have them: a role for readWriteAnyDatabase alone.
+    let (stage, _turn) = alone();
+    let primary = stage.cluster.primary();
+    primary.execute("CREATE ROLE documentdb_readwrite_role NOLOGIN").unwrap();
+    make(stage, "mid", false);
+    // That role has no rights of its own here, so the statements run as the URL's.
+    let options = Options { run_as_user: RunAsUser::Off, ..Options::default() };
+    let proxy = Proxy::start(Some(primary), &[], &options);
+    let mut operator = Client::connect(proxy.primary).logged_in(USER, OPERATORS);
+    let mut mid = Client::connect(proxy.primary).logged_in("mid", PASSWORD);
+    let insert = || doc! { "insert": "c", "documents": [{ "a": 1 }], "$db": "mid" };
+    assert_eq!(mid.code(insert()), 13);
+    operator.ok(doc! { "grantRolesToUser": "mid", "roles": ["readWriteAnyDatabase"], "$db": "admin" });
+    mid.ok(insert());
+    mid.ok(doc! { "createIndexes": "c", "indexes": [{ "key": { "a": 1 }, "name": "a" }], "$db": "mid" });
+    mid.ok(doc! { "dropIndexes": "c", "index": "a", "$db": "mid" });
+    let reader = [doc! { "role": "readAnyDatabase", "db": "admin" }];
+    for command in [
+        doc! { "createUser": "mallory", "pwd": PASSWORD, "roles": reader.to_vec(), "$db": "admin" },
+        doc! { "updateUser": "mid", "roles": admin(), "$db": "admin" },
+        doc! { "grantRolesToUser": "mid", "roles": admin(), "$db": "admin" },
+        doc! { "dropUser": USER, "$db": "admin" },
+        doc! { "profile": 2, "$db": "mid" },
+        doc! { "currentOp": 1, "$db": "admin" },
+        doc! { "killAllSessions": [], "$db": "admin" },
+    ] {
+        assert_eq!(mid.code(command.clone()), 13, "{command}");
+    }
+    operator.ok(doc! { "revokeRolesFromUser": "mid", "roles": ["readWriteAnyDatabase"], "$db": "admin" });
+    assert_eq!(mid.code(insert()), 13);
+    // With nothing else it still is a user, whom others change and drop.
+    operator.ok(doc! { "updateUser": "mid", "roles": ["readWriteAnyDatabase"], "$db": "admin" });
+    operator.ok(doc! { "updateUser": "mid", "pwd": "Other-123", "$db": "admin" });
+    operator.ok(doc! { "dropUser": "mid", "$db": "admin" });
+    operator.ok(doc! { "dropDatabase": 1, "$db": "mid" });
+    primary.execute("DROP ROLE documentdb_readwrite_role").unwrap();
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bson::{Document, doc};
 use ermine::pool::{RunsAs, UserRole};
+use ermine::sql::calls::Guard;
 use ermine::sql::{Budget, SqlCall, run};
 use proto_tests::client::Client;
 use proto_tests::stage::{Options, Stage};
@@ -26,9 +27,9 @@ const PREPARED: &str = "SELECT COALESCE(string_agg(statement, E'\\n'), '') FROM 
 const PROCESS: &str = "SELECT pg_backend_pid()";
 
 static AS_URL: SqlCall =
-    SqlCall { name: "state", text: "", params: &[], runs_as: RunsAs::Url, guarded: false };
+    SqlCall { name: "state", text: "", params: &[], runs_as: RunsAs::Url, guard: Guard::None };
 static AS_USER: SqlCall =
-    SqlCall { name: "state", text: "", params: &[], runs_as: RunsAs::User, guarded: false };
+    SqlCall { name: "state", text: "", params: &[], runs_as: RunsAs::User, guard: Guard::None };
 
 /// Borrows the only connection and asks it something.
 fn ask(stage: &Stage, user: Option<&Arc<UserRole>>, question: &str) -> String {

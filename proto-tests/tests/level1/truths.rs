@@ -118,7 +118,7 @@ fn what_the_stable_api_does_not_have_is_listed() {
     for nothing in [
         doc! { "apiParameters": { "version": "1" }, "db": "stable" },
         doc! { "apiParameters": &strict, "db": "stable", "collection": "v" },
-        doc! { "apiParameters": &strict, "db": "no such" },
+        doc! { "apiParameters": &strict, "db": "absent" },
     ] {
         let reply = told(nothing.clone());
         assert_eq!(reply.get_array("apiVersionErrors").unwrap().len(), 0, "{nothing} {reply}");

@@ -133,7 +133,7 @@ fn parse(options: &RawDocument) -> Result<Wanted> {
 
 /// May the user see and end what others do?
 fn is_operator(call: &Call<'_>) -> bool {
-    !call.services.config.roles || call.session.user.is_none() || call.session.rights.0.write
+    !call.services.config.roles || call.session.user.is_none() || call.session.rights.0.admin
 }
 
 async fn collect(call: &Call<'_>, wanted: Wanted) -> Result<Vec<RawDocumentBuf>> {

@@ -10,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
-use super::calls::{self, SqlCall};
+use super::calls::{self, Guard, SqlCall};
 use crate::error::{CommandError, Result, codes, from_pg};
 use crate::obs::{operation, trace};
 use crate::pool::{Lease, Role, RunsAs, Switch};
@@ -121,11 +121,16 @@ pub async fn text(
 
 /// Asks PostgreSQL whether the user may have done what runs as the URL's role.
 async fn guard(lease: &mut Lease, budget: Budget, call: &'static SqlCall) -> Result<()> {
-    let Some(user) = lease.user().cloned().filter(|_| call.guarded) else { return Ok(()) };
+    let column = match call.guard {
+        Guard::None => return Ok(()),
+        Guard::Writer => 0,
+        Guard::Admin => 1,
+    };
+    let Some(user) = lease.user().cloned() else { return Ok(()) };
     // Boxed, because it is rare and every statement would carry its size.
     match Box::pin(one(lease, budget, &calls::GUARD, &[&user.oid])).await? {
-        Some(row) if flag(&row, 0)? => Ok(()),
-        _ => Err(from_pg::denied().because("the user's own role may not write")),
+        Some(row) if flag(&row, column)? => Ok(()),
+        _ => Err(from_pg::denied().because("the user's own role may not do that")),
     }
 }
 
