@@ -256,6 +256,8 @@ pub(super) async fn connection_status(call: Call<'_>) -> Result<Reply> {
             let Some(entry) = entry.as_document() else { continue };
             copy(entry, "roles", &mut roles)?;
             copy(entry, "privileges", &mut privileges)?;
+            // What later versions of the extension call them.
+            copy(entry, "inheritedPrivileges", &mut privileges)?;
         }
     }
     let mut info = rawdoc! { "authenticatedUsers": users, "authenticatedUserRoles": roles };

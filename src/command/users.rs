@@ -2,10 +2,10 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bson::raw::{RawBsonRef, cstr};
-use bson::{RawDocument, RawDocumentBuf};
+use bson::{RawArrayBuf, RawBson, RawDocument, RawDocumentBuf, rawdoc};
 use rand::RngExt as _;
 
-use super::options::{COMMON, wrong_type};
+use super::options::{COMMON, number, wrong_type};
 use super::request::Request;
 use super::{Call, grants};
 use crate::error::{Code, CommandError, Result, codes, from_pg};
@@ -16,6 +16,8 @@ use crate::sql::{Param, SqlCall, calls, run};
 
 /// Longer names are cut by PostgreSQL, and would name another role (bytes).
 pub(super) const MAX_NAME: usize = 63;
+/// About how many users one command asks: each costs a question to PostgreSQL.
+const MAX_ASKED: usize = 1000;
 /// Randomness of a password that nobody is told (bytes).
 const SECRET: usize = 32;
 
@@ -105,14 +107,66 @@ pub(super) fn named(request: &Request<'_>, error: CommandError) -> CommandError 
     CommandError { message: message.into(), ..error }
 }
 
-/// usersInfo.
+/// usersInfo: of all users, of one, or of some. The extension knows the first two, in fewer forms than MongoDB.
 pub(super) async fn info(call: Call<'_>) -> Result<Reply> {
-    let spec = essential(call.request)?;
-    let spec = spec.as_bytes();
-    let params: [Param<'_>; 1] = [&spec];
-    let (row, _lease) = call.read(&calls::USERS_INFO, &params).await?;
-    let reply = run::document(&row, 0)?;
-    Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
+    let asked = asked(call.request)?;
+    let rest = ok::without(&essential(call.request)?, &[call.request.name])?;
+    let mut users = RawArrayBuf::new();
+    for who in asked {
+        let mut spec = rawdoc! { "usersInfo": who };
+        for element in rest.iter_elements() {
+            let element = element?;
+            spec.append(element.key(), element.value()?);
+        }
+        let spec = spec.as_bytes();
+        let params: [Param<'_>; 1] = [&spec];
+        let (row, _lease) = call.read(&calls::USERS_INFO, &params).await?;
+        let reply = run::document(&row, 0)?;
+        // Where there is nobody, the extension leaves the field out.
+        for user in RawDocument::from_bytes(&reply)?.get_array("users").into_iter().flatten() {
+            users.push(user?);
+        }
+    }
+    Ok(rawdoc! { "users": users, "ok": 1.0 }.into())
+}
+
+/// Whom usersInfo is about: 1 for all, or names. Users are global, whatever database is named beside.
+///
+/// # Errors
+/// 20 for the privileges of all, 115 for too many names, 2 for what names nobody.
+fn asked(request: &Request<'_>) -> Result<Vec<RawBson>> {
+    let bad =
+        || CommandError::client(codes::BAD_VALUE, "User and role names must be either strings or objects");
+    let name = |value: RawBsonRef<'_>| match value {
+        RawBsonRef::String(name) => Ok(name.to_owned()),
+        RawBsonRef::Document(user) => match (user.get("user")?, user.get("db")?) {
+            (Some(RawBsonRef::String(name)), Some(RawBsonRef::String(_))) => Ok(name.to_owned()),
+            _ => Err(bad()),
+        },
+        _ => Err(bad()),
+    };
+    let all = match request.target {
+        RawBsonRef::Document(user) => user.get("forAllDBs")?.is_some_and(ok::is_true),
+        other => number(other) == Some(1.0),
+    };
+    if all {
+        if request.get("showPrivileges")?.is_some_and(ok::is_true) {
+            let message = "Privilege or restriction details require exact-match usersInfo queries";
+            return Err(CommandError::client(codes::ILLEGAL_OPERATION, message));
+        }
+        return Ok(vec![RawBson::Int32(1)]);
+    }
+    let mut names = match request.target {
+        RawBsonRef::Array(list) => list.into_iter().map(|one| name(one?)).collect::<Result<Vec<_>>>()?,
+        one => vec![name(one)?],
+    };
+    names.sort_unstable();
+    names.dedup();
+    if names.len() > MAX_ASKED {
+        let message = format!("usersInfo about more than {MAX_ASKED} users is not supported");
+        return Err(CommandError::client(codes::COMMAND_NOT_SUPPORTED, message));
+    }
+    Ok(names.into_iter().map(RawBson::String).collect())
 }
 
 /// The command without what the proxy has dealt with: the fields of every command, and `mechanisms`.
