@@ -8,13 +8,15 @@ const OLDEST: (u32, u32) = (0, 102);
 const VERSIONS: &str = "SELECT pg_catalog.current_setting('server_version'), documentdb_api.binary_version()";
 const POSTGRESQL: &str = "SELECT pg_catalog.current_setting('server_version')";
 
-/// Abilities that the extension has and leaves off (sql-api.md 1.9): collations, and in earlier versions `let`, `$$NOW` and
-/// validators, which would be kept and not obeyed. Later ones have no such settings, which is why they are looked for.
+/// Abilities that the extension has and leaves off (sql-api.md 1.9): collations, in earlier versions `let`, `$$NOW` and
+/// validators, which would be kept and not obeyed, and in some `compact`, which would do nothing and say that it did. Versions
+/// differ in which settings there are, so they are looked for.
 const SWITCH_ON: &str = "SELECT pg_catalog.set_config(name, 'on', false) FROM pg_catalog.pg_settings \
      WHERE pg_catalog.lower(name) IN ('documentdb.enablevariablessupportforwritecommands', \
      'documentdb.enableletandcollationforquerymatch', 'documentdb.enablenowsystemvariable', \
      'documentdb.enableschemavalidation', 'documentdb.enablebypassdocumentvalidation', \
-     'documentdb_core.enablecollation') AND setting = 'off'";
+     'documentdb.enablecompact', 'documentdb.enablecompactvacuumfull', \
+     'documentdb_core.enablecollation') AND setting = 'off' AND context = 'user'";
 
 /// The versions of one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
