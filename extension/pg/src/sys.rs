@@ -1,6 +1,8 @@
 //! Calls from SQL into Rust: the `pgfn!` macro, arguments, results, varlena values without copies.
 
 use core::ffi::CStr;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 use pgrx::pg_sys::{self, Datum};
 
@@ -135,10 +137,9 @@ impl<'a> Call<'a> {
         // SAFETY: the frame is live; values and nulls have as many entries as is checked against the descriptor.
         unsafe {
             let desc = match self.expected(columns.len()) {
-                Some(desc) => desc,
+                Some(desc) => pg_sys::BlessTupleDesc(desc),
                 None => self.declared(columns.len())?,
             };
-            let desc = pg_sys::BlessTupleDesc(desc);
             let tuple = pg_sys::heap_form_tuple(desc, values.as_mut_ptr(), nulls.as_mut_ptr());
             Ok(pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data))
         }
@@ -160,21 +161,36 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The row type of the function's OUT parameters, from the catalog.
+    /// The row type of the function's OUT parameters. It is read from the catalog once in a backend: what a function
+    /// returns can't be changed without dropping it.
     ///
     /// # Safety
     /// As for [`Call::new`].
     unsafe fn declared(&self, columns: usize) -> Result<pg_sys::TupleDesc> {
-        let mut desc: pg_sys::TupleDesc = core::ptr::null_mut();
-        // SAFETY: the frame is live.
+        // SAFETY: the frame is live; what is kept is a copy in memory that lives as long as the backend.
         unsafe {
-            let class = pg_sys::get_call_result_type(self.fcinfo, core::ptr::null_mut(), &mut desc);
-            if class != pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE || (*desc).natts as usize != columns {
+            let function = (*(*self.fcinfo).flinfo).fn_oid;
+            let known = ROW_TYPES.with_borrow(|types| types.get(&function).copied());
+            if let Some(desc) = known.filter(|desc| (**desc).natts as usize == columns) {
+                return Ok(desc);
+            }
+            let mut found: pg_sys::TupleDesc = core::ptr::null_mut();
+            let class = pg_sys::get_call_result_type(self.fcinfo, core::ptr::null_mut(), &mut found);
+            if class != pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE || (*found).natts as usize != columns {
                 return Err(internal("the function's declaration does not fit its result"));
             }
+            let before = pg_sys::MemoryContextSwitchTo(pg_sys::CacheMemoryContext);
+            let desc = pg_sys::BlessTupleDesc(pg_sys::CreateTupleDescCopy(found));
+            pg_sys::MemoryContextSwitchTo(before);
+            ROW_TYPES.with_borrow_mut(|types| types.insert(function, desc));
+            Ok(desc)
         }
-        Ok(desc)
     }
+}
+
+thread_local! {
+    /// Row types of functions in the select list, by the functions' oids.
+    static ROW_TYPES: RefCell<HashMap<pg_sys::Oid, pg_sys::TupleDesc>> = RefCell::default();
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
