@@ -21,6 +21,9 @@ if ! bh inspect --type image localhost/ermine-build-base >/dev/null 2>&1; then
     >"$dir/apt.log" 2>&1
   # The toolchain and the crates of this machine are mounted into the build; the crates are all there.
   bh config --env PATH=/toolchain/bin:/usr/sbin:/usr/bin:/sbin:/bin --env CARGO_HOME=/cargo --env CARGO_NET_OFFLINE=true "$base"
+  # The tests ask what the image is and does, not how fast it is.
+  bh config --env CARGO_PROFILE_RELEASE_OPT_LEVEL=1 --env CARGO_PROFILE_RELEASE_LTO=off \
+    --env CARGO_PROFILE_RELEASE_DEBUG=false --env CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 "$base"
   bh commit --quiet "$base" localhost/ermine-build-base >/dev/null
   bh rm "$base" >/dev/null
   rm -rf "$dir/debian"

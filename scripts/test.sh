@@ -13,9 +13,21 @@ step "format"
 cargo fmt --all --check
 (cd extension && cargo fmt --all --check)
 
-step "lints"
+step "lints and builds"
+# The two workspaces at the same time: each ends in long steps that use one core.
+(
+  cd extension
+  cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+  cargo build --locked --quiet -p ermine-pg
+  cargo test --workspace --locked --quiet --no-run
+) &
+extension=$!
+trap 'kill $extension 2>/dev/null || true' EXIT
 cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
-(cd extension && cargo clippy --workspace --all-targets --locked --quiet -- -D warnings)
+cargo build --locked --quiet -p ermine -p ermine-cluster -p ermine-driver-scenario
+cargo test --workspace --locked --quiet --no-run
+wait $extension
+trap - EXIT
 # Advisories are a matter of the day and of the network: `cargo deny check advisories` asks for them.
 if cargo deny --version >/dev/null 2>&1; then
   cargo deny --workspace check --hide-inclusion-graph bans licenses sources
@@ -24,10 +36,6 @@ else
   echo "cargo deny is not installed: licences and sources are not checked (cargo install cargo-deny)"
 fi
 
-step "build"
-(cd extension && cargo build --locked --quiet -p ermine-pg)
-cargo build --locked --quiet -p ermine -p ermine-cluster -p ermine-driver-scenario
-
 step "the extension: engine, and the recorded contract on a primary and a standby"
 (cd extension && cargo test --workspace --locked --quiet)
 
@@ -35,7 +43,8 @@ step "the proxy and the wire"
 cargo test --workspace --locked --quiet
 
 step "fuzzing, for a bounded time"
-scripts/fuzz.sh 10
+# A build that optimises more takes longer than it saves here.
+CARGO_PROFILE_RELEASE_OPT_LEVEL=1 scripts/fuzz.sh 10
 
 step "real clients"
 target/debug/ermine-cluster with --proxy target/debug/ermine -- \
