@@ -12,6 +12,7 @@ use crate::raw::{Doc, Val};
 use crate::value::{DocWriter, Value};
 use crate::{bail, codes};
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 type Fields = Vec<(String, Accumulator)>;
@@ -44,17 +45,30 @@ impl Stage for Bucket {
                 };
                 budget.take(r.add(&self.fields, d)?)?;
             }
+            let defaulted = running.last().is_some_and(Option::is_some);
             let ids = self.boundaries.iter().take(slots - 1).chain(self.default.as_ref());
-            Ok(running
+            let mut out: VecDeque<Vec<u8>> = running
                 .into_iter()
                 .zip(ids)
                 .filter_map(|(r, id)| r.map(|r| r.finish(id, &self.fields)))
-                .collect())
+                .collect();
+            // In the order of the ids, which may have the default before all others.
+            if defaulted && self.default_comes_first() {
+                out.rotate_right(1);
+            }
+            Ok(out)
         })
     }
 }
 
 impl Bucket {
+    fn default_comes_first(&self) -> bool {
+        match (&self.default, self.boundaries.first()) {
+            (Some(d), Some(low)) => collated(d, low, &self.collation) == Ordering::Less,
+            _ => false,
+        }
+    }
+
     fn slot(&self, v: &Value) -> Result<(usize, &Value)> {
         let after = self.boundaries.partition_point(|b| collated(b, v, &self.collation) != Ordering::Greater);
         let last = self.boundaries.len() - 1;
@@ -67,9 +81,8 @@ impl Bucket {
         match &self.default {
             Some(d) => Ok((last, d)),
             None => bail!(
-                codes::BAD_VALUE,
-                "$bucket could not find a bucket for an input value {}, and no default was specified.",
-                render::value(Some(v))
+                codes::LOCATION40066,
+                "$switch could not find a matching branch for an input, and no default was specified."
             ),
         }
     }

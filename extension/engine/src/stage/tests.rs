@@ -82,6 +82,18 @@ fn stages_transform_documents() {
         (r#"[{"$replaceWith":{"w":"$v"}}]"#, "{w:3}{w:1}{w:2}"),
         (r#"[{"$bucket":{"groupBy":"$v","boundaries":[0,2,4]}}]"#, "{_id:0,count:1}{_id:2,count:2}"),
         (
+            r#"[{"$bucket":{"groupBy":"$v","boundaries":[2,3],"default":null}}]"#,
+            "{_id:null,count:2}{_id:2,count:1}",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$v","boundaries":[2,3],"default":"other"}}]"#,
+            "{_id:2,count:1}{_id:other,count:2}",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$v","boundaries":[2,3]}}]"#,
+            "40066 $switch could not find a matching branch for an input, and no default was specified.",
+        ),
+        (
             r#"[{"$facet":{"a":[{"$limit":1},{"$project":{"_id":1}}],"b":[{"$count":"n"}]}}]"#,
             "{a:[{_id:1}],b:[{n:3}]}",
         ),
