@@ -83,6 +83,7 @@ fn lines() -> Vec<(Document, i32)> {
         (doc! { "hello": 1 }, 0),
         (doc! { "hostInfo": 1 }, 0),
         (doc! { "insert": "c", "documents": [{ "_id": 10 }] }, 0),
+        (doc! { "invalidateUserCache": 1 }, 0),
         (doc! { "isMaster": 1 }, 0),
         (doc! { "killAllSessions": [] }, 0),
         (doc! { "killAllSessionsByPattern": [] }, 0),
@@ -117,6 +118,7 @@ fn lines() -> Vec<(Document, i32)> {
         (doc! { "updateUser": "lines", "pwd": "Secret+5678" }, 0),
         (doc! { "usersInfo": 1 }, 0),
         (doc! { "validate": "c" }, 0),
+        (doc! { "validateDBMetadata": 1, "apiParameters": { "version": "1", "strict": true } }, 0),
         (doc! { "whatsmyuri": 1 }, 0),
     ]
 }
