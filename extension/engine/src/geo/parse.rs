@@ -1,8 +1,7 @@
 //! Geometries from BSON: GeoJSON and MongoDB's older forms, with MongoDB's words for what is none.
 
-use super::plane::Region;
 use super::rings::{self, Fault};
-use super::sphere::{self, Cap, Polygon, Ring, Shape};
+use super::sphere::{self, Polygon, Ring, Shape};
 use crate::error::{Error, Result};
 use crate::number;
 use crate::raw::{Doc, Val, ty};
@@ -24,11 +23,11 @@ pub(crate) struct Geometry {
     pub(crate) strict: bool,
 }
 
-fn bad(message: impl Into<String>) -> Error {
+pub(super) fn bad(message: impl Into<String>) -> Error {
     Error::new(codes::BAD_VALUE, message)
 }
 
-fn members(v: Val<'_>) -> Option<Doc<'_>> {
+pub(super) fn members(v: Val<'_>) -> Option<Doc<'_>> {
     v.as_array().or_else(|| v.as_doc())
 }
 
@@ -78,7 +77,7 @@ fn short(x: f64) -> String {
     if shown.contains('.') { shown.trim_end_matches('0').trim_end_matches('.').to_owned() } else { shown }
 }
 
-fn spherical(at: [f64; 2]) -> Result<sphere::Point> {
+pub(super) fn spherical(at: [f64; 2]) -> Result<sphere::Point> {
     if !on_earth(at) {
         let [lng, lat] = at.map(short);
         return Err(bad(format!("Longitude/latitude is out of bounds, lng: {lng} lat: {lat}")));
@@ -376,66 +375,4 @@ pub(crate) fn near_point(v: Val<'_>) -> Result<Geometry> {
     single(d, "Point", &mut shape)?;
     let flat = Some(pair(d.get("coordinates"), true)?);
     Ok(Geometry { shape: Some(shape), flat, legacy: false, strict: false })
-}
-
-fn corners(v: Val<'_>) -> impl Iterator<Item = Val<'_>> {
-    members(v).into_iter().flat_map(Doc::values)
-}
-
-/// `$box`: two opposite corners.
-///
-/// # Errors
-/// `BadValue` for other operands.
-pub(crate) fn rectangle(v: Val<'_>) -> Result<Region> {
-    let mut corners = corners(v);
-    let (a, b) = (pair(corners.next(), false)?, pair(corners.next(), false)?);
-    let low = [a[0].min(b[0]), a[1].min(b[1])];
-    Ok(Region::Box { low, high: [a[0].max(b[0]), a[1].max(b[1])] })
-}
-
-/// `$polygon`: at least three corners.
-///
-/// # Errors
-/// `BadValue` for other operands.
-pub(crate) fn polygon(v: Val<'_>) -> Result<Region> {
-    let corners: Vec<_> = corners(v).map(|c| pair(Some(c), false)).collect::<Result<_>>()?;
-    if corners.len() < 3 {
-        let n = corners.len();
-        return Err(bad(format!("Polygon must have at least 3 points, instead got {n} vertices")));
-    }
-    Ok(Region::Polygon(corners))
-}
-
-/// Center and radius; `check` sees the center before the radius is read.
-fn center_and_radius<T>(v: Val<'_>, check: impl Fn([f64; 2]) -> Result<T>) -> Result<(T, f64)> {
-    let mut values = corners(v);
-    let center = check(pair(values.next(), false)?)?;
-    let radius = values.next();
-    let number = radius.filter(|r| r.is_number()).map(number::to_f64);
-    let Some(r) = number.filter(|r| *r >= 0.0) else {
-        let shown = radius.map_or("EOO".to_owned(), display::value);
-        return Err(bad(format!("Radius must be a non-negative number: {shown}")));
-    };
-    if values.next().is_some() {
-        return Err(bad("Only 2 fields allowed for circular region, but more were provided"));
-    }
-    Ok((center, r))
-}
-
-/// `$center`: a point and a radius in the units of the coordinates.
-///
-/// # Errors
-/// `BadValue` for other operands.
-pub(crate) fn circle(v: Val<'_>) -> Result<Region> {
-    let (center, radius) = center_and_radius(v, Ok)?;
-    Ok(Region::Circle { center, radius })
-}
-
-/// `$centerSphere`: a point and a radius in radians.
-///
-/// # Errors
-/// `BadValue` for other operands.
-pub(crate) fn cap(v: Val<'_>) -> Result<Cap> {
-    let (center, radius) = center_and_radius(v, spherical)?;
-    Ok(Cap { center, radius })
 }

@@ -8,6 +8,8 @@ mod create;
 mod drop;
 mod geo;
 mod parse;
+mod partial;
+mod pattern;
 mod show;
 mod text;
 mod wild;

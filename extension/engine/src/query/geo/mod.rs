@@ -2,9 +2,9 @@
 
 use crate::error::Result;
 use crate::geo::cover::{Flat, Grid, Numbers, Round, sphere_numbers};
-use crate::geo::parse;
 use crate::geo::plane::Region;
 use crate::geo::sphere::{Cap, Shape};
+use crate::geo::{parse, shapes};
 use crate::raw::Val;
 use crate::{bail, codes, display};
 
@@ -68,10 +68,10 @@ impl GeoPredicate {
                         _ => return Err(unsupported()),
                     }
                 }
-                "$box" => Test::WithinRegion(parse::rectangle(e.val)?),
-                "$polygon" => Test::WithinRegion(parse::polygon(e.val)?),
-                "$center" => Test::WithinRegion(parse::circle(e.val)?),
-                "$centerSphere" => Test::WithinCap(parse::cap(e.val)?),
+                "$box" => Test::WithinRegion(shapes::rectangle(e.val)?),
+                "$polygon" => Test::WithinRegion(shapes::polygon(e.val)?),
+                "$center" => Test::WithinRegion(shapes::circle(e.val)?),
+                "$centerSphere" => Test::WithinCap(shapes::cap(e.val)?),
                 _ => return Err(unknown()),
             });
         }

@@ -4,6 +4,7 @@ mod arrays;
 mod errors;
 mod fields;
 mod limits;
+mod paths;
 mod pipelines;
 mod property;
 mod upserts;
