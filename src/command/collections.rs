@@ -1,10 +1,10 @@
 //! create, drop, renameCollection, collMod and collStats.
-use bson::raw::{RawBsonRef, cstr};
-use bson::{RawDocument, rawdoc};
+use bson::raw::{RawArray, RawBsonRef, cstr};
+use bson::{RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
 
-use super::Call;
 use super::options::{missing, number, wrong_type};
 use super::request::{Request, check_database, required_str};
+use super::{Call, crud};
 use crate::error::{Code, CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::reply::ok::{self, is_true};
@@ -68,6 +68,56 @@ pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
     reply.append(cstr!("ns"), format!("{db}.{collection}"));
     reply.append(cstr!("ok"), 1.0);
     Ok(reply.into())
+}
+
+/// listCollections.
+pub(super) async fn list(call: Call<'_>) -> Result<Reply> {
+    let reply = crud::first_page(call, &calls::LIST_COLLECTIONS).await?;
+    Ok(listed(RawDocument::from_bytes(&reply.body)?)?.into())
+}
+
+/// The page as MongoDB has it: a view has no `idIndex`, and the extension writes the cursor's namespace in its own way.
+fn listed(page: &RawDocument) -> Result<RawDocumentBuf> {
+    let mut out = RawDocumentBuf::new();
+    for element in page.iter_elements() {
+        let element = element?;
+        match element.value()? {
+            RawBsonRef::Document(cursor) if element.key() == "cursor" => {
+                let mut told = RawDocumentBuf::new();
+                for part in cursor.iter_elements() {
+                    let part = part?;
+                    match part.value()? {
+                        RawBsonRef::String(ns) if part.key() == "ns" => {
+                            told.append(
+                                part.key(),
+                                ns.replace("$cmd.ListCollections", "$cmd.listCollections"),
+                            );
+                        }
+                        RawBsonRef::Array(batch) if part.key() == "firstBatch" => {
+                            told.append(part.key(), entries(batch)?);
+                        }
+                        other => told.append(part.key(), other),
+                    }
+                }
+                out.append(element.key(), told);
+            }
+            other => out.append(element.key(), other),
+        }
+    }
+    Ok(out)
+}
+
+fn entries(batch: &RawArray) -> Result<RawArrayBuf> {
+    let mut out = RawArrayBuf::new();
+    for entry in batch {
+        match entry? {
+            RawBsonRef::Document(entry) if matches!(entry.get("idIndex")?, Some(RawBsonRef::Null)) => {
+                out.push(ok::without(entry, &["idIndex"])?);
+            }
+            other => out.push(other),
+        }
+    }
+    Ok(out)
 }
 
 /// renameCollection.
@@ -189,6 +239,16 @@ pub(super) fn required<'a>(request: &Request<'a>, field: &str) -> Result<RawBson
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn views_are_listed_without_an_index() {
+        let page = |ns: &str, view: RawDocumentBuf| {
+            rawdoc! { "cursor": { "id": 0_i64, "ns": ns, "firstBatch": [view, { "name": "c", "idIndex": {} }] }, "ok": 1.0 }
+        };
+        let came = page("db.$cmd.ListCollections", rawdoc! { "name": "v", "idIndex": null });
+        let want = page("db.$cmd.listCollections", rawdoc! { "name": "v" });
+        assert_eq!(listed(&came).unwrap(), want);
+    }
 
     #[test]
     fn namespaces_split_at_the_first_dot() {

@@ -194,10 +194,13 @@ fn created(reply: &RawDocument) -> Result<Reply> {
     if !inner.get("ok")?.is_some_and(is_true) {
         return Err(failure(reply));
     }
+    // Where there was nothing to do, MongoDB does not speak of the collection.
+    let nothing = inner.get("note")?.is_some();
     let mut out = RawDocumentBuf::new();
     for element in inner.iter_elements() {
         let element = element?;
-        if element.key().as_str() != "ok" {
+        let name = element.key().as_str();
+        if name != "ok" && !(nothing && name == "createdCollectionAutomatically") {
             out.append(element.key(), element.value()?);
         }
     }
@@ -240,7 +243,8 @@ pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
     let text = run::text(&mut lease, request.budget, &calls::DROP_INDEXES, &statement).await?;
     let text = text.ok_or_else(|| CommandError::unexpected("drop_indexes gave no row"))?;
     let reply = run::from_hex_text(&text)?;
-    dropped(RawDocument::from_bytes(&reply)?)
+    let all = matches!(request.get("index")?, Some(RawBsonRef::String("*")));
+    dropped(RawDocument::from_bytes(&reply)?, all)
 }
 
 /// reIndex: PostgreSQL makes all indexes of the table anew, and writers wait meanwhile, as in MongoDB.
@@ -280,7 +284,7 @@ pub(super) async fn list_all(call: &Call<'_>, lease: &mut Lease) -> Result<Bytes
     run::document(&row, 0)
 }
 
-fn dropped(reply: &RawDocument) -> Result<Reply> {
+fn dropped(reply: &RawDocument, all: bool) -> Result<Reply> {
     if !reply.get("ok")?.is_some_and(is_true) {
         return Err(failure(reply));
     }
@@ -295,6 +299,9 @@ fn dropped(reply: &RawDocument) -> Result<Reply> {
             }
             (_, value) => out.append(element.key(), value),
         }
+    }
+    if all && out.get("msg")?.is_none() {
+        out.append(cstr!("msg"), "non-_id indexes dropped for collection");
     }
     out.append(cstr!("ok"), 1.0);
     Ok(out.into())
@@ -336,6 +343,19 @@ mod tests {
     }
 
     #[test]
+    fn nothing_to_do_tells_nothing_of_the_collection() {
+        let inner = rawdoc! {
+            "numIndexesBefore": 2, "numIndexesAfter": 2, "createdCollectionAutomatically": false,
+            "note": "all indexes already exist", "ok": 1,
+        };
+        let reply = created(&rawdoc! { "raw": { "defaultShard": inner }, "ok": 1 }).unwrap();
+        let want = rawdoc! {
+            "numIndexesBefore": 2, "numIndexesAfter": 2, "note": "all indexes already exist", "ok": 1.0,
+        };
+        assert_eq!(reply.body, want.into_bytes());
+    }
+
+    #[test]
     fn packed_codes_of_a_failed_build() {
         let inner = rawdoc! { "ok": 0, "errmsg": "exists with other options", "code": 570_425_373 };
         let error = created(&rawdoc! { "raw": { "defaultShard": inner }, "ok": 0 }).unwrap_err();
@@ -347,10 +367,13 @@ mod tests {
 
     #[test]
     fn dropped_indexes() {
-        let reply = dropped(&rawdoc! { "nIndexesWas": 3_i64, "ok": true }).unwrap();
+        let reply = dropped(&rawdoc! { "nIndexesWas": 3_i64, "ok": true }, false).unwrap();
         assert_eq!(reply.body, rawdoc! { "nIndexesWas": 3, "ok": 1.0 }.into_bytes());
-        let error = dropped(&rawdoc! { "ok": false, "errmsg": "index not found with name [x]", "code": 27 })
-            .unwrap_err();
+        let reply = dropped(&rawdoc! { "nIndexesWas": 3_i64, "ok": true }, true).unwrap();
+        let msg = "non-_id indexes dropped for collection";
+        assert_eq!(reply.body, rawdoc! { "nIndexesWas": 3, "msg": msg, "ok": 1.0 }.into_bytes());
+        let failed = rawdoc! { "ok": false, "errmsg": "index not found with name [x]", "code": 27 };
+        let error = dropped(&failed, false).unwrap_err();
         assert_eq!(error.code, codes::INDEX_NOT_FOUND);
     }
 }

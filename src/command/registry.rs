@@ -680,7 +680,7 @@ pub static COMMANDS: &[Command] = &[
         name: "listCollections",
         kind: Kind::Read,
         api_v1: true,
-        run: Run::Cursor(&calls::LIST_COLLECTIONS),
+        run: Run::Flow(|call| Box::pin(collections::list(call))),
         options: &[&[
             pass("filter"),
             pass("nameOnly"),

@@ -101,6 +101,28 @@ pub fn bool(path: &str, v: Val<'_>) -> Result<bool> {
     v.as_bool().ok_or_else(|| wrong_type(path, v, "bool"))
 }
 
+/// A bool, or a number that stands for one; null stands for false.
+///
+/// # Errors
+/// TypeMismatch 14 for anything else.
+pub fn safe_bool(path: &str, v: Val<'_>) -> Result<bool> {
+    if v.as_bool().is_some() || v.is_number() || v.is_nullish() {
+        return Ok(engine::key::truthy(v));
+    }
+    Err(wrong_types(path, v, "bool, long, int, decimal, double"))
+}
+
+/// A bool and nothing else, not even null: a field whose absence means something of its own.
+///
+/// # Errors
+/// TypeMismatch 14 in the words MongoDB has for these.
+pub fn optional_bool(name: &str, v: Val<'_>) -> Result<bool> {
+    v.as_bool().ok_or_else(|| {
+        let got = v.type_name();
+        error(codes::TYPE_MISMATCH, format!("Field '{name}' should be a boolean value, but found: {got}"))
+    })
+}
+
 /// A document.
 pub fn document<'a>(path: &str, v: Val<'a>) -> Result<Doc<'a>> {
     v.as_doc().ok_or_else(|| wrong_type(path, v, "object"))
@@ -109,6 +131,18 @@ pub fn document<'a>(path: &str, v: Val<'a>) -> Result<Doc<'a>> {
 /// An array.
 pub fn array<'a>(path: &str, v: Val<'a>) -> Result<Doc<'a>> {
     v.as_array().ok_or_else(|| wrong_type(path, v, "array"))
+}
+
+/// An array of documents.
+///
+/// # Errors
+/// TypeMismatch 14 for anything else, with the element's path.
+pub fn documents<'a>(path: &str, v: Val<'a>) -> Result<Doc<'a>> {
+    let list = array(path, v)?;
+    for (i, v) in list.values().enumerate() {
+        document(&format!("{path}.{i}"), v)?;
+    }
+    Ok(list)
 }
 
 /// A string.

@@ -262,7 +262,11 @@ impl<'c> Parser<'c> {
         match (e.name(), self.kind) {
             ("$slice", Kind::Find) => match Slice::parse(e.val) {
                 Ok(slice) => self.insert(at, Leaf::Slice(slice)),
+                // Only what the expression's parser refuses is told so; the values of constants come later.
                 Err(why) => self.computed(at, v).map_err(|e| {
+                    if e.code != codes::LOCATION28667 {
+                        return e;
+                    }
                     let text = format!(
                         "Invalid $slice syntax. The given syntax {} did not match the find() syntax because :: {why} :: \
                          The given syntax did not match the expression $slice syntax. :: caused by :: {}",

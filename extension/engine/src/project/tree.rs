@@ -96,7 +96,7 @@ impl Branch {
                 codes::LOCATION31249,
                 "Path collision at {} remaining portion {}",
                 path.join("."),
-                path.get(depth + 1..).unwrap_or(&[]).join(".")
+                path.get(1..).unwrap_or(&[]).join(".")
             ),
             Some(_) => bail!(codes::LOCATION31250, "Path collision at {}", path.join(".")),
             None if last => {

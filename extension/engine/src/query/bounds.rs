@@ -23,7 +23,8 @@ pub struct Conjunct<'q> {
 ///
 /// An array at the end of the path counts with each of its elements and as a whole, so two conjuncts on one path may
 /// be satisfied by different elements: intersect their ranges only where the path is known to meet no array
-/// (`_id` never holds one). A missing field counts as null for `Eq(null)`, `In` with null, `Lte(null)`, `Gte(null)`.
+/// (`_id` never holds one). A missing field counts as null for `Eq(null)`, `In` with null, `Lte(null)`, `Gte(null)`,
+/// and is compared with `MinKey` and `MaxKey` as every value is.
 #[derive(Clone, Copy, Debug)]
 pub enum Bound<'q> {
     /// Equal in MongoDB's order. Exact: every value equal to it satisfies the condition.

@@ -70,12 +70,16 @@ impl Operand {
     }
 
     /// How `v` compares with the operand, when the two are comparable in a query: types of one bracket, no NaN on
-    /// one side only; everything except a missing field is comparable with `MinKey` and `MaxKey`.
+    /// one side only; everything is comparable with `MinKey` and `MaxKey`, a missing field too.
     #[must_use]
     #[inline]
     pub fn order(&self, v: Option<Val<'_>>) -> Option<Ordering> {
         let Some(v) = v else {
-            return self.is_nullish().then_some(Ordering::Equal);
+            return match self.ty {
+                ty::MIN_KEY => Some(Ordering::Greater),
+                ty::MAX_KEY => Some(Ordering::Less),
+                _ => self.is_nullish().then_some(Ordering::Equal),
+            };
         };
         if compare::bracket(v.ty) != self.bracket {
             return match self.ty {

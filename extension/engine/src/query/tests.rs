@@ -86,6 +86,10 @@ const RULES: &[(&str, &str, bool)] = &[
     ),
     // Types.
     (r#"{"a": {"$type": [2, "number"]}}"#, r#"{"a": 1.5}"#, true),
+    (r#"{"a": {"$gt": {"$minKey": 1}}}"#, r#"{"b": 1}"#, true),
+    (r#"{"a": {"$lte": {"$maxKey": 1}}}"#, r#"{"b": 1}"#, true),
+    (r#"{"a": {"$lt": {"$minKey": 1}}}"#, r#"{"b": 1}"#, false),
+    (r#"{"a": {"$eq": {"$minKey": 1}}}"#, r#"{"b": 1}"#, false),
     (r#"{"a": {"$type": "minKey"}}"#, r#"{"a": {"$minKey": 1}}"#, true),
     (r#"{"a": {"$type": -1}}"#, r#"{"a": {"$minKey": 1}}"#, true),
     (r#"{"a": {"$size": 2.0}}"#, r#"{"a": [1, 2]}"#, true),

@@ -163,8 +163,11 @@ fn direction(v: Val<'_>) -> Option<bool> {
 
 fn natural(e: &Elem<'_>, spec: Doc<'_>) -> Result<bool> {
     match direction(e.val) {
-        Some(forwards) if spec.iter().nth(1).is_none() => Ok(forwards),
-        _ => bail!(codes::BAD_VALUE, "$natural sort cannot be set to a value other than -1 or 1."),
+        Some(_) if spec.iter().nth(1).is_some() => {
+            bail!(codes::BAD_VALUE, "Cannot include '$natural' in compound sort: {}", display::document(spec))
+        }
+        Some(forwards) => Ok(forwards),
+        None => bail!(codes::BAD_VALUE, "$natural sort cannot be set to a value other than -1 or 1."),
     }
 }
 

@@ -28,7 +28,7 @@ fn refuses_what_is_no_sort() {
         (r#"{"x": {"$meta": "foo"}}"#, "Location17308: Unsupported argument to $meta: foo"),
         (
             r#"{"$natural": 1, "x": 1}"#,
-            "BadValue: $natural sort cannot be set to a value other than -1 or 1.",
+            "BadValue: Cannot include '$natural' in compound sort: { $natural: 1, x: 1 }",
         ),
     ] {
         assert_eq!(error(spec), message, "{spec}");

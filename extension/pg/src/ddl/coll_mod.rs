@@ -187,20 +187,28 @@ impl<'a> CollMod<'a> {
             view::check(&collection.db, &collection.name, Doc::trusted(&definition), &collection.collation)?;
             update(collection, "view_definition = $2", Param::Bytes(Some(&definition)))?;
         }
+        if collection.view.is_some() {
+            let given = [
+                ("index", self.index.is_some()),
+                ("cappedSize", self.capped_size.is_some()),
+                ("cappedMax", self.capped_max.is_some()),
+                ("expireAfterSeconds", self.expire_after.is_some()),
+                ("validator", self.validator.any()),
+            ];
+            if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
+                return Err(invalid(format!("option not supported on a view: {name}")));
+            }
+        }
         if let Some(index) = &self.index {
-            collection.require_table()?;
             index.run(collection, &mut reply)?;
         }
         if self.capped_size.is_some() || self.capped_max.is_some() {
-            collection.require_table()?;
             self.resize(collection)?;
         }
         if let Some(expiry) = self.expire_after {
-            collection.require_table()?;
             expire(collection, expiry)?;
         }
         if self.validator.any() {
-            collection.require_table()?;
             if let Some(v) = self.validator.apply(collection.validator.as_ref()) {
                 update(collection, "validator = $2", Param::Bytes(Some(&v.filter)))?;
                 update(collection, "validation_level = $2", Param::Text(Some(level_name(v.level))))?;

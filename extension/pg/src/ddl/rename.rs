@@ -5,25 +5,24 @@ use pgrx::pg_sys::Datum;
 
 use super::{drop, fail};
 use crate::catalog::{self, names, null_argument};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::spi::{self, Param};
 use crate::{guard, spec};
 
 /// Gives a collection another name, in another database too: only the catalog changes.
 pub fn rename(from: (&str, &str), to: (&str, &str), drop_target: bool) -> Result<()> {
     let Some(source) = catalog::find(from.0, from.1)? else {
-        let message = format!("collection {}.{} does not exist", from.0, from.1);
-        return Err(fail(codes::NAMESPACE_NOT_FOUND, message));
+        return Err(no_source(from));
     };
-    source.require_table()?;
+    if source.view.is_some() {
+        let message = format!("cannot rename view: {}", source.namespace());
+        return Err(fail(codes::COMMAND_NOT_SUPPORTED_ON_VIEW, message));
+    }
     names::check_new(to.0, to.1)?;
     guard::write()?;
     if let Some(target) = catalog::find(to.0, to.1)? {
         if !drop_target || target.id == source.id {
-            return Err(fail(
-                codes::NAMESPACE_EXISTS,
-                format!("collection {} already exists", target.namespace()),
-            ));
+            return Err(fail(codes::NAMESPACE_EXISTS, "target namespace exists"));
         }
         drop::drop(to.0, to.1)?;
     }
@@ -38,10 +37,13 @@ pub fn rename(from: (&str, &str), to: (&str, &str), drop_target: bool) -> Result
         ],
     )?;
     if moved == 0 {
-        let message = format!("collection {}.{} does not exist", from.0, from.1);
-        return Err(fail(codes::NAMESPACE_NOT_FOUND, message));
+        return Err(no_source(from));
     }
     Ok(())
+}
+
+fn no_source((db, name): (&str, &str)) -> Error {
+    fail(codes::NAMESPACE_NOT_FOUND, format!("Source collection {db}.{name} does not exist"))
 }
 
 fn namespace<'a>(field: &str, ns: &'a str) -> Result<(&'a str, &'a str)> {

@@ -18,7 +18,7 @@ const DEPTH: usize = 20;
 /// GraphContainsCycle, ViewDepthLimitExceeded, OptionNotSupportedOnView for a view over one of another collation, and what is wrong with the pipeline.
 pub fn check(db: &str, name: &str, definition: Doc<'_>, collation: &Collation) -> Result<()> {
     let pipeline = definition.get("pipeline").and_then(|v| v.as_array()).unwrap_or(Doc::EMPTY);
-    check_pipeline(pipeline, collation)?;
+    check_pipeline(&format!("{db}.{name}"), pipeline, collation)?;
     let mut on = definition.get("viewOn").and_then(|v| v.as_str()).unwrap_or("").to_owned();
     let mut chain = format!("{db}.{name}");
     for _ in 0..DEPTH {
@@ -41,24 +41,27 @@ pub fn check(db: &str, name: &str, definition: Doc<'_>, collation: &Collation) -
         }
         on = Doc::trusted(view).get("viewOn").and_then(|v| v.as_str()).unwrap_or("").to_owned();
     }
-    Err(fail(codes::VIEW_DEPTH_LIMIT_EXCEEDED, format!("View depth too deep: {DEPTH} views at most")))
+    Err(fail(
+        codes::VIEW_DEPTH_LIMIT_EXCEEDED,
+        format!("View depth limit exceeded; maximum depth is {DEPTH}"),
+    ))
 }
 
 /// A view's pipeline must be one that an aggregation would take, and only read.
-fn check_pipeline(pipeline: Doc<'_>, collation: &Collation) -> Result<()> {
-    for stage in pipeline.values().filter_map(|s| s.as_doc()?.first()) {
-        if matches!(stage.name(), "$out" | "$merge") {
-            let message = format!(
-                "The aggregation stage {} of the pipeline cannot be used in a lookup pipeline because it writes to disk",
-                stage.name()
-            );
-            return Err(fail(codes::LOCATION51047, message));
-        }
-    }
-    let caused =
-        |e: engine::Error| fail(e.code, format!("Invalid pipeline for view caused by :: {}", e.message));
+fn check_pipeline(view: &str, pipeline: Doc<'_>, collation: &Collation) -> Result<()> {
+    let invalid =
+        |code, why: &str| fail(code, format!("Invalid pipeline for view {view} :: caused by :: {why}"));
     let mut cx = ParseContext::new(Variables::new(), 0);
     cx.collation = collation.clone();
-    Pipeline::parse(pipeline, &cx).map_err(caused)?;
+    Pipeline::parse(pipeline, &cx).map_err(|e| invalid(e.code, &e.message))?;
+    for (i, stage) in pipeline.values().filter_map(|s| s.as_doc()?.first()).enumerate() {
+        let name = stage.name();
+        if matches!(name, "$out" | "$merge") {
+            let why = format!(
+                "The aggregation stage {name} in location {i} of the pipeline cannot be used in the view definition of {view} because it writes to disk"
+            );
+            return Err(invalid(codes::OPTION_NOT_SUPPORTED_ON_VIEW, &why));
+        }
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What a `partialFilterExpression` may say.
 
 use engine::query::{ParseContext, Place, Query};
-use engine::{Doc, Val, codes};
+use engine::{Doc, Elem, Val, codes};
 
 use super::parse::wrong;
 use super::show;
@@ -20,7 +20,7 @@ fn check_filter(d: Doc<'_>, filter: Doc<'_>) -> Result<()> {
         Err(wrong(
             d,
             codes::CANNOT_CREATE_INDEX,
-            format!("unsupported expression in partial index: {what}\n"),
+            format!("Expression not supported in partial index: {what}\n"),
         ))
     };
     for e in filter {
@@ -38,15 +38,34 @@ fn check_filter(d: Doc<'_>, filter: Doc<'_>) -> Result<()> {
                     continue;
                 };
                 for op in ops {
-                    let shown = || format!("{name} {} {}", op.name(), show::value(op.val));
                     match op.name() {
                         "$eq" | "$gt" | "$gte" | "$lt" | "$lte" | "$type" | "$in" => {}
                         "$exists" if engine::key::truthy(op.val) => {}
-                        _ => return unsupported(shown()),
+                        _ => return unsupported(parsed(name, op)),
                     }
                 }
             }
         }
     }
     Ok(())
+}
+
+/// A predicate as MongoDB's parser has it, where negations are nodes of their own.
+fn parsed(path: &str, op: Elem<'_>) -> String {
+    let not = |inner: String| format!("$not\n    {inner}");
+    match op.name() {
+        "$ne" => not(format!("{path} $eq {}", show::value(op.val))),
+        "$nin" => not(format!("{path} $in {}", show::value(op.val))),
+        "$exists" => not(format!("{path} $exists")),
+        "$not" => match op.val.as_doc().and_then(Doc::first) {
+            Some(inner) => not(format!("{path} {} {}", inner.name(), show::value(inner.val))),
+            None => not(format!("{path} {}", show::value(op.val))),
+        },
+        "$regex" => match op.val.as_str() {
+            Some(pattern) => format!("{path} regex /{pattern}/"),
+            None => format!("{path} regex {}", show::value(op.val)),
+        },
+        "$size" => format!("{path} $size : {}", show::value(op.val)),
+        name => format!("{path} {name} {}", show::value(op.val)),
+    }
 }

@@ -37,7 +37,8 @@ impl<'a> GetMore<'a> {
                 "getMore" => id = Some(long(v)?),
                 "collection" => collection = string("collection", v)?,
                 // 0 asks for no documents at first pages only in MongoDB; here it does always.
-                "batchSize" => batch = batch_size("batchSize", v)?,
+                "batchSize" if v.is_nullish() => {}
+                "batchSize" => batch = batch_size("getMore.batchSize", v)?,
                 "maxTimeMS" => max_time = max_time_ms("getMore", v)?,
                 name if is_common(name) => {}
                 name => return Err(unknown(name)),

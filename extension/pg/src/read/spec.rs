@@ -3,7 +3,7 @@
 use engine::{Doc, Error, Val, codes};
 
 use crate::error::Result;
-use crate::spec::{document, integer, is_common, max_time_ms, string, wrong_types};
+use crate::spec::{document, integer, is_common, max_time_ms, optional_bool, safe_bool, string, wrong_types};
 use crate::{guc, xact};
 
 /// The `find` command.
@@ -86,17 +86,23 @@ impl<'a> Find<'a> {
                 "limit" => f.limit = limit(&path("limit"), v)?,
                 "batchSize" => f.batch = Some(batch_size(&path("batchSize"), v)?),
                 "ntoreturn" => f.batch = Some(batch_size("ntoreturn", v)?),
-                "tailable" => f.tailable = flag(&path("tailable"), v)?,
-                "awaitData" => f.awaits = flag(&path("awaitData"), v)?,
-                "singleBatch" => f.single = flag(&path("singleBatch"), v)?,
+                "tailable" => f.tailable = optional_bool("tailable", v)?,
+                "awaitData" => f.awaits = optional_bool("awaitData", v)?,
+                "singleBatch" => f.single = optional_bool("singleBatch", v)?,
                 "hint" => f.hint = Some(v),
                 "let" => f.variables = Some(document(&path("let"), v)?),
-                "collation" => f.collation = collation(v)?,
+                "collation" => {
+                    owned("collation", v)?;
+                    f.collation = collation(v)?;
+                }
                 "maxTimeMS" => xact::limit_time(max_time_ms("find", v)?),
                 name @ ("returnKey" | "showRecordId") => {
-                    if flag(&path(name), v)? {
+                    if optional_bool(name, v)? {
                         return Err(refuse(format!("key {name} is not supported yet")));
                     }
+                }
+                name @ ("allowDiskUse" | "allowPartialResults" | "noCursorTimeout") => {
+                    optional_bool(name, v)?;
                 }
                 "min" => f.min = Some(owned("min", v)?).filter(|d| !d.is_empty()),
                 "max" => f.max = Some(owned("max", v)?).filter(|d| !d.is_empty()),
@@ -197,9 +203,11 @@ impl<'a> Aggregate<'a> {
                 "hint" => a.hint = Some(v),
                 "let" => a.variables = Some(document("let", v)?),
                 "collation" => a.collation = crate::spec::collation("aggregate.collation", v)?,
-                "allowDiskUse" => a.allow_disk_use = v.as_bool(),
-                "bypassDocumentValidation" => a.bypass = v.as_bool().unwrap_or(false),
-                "explain" => explain = v.as_bool().unwrap_or(false),
+                "allowDiskUse" => a.allow_disk_use = Some(optional_bool("allowDiskUse", v)?),
+                "bypassDocumentValidation" => {
+                    a.bypass = safe_bool("aggregate.bypassDocumentValidation", v)?;
+                }
+                "explain" => explain = safe_bool("aggregate.explain", v)?,
                 "maxTimeMS" => xact::limit_time(max_time_ms("aggregate", v)?),
                 "collectionUUID" => return Err(refuse("key collectionUUID is not supported yet".to_owned())),
                 name if is_common(name) => {}
@@ -309,14 +317,6 @@ fn count(path: &str, v: Val<'_>) -> Result<i64> {
 fn negative(field: &str, n: i64) -> crate::error::Error {
     let text = format!("BSON field '{field}' value must be >= 0, actual value '{n}'");
     Error::new(codes::LOCATION51024, text).into()
-}
-
-/// A bool, or a number that stands for one.
-fn flag(path: &str, v: Val<'_>) -> Result<bool> {
-    let known = v.as_bool().is_some() || v.is_number();
-    known
-        .then(|| engine::key::truthy(v))
-        .ok_or_else(|| wrong_types(path, v, "bool, long, int, decimal, double"))
 }
 
 /// A document. The words are MongoDB's, without the space.

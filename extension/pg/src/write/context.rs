@@ -1,9 +1,9 @@
 //! What the operations of one command share.
 
 use engine::collation::Collation;
-use engine::expr::Variables;
+use engine::expr::{Binding, Variables};
 use engine::query::{ParseContext, Query};
-use engine::{Doc, Val};
+use engine::{Doc, Value};
 use pgrx::pg_sys;
 
 use crate::error::Result;
@@ -34,6 +34,15 @@ impl Context {
         Ok(Context { variables: Some(variables), ..Context::new(None)? })
     }
 
+    /// The variables, and `constants` of one statement beside them.
+    pub fn with_constants(&self, constants: Doc<'_>) -> Variables {
+        let mut variables = self.variables.clone().unwrap_or_default();
+        for e in constants {
+            variables.set(e.name(), Binding::Value(Some(Value::from(e.val))));
+        }
+        variables
+    }
+
     /// What the engine wants to know to parse filters, updates and projections.
     pub fn parse<'p>(&'p self, collation: &'p Collation) -> ParseContext<'p> {
         ParseContext {
@@ -53,12 +62,4 @@ impl Context {
     pub fn query(&self, filter: Doc<'_>, collation: &Collation) -> Result<Query> {
         Ok(Query::parse(filter, &self.parse(collation))?)
     }
-}
-
-/// A boolean as findAndModify takes it: bool or number.
-pub fn truth(v: Val<'_>) -> Option<bool> {
-    v.as_bool().or_else(|| {
-        let zero = engine::Value::Int32(0);
-        v.is_number().then(|| !zero.with_val(|z| engine::number::compare(v, z)).is_eq())
-    })
 }

@@ -27,6 +27,8 @@ impl<'a> Statement<'a> {
         let (mut filter, mut limit, mut hint, mut collation) = (None, None, None, None);
         for e in d {
             match e.name() {
+                // Null stands for a typed field that is not there, as everywhere in MongoDB.
+                "q" | "limit" | "collation" if e.val.is_nullish() => {}
                 "q" => filter = Some(spec::document("delete.deletes.q", e.val)?),
                 "limit" => limit = Some(e.val),
                 "hint" => hint = Some(e.val),
@@ -38,9 +40,13 @@ impl<'a> Statement<'a> {
         let limit = limit.ok_or_else(|| spec::missing("delete.deletes.limit"))?;
         // The official extension takes what is no number for 0, and deletes everything.
         let wrong = || spec::wrong_types("delete.deletes.limit", limit, "int, decimal, double, long");
-        let one = match spec::integer(limit).ok_or_else(wrong)? {
-            0 => false,
-            1 => true,
+        if !limit.is_number() {
+            return Err(wrong());
+        }
+        // A fraction is none of both: cut off, 0.5 would delete everything.
+        let one = match engine::number::to_f64(limit) {
+            0.0 => false,
+            1.0 => true,
             other => {
                 let message = format!("The limit field in delete objects must be 0 or 1. Got {other}");
                 return Err(fail(codes::FAILED_TO_PARSE, message));

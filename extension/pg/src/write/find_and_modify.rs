@@ -6,7 +6,7 @@ use engine::{Doc, DocWriter, Val, Value, codes};
 use pgrx::pg_sys::Datum;
 
 use super::change::{Search, Step};
-use super::context::{Context, truth};
+use super::context::Context;
 use super::modify::{Modified, Modify};
 use super::validate::Check;
 use super::{batch, fail, retry};
@@ -33,13 +33,7 @@ struct FindAndModify<'a> {
 }
 
 fn flag(name: &str, v: Val<'_>) -> Result<bool> {
-    truth(v).ok_or_else(|| {
-        let got = v.type_name();
-        let message = format!(
-            "BSON field 'findAndModify.{name}' is the wrong type '{got}', expected types '[bool, long, int, decimal, double']"
-        );
-        fail(codes::TYPE_MISMATCH, message)
-    })
+    spec::safe_bool(&format!("findAndModify.{name}"), v)
 }
 
 /// A document, or nothing for null.
@@ -64,6 +58,7 @@ impl<'a> FindAndModify<'a> {
             array_filters: None,
             hint: None,
             collation: None,
+            constants: None,
         };
         for e in command {
             match e.name() {
@@ -75,14 +70,14 @@ impl<'a> FindAndModify<'a> {
                 "new" => new = flag("new", e.val)?,
                 "fields" => fields = document("fields", e.val)?,
                 "upsert" => modify.upsert = flag("upsert", e.val)?,
-                "arrayFilters" if e.val.is_nullish() => {}
+                "arrayFilters" | "collation" if e.val.is_nullish() => {}
                 "arrayFilters" => {
-                    modify.array_filters = Some(spec::array("findAndModify.arrayFilters", e.val)?)
+                    modify.array_filters = Some(spec::documents("findAndModify.arrayFilters", e.val)?)
                 }
                 "let" => variables = document("let", e.val)?,
                 "hint" => modify.hint = Some(e.val),
                 "collation" => modify.collation = spec::collation("findAndModify.collation", e.val)?,
-                "bypassDocumentValidation" => bypass = e.val.as_bool().unwrap_or(false),
+                "bypassDocumentValidation" => bypass = flag("bypassDocumentValidation", e.val)?,
                 "maxTimeMS" => max_time = spec::max_time_ms("findAndModify", e.val)?,
                 other if spec::is_common(other) => {}
                 other => {
@@ -95,7 +90,7 @@ impl<'a> FindAndModify<'a> {
         match (remove, update) {
             (true, Some(_)) => return Err(conflict("Cannot specify both an update and remove=true")),
             (true, None) if modify.upsert => {
-                return Err(conflict("Cannot specify both upsert=true and remove=true"));
+                return Err(conflict("Cannot specify both upsert=true and remove=true "));
             }
             (true, None) if new => {
                 let text = "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document";
@@ -103,6 +98,9 @@ impl<'a> FindAndModify<'a> {
             }
             (true, None) if modify.array_filters.is_some() => {
                 return Err(conflict("Cannot specify arrayFilters and remove=true"));
+            }
+            (false, Some(u)) if u.as_array().is_some() && modify.array_filters.is_some() => {
+                return Err(conflict("Cannot specify arrayFilters and a pipeline update"));
             }
             (false, None) => return Err(conflict("Either an update or remove=true must be specified")),
             (_, u) => modify.update = u.unwrap_or(Val::NULL),

@@ -28,10 +28,13 @@ impl<'a> Insert<'a> {
         let (mut ordered, mut bypass, mut max_time) = (true, false, 0);
         for e in command {
             match e.name() {
+                "documents" | "ordered" if e.val.is_nullish() => {}
                 "insert" => name = Some(e.val),
                 "documents" => documents = Some(e.val),
                 "ordered" => ordered = spec::bool("insert.ordered", e.val)?,
-                "bypassDocumentValidation" => bypass = e.val.as_bool().unwrap_or(false),
+                "bypassDocumentValidation" => {
+                    bypass = spec::safe_bool("insert.bypassDocumentValidation", e.val)?
+                }
                 "maxTimeMS" => max_time = spec::max_time_ms("insert", e.val)?,
                 other if spec::is_common(other) => {}
                 other => return Err(spec::unknown("insert", other)),

@@ -97,6 +97,7 @@ impl Target {
             array_filters: None,
             hint: None,
             collation: None,
+            constants: None,
         };
         let modified = caught(|| modify.run(&self.collection, &self.check, context, None));
         match modified.map_err(|e| self.explain(e))? {

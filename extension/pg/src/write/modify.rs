@@ -1,6 +1,6 @@
 //! One update statement: the common part of update and findAndModify.
 
-use engine::query::Query;
+use engine::query::{ParseContext, Query};
 use engine::sort::SortSpec;
 use engine::update::{Outcome, Update, check_upsert_filter, upsert_document};
 use engine::{Doc, Val, codes};
@@ -36,6 +36,8 @@ pub struct Modify<'a> {
     pub hint: Option<Val<'a>>,
     /// How strings compare, if given.
     pub collation: Option<Doc<'a>>,
+    /// Variables of the pipeline, with their values.
+    pub constants: Option<Doc<'a>>,
 }
 
 /// What it came to.
@@ -65,7 +67,21 @@ impl Modify<'_> {
         let collation = effective(self.collation, collection)?;
         let cx = context.parse(&collation);
         let query = Query::parse(self.filter, &cx)?;
-        let update = Update::parse(self.update, self.array_filters, &cx)?;
+        let update = match self.constants {
+            None => Update::parse(self.update, self.array_filters, &cx)?,
+            Some(constants) => {
+                if self.update.as_array().is_none() {
+                    let text = "Constant values may only be specified for pipeline updates";
+                    return Err(fail(codes::LOCATION51198, text));
+                }
+                let variables = context.with_constants(constants);
+                Update::parse(
+                    self.update,
+                    self.array_filters,
+                    &ParseContext { variables: Some(&variables), ..cx },
+                )?
+            }
+        };
         if self.multi {
             update.check_multi()?;
             if self.sort.is_some() {

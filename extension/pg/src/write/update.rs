@@ -25,9 +25,12 @@ fn statement(d: Doc<'_>) -> Result<Modify<'_>> {
         array_filters: None,
         hint: None,
         collation: None,
+        constants: None,
     };
     for e in d {
         match e.name() {
+            // Null stands for a typed field that is not there, as everywhere in MongoDB.
+            "q" | "multi" | "upsert" | "arrayFilters" | "sort" | "collation" | "c" if e.val.is_nullish() => {}
             "q" => filter = Some(spec::document("update.updates.q", e.val)?),
             "u" if e.val.as_doc().or(e.val.as_array()).is_some() => update = Some(e.val),
             "u" => {
@@ -38,10 +41,11 @@ fn statement(d: Doc<'_>) -> Result<Modify<'_>> {
             }
             "multi" => m.multi = spec::bool("update.updates.multi", e.val)?,
             "upsert" => m.upsert = spec::bool("update.updates.upsert", e.val)?,
-            "arrayFilters" => m.array_filters = Some(spec::array("update.updates.arrayFilters", e.val)?),
+            "arrayFilters" => m.array_filters = Some(spec::documents("update.updates.arrayFilters", e.val)?),
             "sort" => m.sort = Some(spec::document("update.updates.sort", e.val)?),
             "collation" => m.collation = spec::collation("update.updates.collation", e.val)?,
             "hint" => m.hint = Some(e.val),
+            "c" => m.constants = Some(spec::document("update.updates.c", e.val)?),
             "comment" => {
                 let message = "BSON field 'update.updates.comment' is not yet supported";
                 return Err(fail(codes::COMMAND_NOT_SUPPORTED, message));
@@ -78,10 +82,13 @@ impl<'a> Update<'a> {
         let (mut ordered, mut bypass, mut max_time) = (true, false, 0);
         for e in command {
             match e.name() {
+                "updates" | "ordered" | "let" if e.val.is_nullish() => {}
                 "update" => name = Some(e.val),
                 "updates" => updates = Some(e.val),
                 "ordered" => ordered = spec::bool("update.ordered", e.val)?,
-                "bypassDocumentValidation" => bypass = e.val.as_bool().unwrap_or(false),
+                "bypassDocumentValidation" => {
+                    bypass = spec::safe_bool("update.bypassDocumentValidation", e.val)?
+                }
                 "let" => variables = Some(spec::document("update.let", e.val)?),
                 "maxTimeMS" => max_time = spec::max_time_ms("update", e.val)?,
                 other if spec::is_common(other) => {}
@@ -90,8 +97,7 @@ impl<'a> Update<'a> {
         }
         let collection = spec::collection_name(name.ok_or_else(|| spec::missing("update.update"))?)?;
         if updates.is_none() && sequence.is_none() {
-            let message = "BSON field 'update.updates' is missing but is a required field";
-            return Err(fail(codes::LOCATION40414, message));
+            return Err(spec::missing("update.updates"));
         }
         let statements = operations("update", "updates", updates, sequence)?;
         let statements = statements.into_iter().map(statement).collect::<Result<_>>()?;

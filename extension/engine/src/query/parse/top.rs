@@ -52,6 +52,10 @@ pub(super) fn operator(e: &Elem<'_>, at: At<'_>) -> Result<Node> {
         "$text" => text(e.val)?,
         // What MongoDB says where server-side JavaScript is switched off.
         "$where" => bail!(codes::BAD_VALUE, "no globalScriptEngine in $where parsing"),
+        "$not" => bail!(
+            codes::BAD_VALUE,
+            "unknown top level operator: $not. If you are trying to negate an entire expression, use $nor."
+        ),
         _ => bail!(
             codes::BAD_VALUE,
             "unknown top level operator: {name}. If you have a field name that starts with a '$' symbol, \
