@@ -208,13 +208,13 @@ impl<'a> CollMod<'a> {
         if let Some(expiry) = self.expire_after {
             expire(collection, expiry)?;
         }
-        if self.validator.any() {
-            if let Some(v) = self.validator.apply(collection.validator.as_ref()) {
-                update(collection, "validator = $2", Param::Bytes(Some(&v.filter)))?;
-                update(collection, "validation_level = $2", Param::Text(Some(level_name(v.level))))?;
-                let action = if v.refuse { "error" } else { "warn" };
-                update(collection, "validation_action = $2", Param::Text(Some(action)))?;
-            }
+        if self.validator.any()
+            && let Some(v) = self.validator.apply(collection.validator.as_ref())
+        {
+            update(collection, "validator = $2", Param::Bytes(Some(&v.filter)))?;
+            update(collection, "validation_level = $2", Param::Text(Some(level_name(v.level))))?;
+            let action = if v.refuse { "error" } else { "warn" };
+            update(collection, "validation_action = $2", Param::Text(Some(action)))?;
         }
         Ok(reply.finish())
     }
