@@ -60,10 +60,10 @@ struct Args {
     #[arg(long, default_value_t = 1024)]
     size: usize,
     /// Seconds of one turn.
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, overrides_with = "seconds")]
     seconds: f64,
     /// Turns of each target.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, overrides_with = "rounds")]
     rounds: usize,
     /// A process whose CPU time is reported, with its children: `name=pid`. Repeatable.
     #[arg(long = "pid", value_name = "NAME=PID")]
