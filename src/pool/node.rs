@@ -324,7 +324,7 @@ impl Node {
 }
 
 /// The server, or the role, has as many connections as it may.
-fn is_full(error: &tokio_postgres::Error) -> bool {
+pub(super) fn is_full(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|state| state.code() == "53300")
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use super::connection::{ask_role, fitting};
-use super::node::Node;
+use super::node::{Node, is_full};
 use super::state::Role;
 use super::storage;
 use crate::config;
@@ -30,6 +31,11 @@ pub(super) async fn run(node: Weak<Node>, stop: CancellationToken, sizes: config
         };
         match asked {
             Ok(Ok(())) => {}
+            // A server that has no place for one more connection is there, and is what it was.
+            Ok(Err(error)) if is_full(&error) && alive.role() != Role::Down => {
+                client = None;
+                debug!(node = alive.name(), "no connection is free for the probe");
+            }
             Ok(Err(error)) => {
                 client = None;
                 alive.lost(&with_cause(&error));
@@ -62,28 +68,21 @@ async fn ask(
     client: &mut Option<tokio_postgres::Client>,
     asked: &mut Option<Instant>,
 ) -> Result<(), tokio_postgres::Error> {
-    let open = match client.take() {
-        Some(open) if !open.is_closed() => open,
-        _ => {
+    let kept = match client.take().filter(|open| !open.is_closed()) {
+        Some(open) => ask_role(&open).await.ok().map(|seen| (open, seen)),
+        None => None,
+    };
+    let (open, seen) = match kept {
+        Some(kept) => kept,
+        // That a connection ended says nothing of the server yet.
+        None => {
             // It may be another server, or the same one after an upgrade.
             *asked = None;
-            let (config, tls) = node.target.now();
-            let fitting = match fitting(node.configured(), &config) {
-                Some(fitting) => Box::pin(fitting.connect(PgConnector::new(tls.clone()))).await.ok(),
-                None => None,
-            };
-            let (open, connection) = match fitting {
-                Some(opened) => opened,
-                None => Box::pin(config.connect(PgConnector::new(tls))).await?,
-            };
-            node.tasks.spawn(async move {
-                // Its end shows at the next question.
-                let _ = connection.await;
-            });
-            open
+            let open = connect(node).await?;
+            let seen = ask_role(&open).await?;
+            (open, seen)
         }
     };
-    let seen = ask_role(&open).await?;
     node.observe(seen);
     let known = node.storage().is_some_and(|storage| storage.fault().is_none());
     let pause = if known { STORAGE } else { MISSING };
@@ -93,6 +92,23 @@ async fn ask(
     }
     *client = Some(open);
     Ok(())
+}
+
+async fn connect(node: &Node) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+    let (config, tls) = node.target.now();
+    let fitting = match fitting(node.configured(), &config) {
+        Some(fitting) => Box::pin(fitting.connect(PgConnector::new(tls.clone()))).await.ok(),
+        None => None,
+    };
+    let (open, connection) = match fitting {
+        Some(opened) => opened,
+        None => Box::pin(config.connect(PgConnector::new(tls))).await?,
+    };
+    node.tasks.spawn(async move {
+        // Its end shows at the next question.
+        let _ = connection.await;
+    });
+    Ok(open)
 }
 
 /// The driver's error text names only the kind; the cause tells the operator more.
