@@ -174,6 +174,7 @@ def test_a_collector_that_is_away_is_no_trouble(observed):
 
 
 def test_addresses_are_checked(observed, proxy):
-    one = proxy({"ERMINE_LISTEN_ADDR": f"127.0.0.1:{free_port()}"})
+    port = free_port()
+    one = proxy({"ERMINE_LISTEN_ADDR": f"127.0.0.1:{port}"}, port)
     refused = one.ping(ERMINE_OTEL_TRACES_URL="collector:4318")
     assert refused.returncode == 64 and "otel_traces_url" in refused.stderr
