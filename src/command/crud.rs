@@ -57,7 +57,7 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
     }
     let (db, body) = (request.db, request.forward.as_bytes());
     let params: [Param<'_>; 2] = [&db, &body];
-    if request.spec.name == "find" && matches!(request.get("singleBatch")?, Some(RawBsonRef::Boolean(true))) {
+    if request.wishes.single {
         let (row, _lease) = call.run(&calls::FIND_ONE, &params).await?;
         return Ok(Reply::ready(run::into_document(row)?));
     }

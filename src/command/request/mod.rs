@@ -41,10 +41,8 @@ pub struct Request<'a> {
     pub sequences: &'a [Sequence],
     /// The fields that any command may carry.
     pub common: Common<'a>,
-    /// What a find asks for that not every extension has.
+    /// What a read asks for that the proxy has to know of.
     pub wishes: Wishes,
-    /// The first count that is negative and may not be.
-    negative: Option<(&'a str, f64)>,
     /// The session.
     pub session: Option<SessionId>,
     /// How long it may take.
@@ -103,7 +101,6 @@ impl<'a> Request<'a> {
             sequences,
             common: Common::default(),
             wishes: Wishes::default(),
-            negative: None,
             session: None,
             budget: Budget::default(),
             legacy: matches!(frame.op, Op::Query(_)),
@@ -121,7 +118,7 @@ impl<'a> Request<'a> {
             return Err(CommandError::client(codes::UNAUTHORIZED, message));
         }
         request.check_target()?;
-        request.check_counts()?;
+        request.wishes.check_counts()?;
         request.common.check(&request)?;
         request.session = request.common.session_id()?;
         if let Some(milliseconds) = request.common.max_time()? {
@@ -131,12 +128,6 @@ impl<'a> Request<'a> {
     }
 
     fn read_fields(&mut self) -> Result<()> {
-        let counts: &[&str] = match self.spec.name {
-            "find" => &["batchSize", "limit", "skip"],
-            "getMore" => &["batchSize"],
-            "count" => &["skip"],
-            _ => &[],
-        };
         // One bit for each known field, to notice a repeated one.
         let mut seen: u128 = 0;
         let mut stripped = false;
@@ -154,11 +145,6 @@ impl<'a> Request<'a> {
                     return Err(repeated(self.spec.name, name));
                 }
                 seen |= mask;
-            }
-            if counts.contains(&name)
-                && let Some(count) = number(element.value()?).filter(|count| *count < 0.0)
-            {
-                self.negative.get_or_insert((name, count));
             }
             self.apply(name, policy, element)?;
             stripped |= is_stripped(name, policy);
@@ -257,13 +243,6 @@ impl<'a> Request<'a> {
                 None => self.collection().map(drop),
             },
         }
-    }
-
-    /// Counts that cannot be negative; what they are otherwise is the extension's to say.
-    fn check_counts(&self) -> Result<()> {
-        let Some((field, count)) = self.negative else { return Ok(()) };
-        let message = format!("BSON field '{field}' value must be >= 0, actual value '{}'", count.trunc());
-        Err(CommandError::client(Code(51_024), message))
     }
 
     /// The collection that the command names first.

@@ -1,9 +1,9 @@
-//! What a find asks for that the proxy has to know of: noted in the one pass over its fields.
+//! What a read asks for that the proxy has to know of: noted in the one pass over its fields.
 use bson::raw::RawBsonRef;
 
-use super::super::options::wrong_type;
+use super::super::options::{number, wrong_type};
 use super::super::spec::Harmless;
-use crate::error::{CommandError, Result, codes};
+use crate::error::{Code, CommandError, Result, codes};
 use crate::reply::ok::is_true;
 
 /// How a cursor follows a capped collection.
@@ -15,8 +15,8 @@ pub enum Tail {
     Awaits,
 }
 
-/// The fields of a find that the proxy has to know of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The fields of a read that the proxy has to know of.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Wishes {
     tailable: bool,
     awaits: bool,
@@ -24,6 +24,10 @@ pub struct Wishes {
     pub bound: Option<&'static str>,
     /// `noCursorTimeout`.
     pub no_timeout: bool,
+    /// `singleBatch`: no cursor can be left.
+    pub single: bool,
+    /// The first count that is negative.
+    negative: Option<(&'static str, f64)>,
 }
 
 impl Wishes {
@@ -39,12 +43,32 @@ impl Wishes {
         match name {
             "tailable" => self.tailable = flag()?,
             "awaitData" => self.awaits = flag()?,
+            "singleBatch" => self.single = matches!(value, RawBsonRef::Boolean(true)),
+            "batchSize" => self.count("batchSize", value),
+            "limit" => self.count("limit", value),
+            "skip" => self.count("skip", value),
             "noCursorTimeout" => self.no_timeout = is_true(value),
             "min" if !Harmless::Empty.covers(value) => self.bound = Some("min"),
             "max" if !Harmless::Empty.covers(value) => self.bound = Some("max"),
             _ => {}
         }
         Ok(())
+    }
+
+    fn count(&mut self, name: &'static str, value: RawBsonRef<'_>) {
+        if let Some(count) = number(value).filter(|count| *count < 0.0) {
+            self.negative.get_or_insert((name, count));
+        }
+    }
+
+    /// Counts that cannot be negative; what they are otherwise is the extension's to say.
+    ///
+    /// # Errors
+    /// 51024 for the first one that is.
+    pub(super) fn check_counts(&self) -> Result<()> {
+        let Some((field, count)) = self.negative else { return Ok(()) };
+        let message = format!("BSON field '{field}' value must be >= 0, actual value '{}'", count.trunc());
+        Err(CommandError::client(Code(51_024), message))
     }
 
     /// Whether and how the cursor is a tailable one.
