@@ -136,28 +136,9 @@ impl<'a> Call<'a> {
         let mut nulls: Vec<bool> = columns.iter().map(Option::is_none).collect();
         // SAFETY: the frame is live; values and nulls have as many entries as is checked against the descriptor.
         unsafe {
-            let desc = match self.expected(columns.len()) {
-                Some(desc) => pg_sys::BlessTupleDesc(desc),
-                None => self.declared(columns.len())?,
-            };
+            let desc = self.row_type(columns.len())?;
             let tuple = pg_sys::heap_form_tuple(desc, values.as_mut_ptr(), nulls.as_mut_ptr());
             Ok(pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data))
-        }
-    }
-
-    /// The row type as the function in FROM is expected to give it: the executor has looked it up already.
-    ///
-    /// # Safety
-    /// As for [`Call::new`].
-    unsafe fn expected(&self, columns: usize) -> Option<pg_sys::TupleDesc> {
-        // SAFETY: a node's tag says what it is, and the executor sets the fields of this one before the call.
-        unsafe {
-            let info = (*self.fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-            if info.is_null() || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo {
-                return None;
-            }
-            let desc = (*info).expectedDesc;
-            (!desc.is_null() && (*desc).natts as usize == columns).then_some(desc)
         }
     }
 
@@ -166,7 +147,7 @@ impl<'a> Call<'a> {
     ///
     /// # Safety
     /// As for [`Call::new`].
-    unsafe fn declared(&self, columns: usize) -> Result<pg_sys::TupleDesc> {
+    unsafe fn row_type(&self, columns: usize) -> Result<pg_sys::TupleDesc> {
         // SAFETY: the frame is live; what is kept is a copy in memory that lives as long as the backend.
         unsafe {
             let function = (*(*self.fcinfo).flinfo).fn_oid;
@@ -189,7 +170,7 @@ impl<'a> Call<'a> {
 }
 
 thread_local! {
-    /// Row types of functions in the select list, by the functions' oids.
+    /// Row types of functions, by the functions' oids.
     static ROW_TYPES: RefCell<HashMap<pg_sys::Oid, pg_sys::TupleDesc>> = RefCell::default();
 }
 
