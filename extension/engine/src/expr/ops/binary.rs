@@ -4,7 +4,7 @@ use super::convert::failure;
 use super::is_null;
 use super::num::Num;
 use crate::bail;
-use crate::codes;
+use crate::codes::{self, Code};
 use crate::error::Result;
 use crate::expr::render;
 use crate::raw::ty;
@@ -25,28 +25,36 @@ pub(super) struct How<'a> {
     pub base: Option<u32>,
 }
 
+/// Reads an argument that is one of some words.
+///
+/// # Errors
+/// `no_string` for what is no string, `unknown` for another one.
+fn word<'v>(
+    v: Option<&'v Value>,
+    name: &str,
+    words: &[&str],
+    [no_string, unknown]: [Code; 2],
+) -> Result<Option<&'v str>> {
+    match v {
+        v if is_null(v) => Ok(None),
+        Some(Value::String(s)) if words.contains(&s.as_str()) => Ok(Some(s)),
+        Some(Value::String(s)) => bail!(unknown, "Invalid '{name}' argument for $convert: {s}"),
+        v => bail!(
+            no_string,
+            "$convert requires that '{name}' be a string, found: {} with value {}",
+            render::type_of(v),
+            render::value(v)
+        ),
+    }
+}
+
 /// Reads `format`.
 ///
 /// # Errors
 /// 4341114 for what is no string, 4341125 for an unknown one.
 pub(super) fn format(v: Option<&Value>) -> Result<Option<&str>> {
-    match v {
-        v if is_null(v) => Ok(None),
-        Some(Value::String(s))
-            if matches!(s.as_str(), "auto" | "base64" | "base64url" | "hex" | "utf8" | "uuid") =>
-        {
-            Ok(Some(s))
-        }
-        Some(Value::String(s)) => {
-            bail!(codes::LOCATION4341125, "Invalid 'format' argument for $convert: {s}")
-        }
-        v => bail!(
-            codes::LOCATION4341114,
-            "$convert requires that 'format' be a string, found: {} with value {}",
-            render::type_of(v),
-            render::value(v)
-        ),
-    }
+    let formats = ["auto", "base64", "base64url", "hex", "utf8", "uuid"];
+    word(v, "format", &formats, [codes::LOCATION4341114, codes::LOCATION4341125])
 }
 
 /// Reads `byteOrder`: is it "big"?
@@ -54,19 +62,8 @@ pub(super) fn format(v: Option<&Value>) -> Result<Option<&str>> {
 /// # Errors
 /// 9130001 for what is no string, 9130002 for an unknown one.
 pub(super) fn is_big(v: Option<&Value>) -> Result<bool> {
-    match v {
-        v if is_null(v) => Ok(false),
-        Some(Value::String(s)) if matches!(s.as_str(), "big" | "little") => Ok(s == "big"),
-        Some(Value::String(s)) => {
-            bail!(codes::LOCATION9130002, "Invalid 'byteOrder' argument for $convert: {s}")
-        }
-        v => bail!(
-            codes::LOCATION9130001,
-            "$convert requires that 'byteOrder' be a string, found: {} with value {}",
-            render::type_of(v),
-            render::value(v)
-        ),
-    }
+    let order = word(v, "byteOrder", &["big", "little"], [codes::LOCATION9130001, codes::LOCATION9130002])?;
+    Ok(order == Some("big"))
 }
 
 /// Reads `base`.
