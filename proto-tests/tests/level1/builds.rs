@@ -4,36 +4,24 @@ use std::time::Duration;
 use bson::{Document, doc};
 use proto_tests::stage::Stage;
 use proto_tests::wait_until;
-use tokio::runtime::Runtime;
-use tokio_postgres::{Client, NoTls};
 
 use crate::limits::send;
+use crate::own::Own;
 use crate::stage;
 
 /// A snapshot that a build has to wait for at its end, so that it stays in the middle. It holds no lock.
-struct Held {
-    runtime: Runtime,
-    client: Client,
-}
+struct Held(Own);
 
 impl Held {
     fn new(stage: &Stage) -> Self {
-        let runtime = Runtime::new().unwrap();
-        let url = stage.cluster.primary().url();
-        let client = runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
-            #[expect(clippy::disallowed_methods, reason = "the test's own connection ends with its runtime")]
-            tokio::spawn(async move {
-                let _ = connection.await;
-            });
-            client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").await.unwrap();
-            client
-        });
-        Self { runtime, client }
+        let own = Own::new(stage);
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1";
+        own.run(async |client| client.batch_execute(begin).await.unwrap());
+        Self(own)
     }
 
     fn release(self) {
-        self.runtime.block_on(self.client.batch_execute("COMMIT")).unwrap();
+        self.0.run(async |client| client.batch_execute("COMMIT").await.unwrap());
     }
 }
 

@@ -7,43 +7,33 @@ use proto_tests::client::{Client, Message};
 use proto_tests::raw::op_msg;
 use proto_tests::stage::{Options, Stage};
 use proto_tests::wait_until;
-use tokio::runtime::Runtime;
-use tokio_postgres::NoTls;
+
+use crate::own::Own;
 
 /// Holds a lock on the table of a collection until it is dropped, so that every command on it waits.
-pub(crate) struct Locked {
-    runtime: Runtime,
-    client: tokio_postgres::Client,
-}
+pub(crate) struct Locked(Own);
 
 impl Locked {
     pub(crate) fn new(stage: &Stage, db: &str, collection: &str) -> Self {
-        let runtime = Runtime::new().unwrap();
-        let url = stage.cluster.primary().url();
-        let client = runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
-            #[expect(clippy::disallowed_methods, reason = "the test's own connection ends with its runtime")]
-            tokio::spawn(async move {
-                let _ = connection.await;
-            });
+        let own = Own::new(stage);
+        own.run(async |client| {
             let query = "SELECT collection_id FROM documentdb_api_catalog.collections \
                          WHERE database_name = $1 AND collection_name = $2";
             let id: i64 = client.query_one(query, &[&db, &collection]).await.unwrap().get(0);
             client.batch_execute(&format!("BEGIN; LOCK TABLE documentdb_data.documents_{id}")).await.unwrap();
-            client
         });
-        Self { runtime, client }
+        Self(own)
     }
 
     pub(crate) fn release(self) {
-        self.runtime.block_on(self.client.batch_execute("ROLLBACK")).unwrap();
+        self.0.run(async |client| client.batch_execute("ROLLBACK").await.unwrap());
     }
 
     fn drop_collection(self, db: &str, collection: &str) {
-        self.runtime.block_on(async {
+        self.0.run(async |client| {
             let call = "SELECT documentdb_api.drop_collection($1, $2)";
-            self.client.query_one(call, &[&db, &collection]).await.unwrap();
-            self.client.batch_execute("COMMIT").await.unwrap();
+            client.query_one(call, &[&db, &collection]).await.unwrap();
+            client.batch_execute("COMMIT").await.unwrap();
         });
     }
 
@@ -51,10 +41,10 @@ impl Locked {
     pub(crate) fn waiting(&self) -> i64 {
         let query =
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND state = 'active'";
-        self.runtime.block_on(async {
+        self.0.run(async |client| {
             // Within a transaction the view would show the first look again and again.
-            self.client.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
-            self.client.query_one(query, &[]).await.unwrap().get(0)
+            client.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
+            client.query_one(query, &[]).await.unwrap().get(0)
         })
     }
 }

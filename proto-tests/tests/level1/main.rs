@@ -13,6 +13,7 @@ mod limits;
 mod login;
 mod matrix;
 mod operations;
+mod own;
 mod profile;
 mod roles;
 mod state;
