@@ -96,7 +96,8 @@ fn a_time_limit_ends_a_command_and_leaves_nothing_of_it() {
     let fill = "SELECT documentdb_api.insert('malformed', ('{\"insert\": \"slow\", \"documents\": [' ||
         string_agg('{\"_id\": ' || i || '}', ',') || ']}')::documentdb_core.bson) FROM generate_series(1, 3000) i";
     ask(&mut client, fill).expect("an insert");
-    let slow = r#"{"update": "slow", "maxTimeMS": 1, "ordered": false, "updates": [
+    // Long enough to get as far as the first update, which takes seconds.
+    let slow = r#"{"update": "slow", "maxTimeMS": 100, "ordered": false, "updates": [
         {"q": {"$expr": {"$gt": [{"$size": {"$range": [0, 20000]}}, "$_id"]}}, "u": {"$set": {"z": 1}}, "multi": true},
         {"q": {"$expr": {"$gt": [{"$size": {"$range": [0, 20000]}}, "$_id"]}}, "u": {"$set": {"z": 2}}, "multi": true}]}"#;
     let sql = format!("SELECT p_success FROM documentdb_api.update('malformed', '{slow}')");
