@@ -67,6 +67,22 @@ def test_explain(filled, name, verbosity):
     assert list(filled.c.find()) == before, "nothing is written"
 
 
+def test_explain_tells_what_the_index_is(filled):
+    def scan(cursor):
+        found = cursor.explain()["queryPlanner"]["winningPlan"]
+        while found["stage"] != "IXSCAN":
+            found = found["inputStage"]
+        return {name: found.get(name) for name in ("keyPattern", "indexName", "isUnique", "isSparse", "isPartial", "indexVersion")}
+
+    filled.c.create_index([("a", 1), ("b", -1)], name="mine", sparse=True)
+    known = {"isUnique": False, "isSparse": False, "isPartial": False, "indexVersion": 2}
+    of_b = {**known, "keyPattern": {"b": 1}, "indexName": "b_1"}
+    assert scan(filled.c.find({"b": {"$gt": 5}}).hint("b_1")) == of_b
+    compound = {**known, "keyPattern": {"a": 1, "b": -1}, "indexName": "mine", "isSparse": True}
+    assert scan(filled.c.find({"a": 3, "b": 3}).hint("mine")) == compound
+    assert scan(filled.c.find({"_id": 3})) == {**known, "keyPattern": {"_id": 1}, "indexName": "_id_", "isUnique": True}
+
+
 def test_explain_of_drivers_and_shells(filled):
     assert filled.c.find({"a": 3}).explain()["queryPlanner"]["namespace"] == f"{filled.name}.c"
     plan = filled.command("aggregate", "c", pipeline=[{"$match": {"a": 3}}], explain=True)

@@ -176,7 +176,10 @@ async fn check(call: &Call<'_>, db: &str, collection: Option<&str>, found: &mut 
 }
 
 /// All documents of a list, which comes in one page.
-async fn all(
+///
+/// # Errors
+/// What the extension raised.
+pub(super) async fn all(
     call: &Call<'_>,
     db: &str,
     sql: &'static SqlCall,

@@ -10,6 +10,7 @@ use tokio_postgres::types::Json;
 
 use super::crud::{has_out_or_merge, require_abilities};
 use super::local::server_info;
+use super::metadata::all;
 use super::options::{missing, wrong_type};
 use super::request::Request;
 use super::{Call, request};
@@ -100,11 +101,27 @@ async fn of(call: &Call<'_>, inner: &RawDocument, verbosity: Verbosity) -> Resul
     let bytes = subject.spec.as_bytes();
     let params: [Param<'_>; 2] = [&db, &bytes];
     let [plain, analyzed] = subject.sql;
-    let (row, _lease) = call.read(if executes { analyzed } else { plain }, &params).await?;
+    let (row, lease) = call.read(if executes { analyzed } else { plain }, &params).await?;
+    drop(lease);
     let Json(explained): Json<serde_json::Value> =
         row.try_get(0).map_err(|error| CommandError::unexpected("a plan that is no JSON").because(error))?;
     let plan = Plan::read(&explained).ok_or_else(|| CommandError::unexpected("a plan of an unknown form"))?;
-    let plan = plan.worded(subject.words);
+    let mut plan = plan.worded(subject.words);
+    if plan.uses_indexes()
+        && let Ok(collection) = asked.collection()
+    {
+        let list = rawdoc! { "listIndexes": collection, "$db": db };
+        match all(call, db, &calls::LIST_INDEXES, &list).await {
+            Ok(indexes) => plan.describe(&indexes),
+            // Dropped meanwhile, or a view.
+            Err(error)
+                if matches!(
+                    error.code,
+                    codes::NAMESPACE_NOT_FOUND | codes::COMMAND_NOT_SUPPORTED_ON_VIEW
+                ) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let ns =
         asked.collection().map_or_else(|_| format!("{db}.$cmd.aggregate"), |name| format!("{db}.{name}"));
     let mut out = rawdoc! {

@@ -1,7 +1,9 @@
 //! PostgreSQL's plan (`EXPLAIN (FORMAT JSON)`) as MongoDB's tree of stages.
 use bson::raw::cstr;
-use bson::{RawArrayBuf, RawDocumentBuf, rawdoc};
+use bson::{RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
 use serde_json::Value;
+
+use crate::reply::ok::is_true;
 
 /// What a writing command does with the documents it finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub(super) struct Plan {
 #[derive(Debug, Default)]
 struct Stage {
     name: String,
-    index: Option<String>,
+    index: Option<Index>,
     /// An index is read from its end.
     backward: bool,
     inputs: Vec<Stage>,
@@ -48,6 +50,14 @@ struct Stage {
     keys: i64,
     documents: i64,
     millis: f64,
+}
+
+/// An index that is read.
+#[derive(Debug)]
+struct Index {
+    name: String,
+    /// As listIndexes shows it; None where it is not known.
+    spec: Option<RawDocumentBuf>,
 }
 
 /// Nodes of PostgreSQL that only pass rows on: MongoDB has no word for them.
@@ -95,6 +105,16 @@ impl Plan {
             self.root.project(projection);
         }
         self
+    }
+
+    /// True if [`Plan::describe`] has something to say.
+    pub(super) fn uses_indexes(&self) -> bool {
+        self.root.uses_indexes()
+    }
+
+    /// Adds what the indexes of the command's collection are, as listIndexes shows them.
+    pub(super) fn describe(&mut self, indexes: &[RawDocumentBuf]) {
+        self.root.describe(indexes);
     }
 
     /// `winningPlan`.
@@ -162,7 +182,10 @@ impl Stage {
         let dropped = number("Rows Removed by Filter") + number("Rows Removed by Index Recheck");
         let seen = rows.saturating_add(whole(dropped * loops));
         let base = Self {
-            index: node.get("Index Name").and_then(Value::as_str).map(str::to_owned),
+            index: node
+                .get("Index Name")
+                .and_then(Value::as_str)
+                .map(|name| Index { name: name.to_owned(), spec: None }),
             backward: node.get("Scan Direction").and_then(Value::as_str) == Some("Backward"),
             returned: told,
             millis: number("Actual Total Time") * loops,
@@ -208,7 +231,7 @@ impl Stage {
             out.append(cstr!("executionTimeMillisEstimate"), whole(self.millis));
         }
         if let Some(index) = &self.index {
-            out.append(cstr!("indexName"), index.as_str());
+            index.tell(&mut out);
         }
         if matches!(self.name.as_str(), "COLLSCAN" | "IXSCAN") {
             out.append(cstr!("direction"), if self.backward { "backward" } else { "forward" });
@@ -233,6 +256,22 @@ impl Stage {
         out
     }
 
+    fn uses_indexes(&self) -> bool {
+        self.index.is_some() || self.inputs.iter().any(Self::uses_indexes)
+    }
+
+    fn describe(&mut self, indexes: &[RawDocumentBuf]) {
+        if let Some(index) = &mut self.index {
+            let mine = |spec: &&RawDocumentBuf| spec.get_str("name").is_ok_and(|name| name == index.name);
+            index.spec = indexes.iter().find(mine).cloned();
+        }
+        // What is looked up lies in another collection, whose indexes may have the same names.
+        let own = if self.name == "EQ_LOOKUP" { 1 } else { self.inputs.len() };
+        for input in self.inputs.iter_mut().take(own) {
+            input.describe(indexes);
+        }
+    }
+
     /// Puts a projection below what only cuts the result.
     fn project(&mut self, name: &str) {
         if matches!(self.name.as_str(), "LIMIT" | "SKIP")
@@ -252,102 +291,30 @@ impl Stage {
     }
 }
 
+impl Index {
+    fn tell(&self, out: &mut RawDocumentBuf) {
+        let Some(spec) = &self.spec else {
+            return out.append(cstr!("indexName"), self.name.as_str());
+        };
+        let is = |name: &str| spec.get(name).ok().flatten().is_some_and(is_true);
+        let is_id = self.name == "_id_";
+        if let Ok(key) = spec.get_document("key") {
+            out.append(cstr!("keyPattern"), key.to_owned());
+        }
+        out.append(cstr!("indexName"), self.name.as_str());
+        out.append(cstr!("isUnique"), is_id || is("unique"));
+        out.append(cstr!("isSparse"), is("sparse"));
+        out.append(cstr!("isPartial"), spec.get_document("partialFilterExpression").is_ok());
+        if let Ok(Some(version)) = spec.get("v") {
+            out.append(cstr!("indexVersion"), RawBson::from(version));
+        }
+    }
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "a count or a time, and as saturates")]
 fn whole(number: f64) -> i64 {
     number as i64
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn plan(node: &Value) -> Plan {
-        Plan::read(&json!([{ "Plan": node, "Execution Time": 3.7 }])).unwrap()
-    }
-
-    #[test]
-    fn scans() {
-        let scan = plan(
-            &json!({ "Node Type": "Seq Scan", "Actual Rows": 2, "Rows Removed by Filter": 8, "Actual Loops": 1 }),
-        );
-        assert_eq!(scan.winning(None), rawdoc! { "stage": "COLLSCAN", "direction": "forward" });
-        let stats = scan.stats(None);
-        assert_eq!(stats.get_i64("totalDocsExamined").unwrap(), 10);
-        assert_eq!(stats.get_i64("totalKeysExamined").unwrap(), 0);
-        assert_eq!(stats.get_i64("nReturned").unwrap(), 2);
-        assert_eq!(stats.get_i64("executionTimeMillis").unwrap(), 3);
-        let index =
-            plan(&json!({ "Node Type": "Index Scan", "Index Name": "a_1", "Scan Direction": "Backward" }));
-        let want = rawdoc! {
-            "stage": "FETCH",
-            "inputStage": { "stage": "IXSCAN", "indexName": "a_1", "direction": "backward" },
-        };
-        assert_eq!(index.winning(None), want);
-    }
-
-    #[test]
-    fn what_only_passes_rows_on_is_not_told() {
-        let node = json!({ "Node Type": "Limit", "Plans": [
-            { "Node Type": "Sort", "Plans": [{ "Node Type": "Custom Scan", "Plans": [
-                { "Node Type": "Bitmap Heap Scan", "Plans": [{ "Node Type": "BitmapOr", "Plans": [
-                    { "Node Type": "Bitmap Index Scan", "Index Name": "a_1" },
-                    { "Node Type": "Bitmap Index Scan", "Index Name": "b_1" },
-                ] }] },
-            ] }] },
-            { "Node Type": "Seq Scan", "Parent Relationship": "InitPlan" },
-        ] });
-        let ix = |name: &str| rawdoc! { "stage": "IXSCAN", "indexName": name, "direction": "forward" };
-        let want = rawdoc! { "stage": "LIMIT", "inputStage": { "stage": "SORT", "inputStage": {
-        "stage": "FETCH", "inputStage": { "stage": "OR", "inputStages": [ix("a_1"), ix("b_1")] } } } };
-        assert_eq!(plan(&node).winning(None), want);
-    }
-
-    #[test]
-    fn writes_only_would() {
-        let scan = plan(&json!({ "Node Type": "Seq Scan", "Actual Rows": 1, "Actual Loops": 1 }));
-        let winning = scan.winning(Some(Writes::Delete));
-        assert_eq!(winning.get_str("stage").unwrap(), "DELETE");
-        let stats = scan.stats(Some(Writes::Update));
-        let stage = stats.get_document("executionStages").unwrap();
-        assert_eq!((stage.get_i64("nWouldModify").unwrap(), stats.get_i64("nReturned").unwrap()), (1, 0));
-    }
-
-    #[test]
-    fn a_command_has_words_of_its_own() {
-        let names = |plan: Plan| {
-            let mut out = Vec::new();
-            let mut at = Some(plan.root);
-            while let Some(mut stage) = at {
-                at = stage.inputs.pop();
-                out.push(stage.name);
-            }
-            out
-        };
-        let scan = json!({ "Node Type": "Index Scan", "Index Name": "a_1" });
-        let over = |kind: &str| plan(&json!({ "Node Type": kind, "Plans": [scan] }));
-        let none = Words::default();
-        let counted = over("Aggregate").worded(Words { counts: true, ..none });
-        assert_eq!(names(counted), ["COUNT", "FETCH", "IXSCAN"]);
-        let distinct = over("Aggregate").worded(Words { distinct: true, ..none });
-        assert_eq!(names(distinct), ["FETCH", "IXSCAN"]);
-        let written = over("Limit").worded(Words { writes: Some(Writes::Update), ..none });
-        assert_eq!(names(written), ["FETCH", "IXSCAN"]);
-        let shown = Words { skips: true, limits: true, projection: Some("PROJECTION_SIMPLE"), ..none };
-        assert_eq!(
-            names(over("Limit").worded(shown)),
-            ["LIMIT", "SKIP", "PROJECTION_SIMPLE", "FETCH", "IXSCAN"]
-        );
-        let skipped = Words { limits: false, ..shown };
-        assert_eq!(names(over("Limit").worded(skipped)), ["SKIP", "PROJECTION_SIMPLE", "FETCH", "IXSCAN"]);
-        let nothing = plan(&json!({ "Node Type": "Result" })).worded(shown);
-        assert_eq!(names(nothing), ["EOF"]);
-    }
-
-    #[test]
-    fn other_forms_are_none() {
-        for wrong in [json!({}), json!([]), json!([{ "Plan": {} }]), json!([{ "Plan": { "Plans": [1] } }])] {
-            assert!(Plan::read(&wrong).is_none(), "{wrong}");
-        }
-    }
-}
+mod tests;
