@@ -94,7 +94,7 @@ run() {
 with_tls() {
   directory=$(mktemp -d)
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
-    -addext subjectAltName=IP:127.0.0.1 -keyout "$directory/key.pem" -out "$directory/cert.pem" 2>/dev/null
+    -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE -keyout "$directory/key.pem" -out "$directory/cert.pem" 2>/dev/null
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   ERMINE_LISTEN_ADDR=- ERMINE_SECONDARY_LISTEN_ADDR=- ERMINE_LISTEN_TLS="127.0.0.1:$port" ERMINE_DEBUG_ADDR=- \
     ERMINE_LISTEN_TLS_CERT_FILE="$directory/cert.pem" ERMINE_LISTEN_TLS_KEY_FILE="$directory/key.pem" \
