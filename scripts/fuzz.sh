@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every fuzz target for some seconds each (60 unless given), from its corpus: scripts/fuzz.sh [seconds [target …]]
+# Runs every fuzz target for some seconds each (60 unless given), from its corpus:
+# scripts/fuzz.sh [seconds [target …]]; or only builds them: scripts/fuzz.sh build
 #
 # The targets are plain programs with libFuzzer in them. Coverage is asked of the stable compiler by its own flags, so
 # neither cargo-fuzz nor another toolchain is needed. What is found goes to <crate>/artifacts/<target>, and the
@@ -26,10 +27,13 @@ for capture in sorted(Path("proto-tests/captures").glob("*.hex")):
         (corpus / f"{capture.stem}-{number}").write_bytes(bytes.fromhex(message))
 PY
 
+# One folder for both crates: libFuzzer itself is the longest to build, and the same.
+export CARGO_TARGET_DIR="$PWD/target/fuzz"
 for crate in fuzz extension/fuzz; do
   [ -e "$crate/Cargo.toml" ] || continue
   # With --target the flags spare build scripts, which have no fuzzer to report to.
   RUSTFLAGS=$coverage cargo build --quiet --locked --release --target "$host" --manifest-path "$crate/Cargo.toml"
+  [ "$seconds" != build ] || continue
   for source in "$crate"/fuzz_targets/*.rs; do
     target=$(basename "$source" .rs)
     case "$wanted" in "  " | *" $target "*) ;; *) continue ;; esac
@@ -40,7 +44,7 @@ for crate in fuzz extension/fuzz; do
     [ -d "$seeds" ] || seeds=
     echo "fuzzing $target for $seconds s"
     # shellcheck disable=SC2086
-    if ! "$crate/target/$host/release/$target" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
+    if ! "$CARGO_TARGET_DIR/$host/release/$target" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
       -artifact_prefix="$artifacts/" -print_final_stats=1 "$corpus" $seeds >"$artifacts/log" 2>&1; then
       tail -40 "$artifacts/log" >&2
       echo "$target failed; the input lies in $artifacts" >&2

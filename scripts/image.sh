@@ -1,6 +1,7 @@
 #!/bin/bash
 # Builds the image from the Dockerfile without a container engine, on bases made of Debian's packages, into target/image:
 # `root` is the image's file system, `image.json` what it says of itself. Needs root (chroot, mount).
+# Usage: scripts/image.sh [bases]   (bases: nothing but those)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$PWD/target/image
@@ -28,6 +29,8 @@ if ! bh inspect --type image localhost/ermine-build-base >/dev/null 2>&1; then
   bh rm "$base" >/dev/null
   rm -rf "$dir/debian"
 fi
+
+[ "${1:-}" != bases ] || exit 0
 
 cargo fetch --locked --quiet
 echo "Building the image …"
