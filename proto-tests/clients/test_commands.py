@@ -81,6 +81,10 @@ def test_explain_tells_what_the_index_is(filled):
     compound = {**known, "keyPattern": {"a": 1, "b": -1}, "indexName": "mine", "isSparse": True}
     assert scan(filled.c.find({"a": 3, "b": 3}).hint("mine")) == compound
     assert scan(filled.c.find({"_id": 3})) == {**known, "keyPattern": {"_id": 1}, "indexName": "_id_", "isUnique": True}
+    # A view has no indexes to list.
+    filled.create_collection("v", viewOn="c", pipeline=[])
+    of_view = scan(filled.v.find({"_id": 3}))
+    assert (of_view["indexName"], of_view["keyPattern"]) == ("_id_", None)
 
 
 def test_explain_of_drivers_and_shells(filled):
