@@ -131,3 +131,25 @@ def test_nothing_of_postgresql_is_shown(db):
         texts.append(str(error.value.details).lower())
     for word in ("postgres", "sqlstate", "documentdb_", "relation", "pg_"):
         assert not any(word in text for text in texts), texts
+
+
+@pytest.mark.parametrize(
+    ("documents", "keys", "options", "value"),
+    [
+        ([{"a": 1, "b": {"c": "x"}}, {"a": 2}, {"a": 1.0, "b": {"c": "x"}}], [("a", 1), ("b.c", -1)], {}, {"a": 1, "b.c": "x"}),
+        ([{"a": 1}, {"b": 1}, {"a": None}], [("a", 1)], {}, {"a": None}),
+        ([{}, {}, {"a": 2}, {"a": 2}], [("a", 1)], {"sparse": True}, {"a": 2}),
+        ([{"a": 1}, {"a": 1}] + [{"a": 5, "on": True}] * 2, [("a", 1)], {"partialFilterExpression": {"on": True}}, {"a": 5}),
+        # Each element is a key; the whole arrays differ.
+        ([{"a": [1, 2]}, {"a": [2, 3]}], [("a", 1)], {}, None),
+        ([{"a": [1, 2]}, {"a": [1, 2]}], [("a", 1)], {}, None),
+    ],
+)
+def test_a_unique_index_over_equal_keys_tells_one(db, documents, keys, options, value):
+    db.c.insert_many([dict(document) for document in documents])
+    with pytest.raises(OperationFailure) as error:
+        db.c.create_index(keys, unique=True, name="mine", **options)
+    details = error.value.details
+    assert (details["code"], details["keyPattern"], details.get("keyValue")) == (11000, dict(keys), value)
+    assert f"E11000 duplicate key error collection: {db.name}.c index: mine" in details["errmsg"]
+    assert ("dup key" in details["errmsg"]) == (value is not None)

@@ -10,14 +10,14 @@ use bytes::Bytes;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::Call;
 use super::collections::required;
+use super::{Call, duplicates};
 use crate::error::{CommandError, Result, codes};
 use crate::obs::operation::{self, Signal};
 use crate::pool::Lease;
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
-use crate::reply::write_errors::{Duplicate, index_name, mapped};
+use crate::reply::write_errors::mapped;
 use crate::sql::{Budget, Param, calls, run};
 
 /// The first pause between two questions about a queued index; it grows to the longest one, which is how late a reply
@@ -67,25 +67,31 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
     };
     let turn = turn.ok_or_else(run::interrupted)?;
     if is_empty(&call).await? {
-        let (row, _lease) = call.write(&calls::CREATE_INDEXES_NOW, &params).await?;
-        let reply = created(RawDocument::from_bytes(&run::document(&row, 0)?)?);
-        return reply.map_err(|error| duplicate(&call, error));
+        let (row, lease) = call.write(&calls::CREATE_INDEXES_NOW, &params).await?;
+        std::mem::drop(lease);
+        return match created(RawDocument::from_bytes(&run::document(&row, 0)?)?) {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(duplicates::told(&call, error).await),
+        };
     }
     let (row, lease) = call.write(&calls::CREATE_INDEXES, &params).await?;
     let told = run::document(&row, 0)?;
     let told = RawDocument::from_bytes(&told)?;
     let queued = run::optional_document(&row, 2)?;
-    let reply = created(told).map_err(|error| duplicate(&call, error))?;
     // Waiting for the build needs no connection in between, and builds that are queued stand in line by themselves.
     std::mem::drop((lease, turn));
+    let reply = match created(told) {
+        Ok(reply) => reply,
+        Err(error) => return Err(duplicates::told(&call, error).await),
+    };
     if let Some(queued) = queued.filter(|queued| queued.len() > 5) {
         let ended = wait_for_build(&call, &queued).await;
-        if let Err(error) = &ended
-            && matches!(error.code, codes::INTERRUPTED | codes::MAX_TIME_MS_EXPIRED)
-        {
-            give_up(&call, &own_builds(told, &queued)?).await;
+        if let Err(error) = ended {
+            if matches!(error.code, codes::INTERRUPTED | codes::MAX_TIME_MS_EXPIRED) {
+                give_up(&call, &own_builds(told, &queued)?).await;
+            }
+            return Err(duplicates::told(&call, error).await);
         }
-        ended.map_err(|error| duplicate(&call, error))?;
     }
     Ok(reply)
 }
@@ -122,29 +128,6 @@ async fn give_up(call: &Call<'_>, queued: &RawDocument) {
     // To the operation's own signal everything has ended already.
     if let Err(error) = Arc::<Signal>::default().scope(given_up).await {
         tracing::warn!(%error, "an index build goes on although its command was ended");
-    }
-}
-
-/// A unique index over documents with equal keys, told as MongoDB tells it.
-fn duplicate(call: &Call<'_>, error: CommandError) -> CommandError {
-    let Some(index) =
-        index_name(&error.message).filter(|_| error.code == codes::DUPLICATE_KEY).map(str::to_owned)
-    else {
-        return error;
-    };
-    let request = call.request;
-    let wanted = request.get("indexes").ok().flatten().and_then(|indexes| indexes.as_array());
-    let wanted = wanted.into_iter().flatten().flatten().filter_map(|entry| entry.as_document());
-    let key = wanted.filter(|entry| entry.get_str("name").is_ok_and(|name| name == index));
-    let key = key.filter_map(|entry| entry.get_document("key").ok()).next();
-    let ns = format!("{}.{}", request.db, request.collection().unwrap_or_default());
-    match key {
-        Some(key) => {
-            let told = Duplicate::new(&ns, &index, key, None);
-            let message = format!("Index build failed: {}", told.message);
-            CommandError { message: message.into(), ..error }.extra(told.fields)
-        }
-        None => error,
     }
 }
 

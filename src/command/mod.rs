@@ -6,6 +6,7 @@ mod bulk_write;
 mod collections;
 mod crud;
 mod databases;
+mod duplicates;
 mod exec;
 mod explain;
 mod grants;
