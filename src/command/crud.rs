@@ -1,7 +1,8 @@
 //! Cursors: the first page of find, aggregate and the lists, and the pages after it.
 use bson::raw::RawBsonRef;
-use bson::{RawDocument, rawdoc};
+use bson::{RawDocument, RawDocumentBuf, rawdoc};
 use tokio::time::{Duration, Instant};
+use tokio_postgres::Row;
 
 use super::options::{missing, wrong_type};
 use super::request::{Request, Tail, Wishes, required_str};
@@ -133,6 +134,37 @@ fn namespace(page: &[u8]) -> Result<&str> {
     let page = RawDocument::from_bytes(page)?;
     let cursor = page.get_document("cursor").and_then(|cursor| cursor.get_str("ns"));
     cursor.map_err(|error| CommandError::unexpected("a page without cursor.ns").because(error))
+}
+
+/// All documents of a list, which comes in one page.
+///
+/// # Errors
+/// What the extension raised.
+pub(super) async fn all(
+    call: &Call<'_>,
+    db: &str,
+    sql: &'static SqlCall,
+    spec: &RawDocument,
+) -> Result<Vec<RawDocumentBuf>> {
+    let spec = spec.as_bytes();
+    let params: [Param<'_>; 2] = [&db, &spec];
+    let (row, _lease) = call.read(sql, &params).await?;
+    batch(row)
+}
+
+/// The documents of a first page.
+///
+/// # Errors
+/// 1 for what is no page.
+pub(super) fn batch(row: Row) -> Result<Vec<RawDocumentBuf>> {
+    let first = FirstPage::read(row)?;
+    let mut documents = Vec::new();
+    for document in RawDocument::from_bytes(&first.page)?.get_document("cursor")?.get_array("firstBatch")? {
+        if let RawBsonRef::Document(document) = document? {
+            documents.push(document.to_owned());
+        }
+    }
+    Ok(documents)
 }
 
 /// getMore: the next page, from the node and the connection that have it.

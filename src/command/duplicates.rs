@@ -6,10 +6,11 @@ use bson::{RawArrayBuf, RawBson, RawDocument, RawDocumentBuf, rawdoc};
 use tokio::time::Instant;
 
 use super::Call;
+use super::crud::batch;
 use crate::error::{CommandError, Result, codes};
 use crate::reply::ok::is_true;
 use crate::reply::write_errors::{Duplicate, index_name};
-use crate::sql::{Budget, FirstPage, Param, calls, run};
+use crate::sql::{Budget, Param, calls, run};
 
 /// How long a key may be looked for. The extension names the index alone, and the error is told in any case.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
@@ -77,10 +78,10 @@ async fn found(call: &Call<'_>, spec: &RawDocument, key: &RawDocument) -> Result
     let spec = spec.as_bytes();
     let params: [Param<'_>; 2] = [&call.request.db, &spec];
     let row = run::row(&mut lease, Budget { deadline }, &calls::AGGREGATE, &params).await?;
-    let first = FirstPage::read(row)?;
-    let batch = RawDocument::from_bytes(&first.page)?.get_document("cursor")?.get_array("firstBatch")?;
-    let Some(RawBsonRef::Document(group)) = batch.into_iter().next().transpose()? else { return Ok(None) };
-    named(key, group.get_array("_id")?)
+    match batch(row)?.first() {
+        Some(group) => named(key, group.get_array("_id")?),
+        None => Ok(None),
+    }
 }
 
 /// The fields of a key with their values. None where one is an array, each element of which is a key of its own.

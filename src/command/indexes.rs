@@ -51,9 +51,17 @@ impl Builds {
     }
 }
 
-/// createIndexes. A collection without documents gets its indexes at once, under a lock that nobody feels; any other
-/// one gets them from the server's queue, beside the writers, and the reply waits for the end.
+/// createIndexes.
 pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
+    match build(&call).await {
+        Ok(reply) => Ok(reply),
+        Err(error) => Err(duplicates::told(&call, error).await),
+    }
+}
+
+/// A collection without documents gets its indexes at once, under a lock that nobody feels; any other one gets them from
+/// the server's queue, beside the writers, and the reply waits for the end.
+async fn build(call: &Call<'_>) -> Result<Reply> {
     let request = call.request;
     required(request, "indexes")?;
     let (db, body) = (request.db, request.forward.as_bytes());
@@ -66,32 +74,25 @@ pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
         Some(deadline) => tokio::time::timeout_at(deadline, turn).await.map_err(|_| expired())?,
     };
     let turn = turn.ok_or_else(run::interrupted)?;
-    if is_empty(&call).await? {
-        let (row, lease) = call.write(&calls::CREATE_INDEXES_NOW, &params).await?;
-        std::mem::drop(lease);
-        return match created(RawDocument::from_bytes(&run::document(&row, 0)?)?) {
-            Ok(reply) => Ok(reply),
-            Err(error) => Err(duplicates::told(&call, error).await),
-        };
+    if is_empty(call).await? {
+        let (row, _lease) = call.write(&calls::CREATE_INDEXES_NOW, &params).await?;
+        return created(RawDocument::from_bytes(&run::document(&row, 0)?)?);
     }
     let (row, lease) = call.write(&calls::CREATE_INDEXES, &params).await?;
     let told = run::document(&row, 0)?;
     let told = RawDocument::from_bytes(&told)?;
     let queued = run::optional_document(&row, 2)?;
+    let reply = created(told)?;
     // Waiting for the build needs no connection in between, and builds that are queued stand in line by themselves.
     std::mem::drop((lease, turn));
-    let reply = match created(told) {
-        Ok(reply) => reply,
-        Err(error) => return Err(duplicates::told(&call, error).await),
-    };
     if let Some(queued) = queued.filter(|queued| queued.len() > 5) {
-        let ended = wait_for_build(&call, &queued).await;
-        if let Err(error) = ended {
-            if matches!(error.code, codes::INTERRUPTED | codes::MAX_TIME_MS_EXPIRED) {
-                give_up(&call, &own_builds(told, &queued)?).await;
-            }
-            return Err(duplicates::told(&call, error).await);
+        let ended = wait_for_build(call, &queued).await;
+        if let Err(error) = &ended
+            && matches!(error.code, codes::INTERRUPTED | codes::MAX_TIME_MS_EXPIRED)
+        {
+            give_up(call, &own_builds(told, &queued)?).await;
         }
+        ended?;
     }
     Ok(reply)
 }

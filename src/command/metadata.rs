@@ -1,13 +1,14 @@
 //! validateDBMetadata: what is stored and version 1 of the stable API does not have (MongoDB manual, `validateDBMetadata`).
 use bson::raw::RawBsonRef;
-use bson::{RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
+use bson::{RawArrayBuf, RawDocument, rawdoc};
 
 use super::Call;
+use super::crud::all;
 use super::options::{missing, unknown_field, wrong_type};
 use crate::error::{Result, codes};
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
-use crate::sql::{FirstPage, Param, SqlCall, calls, run};
+use crate::sql::{Param, calls, run};
 
 /// Stages that a view can begin with and that no version of the stable API has.
 const UNSTABLE_STAGES: &[&str] = &[
@@ -173,27 +174,4 @@ async fn check(call: &Call<'_>, db: &str, collection: Option<&str>, found: &mut 
         }
     }
     Ok(())
-}
-
-/// All documents of a list, which comes in one page.
-///
-/// # Errors
-/// What the extension raised.
-pub(super) async fn all(
-    call: &Call<'_>,
-    db: &str,
-    sql: &'static SqlCall,
-    spec: &RawDocument,
-) -> Result<Vec<RawDocumentBuf>> {
-    let spec = spec.as_bytes();
-    let params: [Param<'_>; 2] = [&db, &spec];
-    let (row, _lease) = call.read(sql, &params).await?;
-    let first = FirstPage::read(row)?;
-    let mut documents = Vec::new();
-    for document in RawDocument::from_bytes(&first.page)?.get_document("cursor")?.get_array("firstBatch")? {
-        if let RawBsonRef::Document(document) = document? {
-            documents.push(document.to_owned());
-        }
-    }
-    Ok(documents)
 }

@@ -8,9 +8,8 @@ use bson::raw::{RawBsonRef, cstr};
 use bson::{RawBson, RawDocument, RawDocumentBuf, rawdoc};
 use tokio_postgres::types::Json;
 
-use super::crud::{has_out_or_merge, require_abilities};
+use super::crud::{all, has_out_or_merge, require_abilities};
 use super::local::server_info;
-use super::metadata::all;
 use super::options::{missing, wrong_type};
 use super::request::Request;
 use super::{Call, request};
