@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine::{Doc, DocWriter, Val, Value};
+use engine::{Doc, Val, Value};
 use sql_tests::{Session, cluster, doc, literal, sub, unhex};
 
 fn text(s: &str) -> Value {
@@ -23,13 +23,30 @@ fn index(field: &str, unique: bool) -> Value {
     sub(&fields)
 }
 
+/// A `createIndexes`.
+fn command(collection: &str, indexes: &[Value]) -> Vec<u8> {
+    doc(&[("createIndexes", text(collection)), ("indexes", Value::array_of(indexes))])
+}
+
+/// The function that builds within the call.
+const AT_ONCE: &str = "SELECT documentdb_api_internal.create_indexes_non_concurrently";
+
+/// First half of the lock of a command that enters indexes; the second is the collection's number.
+const ENTRY: i32 = 0x6572_6d65;
+
 /// Queues builds; what `check_build_index_status` wants to know.
 fn create(s: &mut Session, collection: &str, indexes: &[Value]) -> Vec<u8> {
-    let command = doc(&[("createIndexes", text(collection)), ("indexes", Value::array_of(indexes))]);
+    let command = command(collection, indexes);
     let sql = "SELECT requests, ok FROM documentdb_api.create_indexes_background";
     let row = s.sql(&format!("{sql}('t', {})", literal(&command))).remove(0);
     assert_eq!(row[1].as_deref(), Some("t"));
     unhex(row[0].as_deref().unwrap())
+}
+
+/// The call that drops an index.
+fn drop_index(collection: &str, name: &str) -> String {
+    let command = doc(&[("dropIndexes", text(collection)), ("index", text(name))]);
+    format!("CALL documentdb_api.drop_indexes('t', {})", literal(&command))
 }
 
 /// Reply, success, completeness.
@@ -149,20 +166,13 @@ fn builds_make_way() {
         insert(&mut s, c, 0..500);
     }
     hold(&mut holder);
-    let ready = doc(&[("createIndexes", text("c")), ("indexes", Value::array_of(&[index("z", false)]))]);
-    let now = "SELECT documentdb_api_internal.create_indexes_non_concurrently";
-    s.sql(&format!("{now}('t', {}, true)", literal(&ready)));
+    s.sql(&format!("{AT_ONCE}('t', {}, true)", literal(&command("c", &[index("z", false)]))));
     let kept = create(&mut s, "c", &[index("a", false)]);
     create(&mut s, "d", &[index("a", false)]);
     wait_for_worker(&mut s);
-    let drop = |name: &str| {
-        let mut w = DocWriter::new();
-        w.put_str("dropIndexes", "c").put_str("index", name);
-        format!("CALL documentdb_api.drop_indexes('t', {})", literal(&w.finish()))
-    };
     // Another index and another collection can be dropped in the meantime, and the build goes on afterwards.
     s.sql("SET statement_timeout = '30s'");
-    s.sql(&drop("z_1"));
+    s.sql(&drop_index("c", "z_1"));
     s.sql("SELECT documentdb_api.drop_collection('t', 'd')");
     holder.sql("COMMIT");
     assert!(wait(&mut s, &kept).1);
@@ -171,7 +181,7 @@ fn builds_make_way() {
     hold(&mut holder);
     create(&mut s, "c", &[index("b", false)]);
     wait_for_worker(&mut s);
-    s.sql(&drop("b_1"));
+    s.sql(&drop_index("c", "b_1"));
     holder.sql("COMMIT");
     assert!(plan(&mut s, "c", "b").starts_with("COLLSCAN"));
     let end = Instant::now() + Duration::from_secs(60);
@@ -180,6 +190,84 @@ fn builds_make_way() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(number(&mut s, "SELECT count(*) FROM documentdb_api_catalog.documentdb_index_queue"), 0);
+}
+
+#[test]
+fn what_another_worker_has_built_stays() {
+    let cluster = cluster();
+    let node = cluster.primary();
+    let mut s = Session::open(node);
+    let (mut holder, mut other) = (Session::open(node), Session::open(node));
+    insert(&mut s, "c", 0..500);
+    s.sql(&format!("{AT_ONCE}('t', {}, true)", literal(&command("c", &[index("z", false)]))));
+    hold(&mut holder);
+    let requests = create(&mut s, "c", &[index("b", true)]);
+    wait_for_worker(&mut s);
+    let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ermine index build'";
+    let pid = number(&mut s, "SELECT pid FROM pg_locks WHERE locktype = 'virtualxid' AND NOT granted");
+    // The worker makes way, and asks again and again; halted between two times, where it has no lock.
+    other.sql("BEGIN");
+    other.sql(&drop_index("c", "z_1"));
+    let process = u32::try_from(pid).unwrap();
+    let locks = format!("SELECT count(*) FROM pg_locks WHERE pid = {pid}");
+    node.halt_process(process, true).unwrap();
+    while number(&mut s, &locks) != 0 {
+        node.halt_process(process, false).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        node.halt_process(process, true).unwrap();
+    }
+    other.sql("COMMIT");
+    holder.sql("COMMIT");
+    // Whoever waits for the build sees that nobody is at it, and has another worker started.
+    assert!(wait(&mut s, &requests).1);
+    node.halt_process(process, false).unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    while node.query(workers).unwrap().as_deref() != Some("0") {
+        assert!(Instant::now() < end, "the workers do not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(number(&mut s, RELATIONS), 1);
+    assert!(plan(&mut s, "c", "b").starts_with("IXSCAN b_1"));
+}
+
+#[test]
+fn builds_that_are_asked_for_together_all_come() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    let mut holder = Session::open(cluster.primary());
+    insert(&mut s, "c", 0..500);
+    // Both commands have begun before either has entered anything: first the one, then the other goes on.
+    let half = number(
+        &mut s,
+        "SELECT collection_id FROM documentdb_api_catalog.collections WHERE collection_name = 'c'",
+    );
+    hold(&mut holder);
+    let mut door = Session::open(cluster.primary());
+    door.sql("BEGIN");
+    door.sql(&format!("SELECT pg_advisory_xact_lock({ENTRY}, {half})"));
+    let commands: Vec<_> = ["a", "b"]
+        .into_iter()
+        .enumerate()
+        .map(|(n, field)| {
+            let mut session = Session::open(cluster.primary());
+            let command = std::thread::spawn(move || create(&mut session, "c", &[index(field, false)]));
+            let end = Instant::now() + Duration::from_secs(30);
+            let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+            while number(&mut s, waiting) <= i64::try_from(n).unwrap() {
+                assert!(Instant::now() < end, "the command does not come to the door");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            command
+        })
+        .collect();
+    door.sql("COMMIT");
+    let requests: Vec<_> = commands.into_iter().map(|command| command.join().unwrap()).collect();
+    holder.sql("COMMIT");
+    for (requests, field) in requests.iter().zip(["a", "b"]) {
+        assert!(wait(&mut s, requests).1);
+        assert!(plan(&mut s, "c", field).starts_with(&format!("IXSCAN {field}_1")), "{field}");
+    }
+    assert_eq!(number(&mut s, RELATIONS), 2);
 }
 
 #[test]

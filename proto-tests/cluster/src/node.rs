@@ -225,10 +225,22 @@ impl Node {
     /// # Errors
     /// When the server has no such process.
     pub fn kill_process(&self, pid: u32) -> Result<()> {
+        self.signal_process(pid, Signal::SIGKILL)
+    }
+
+    /// Halts one process of the server where it is, or has a halted one go on.
+    ///
+    /// # Errors
+    /// When the server has no such process.
+    pub fn halt_process(&self, pid: u32, halt: bool) -> Result<()> {
+        self.signal_process(pid, if halt { Signal::SIGSTOP } else { Signal::SIGCONT })
+    }
+
+    fn signal_process(&self, pid: u32, signal: Signal) -> Result<()> {
         if !self.pid().is_some_and(|server| children(server).contains(&pid)) {
             return Err(Error::new(format!("{pid} is no process of {}", self.name)));
         }
-        signal_one(pid, Signal::SIGKILL)
+        signal_one(pid, signal)
     }
 
     /// Stops and starts the server.

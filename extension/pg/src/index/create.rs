@@ -125,14 +125,13 @@ impl<'a> Command<'a> {
         };
         builds::enter(collection.id)?;
         // Another command may just have been at it.
-        let collection = catalog::find_table(db, self.collection)?.unwrap_or(collection);
         let mut going = Vec::new();
-        for i in collection.indexes.iter().filter(|i| !i.valid) {
-            if worker::is_queued(i.id)? {
-                going.push(i.id);
+        for (id, queued) in worker::unfinished(collection.id)? {
+            if queued {
+                going.push(id);
             } else {
                 // Left by a dump that was taken in the middle of a build.
-                remove(i.id)?;
+                remove(id)?;
             }
         }
         let collection = catalog::find_table(db, self.collection)?.unwrap_or(collection);

@@ -222,19 +222,33 @@ fn make_way(collection: i64, job: &Job) -> Result<()> {
         )?;
         Ok(())
     })?;
-    persistent(release)?;
-    // Asked for again and again instead of waited for: no transaction of this worker may stand in that one's way.
-    while !persistent(|| take(collection))? {
-        // SAFETY: sleeps for 20 ms.
-        unsafe { pg_sys::pg_usleep(20_000) };
+    loop {
+        persistent(release)?;
+        // Asked for again and again instead of waited for: no transaction of this worker may stand in that one's way.
+        while !persistent(|| take(collection))? {
+            // SAFETY: sleeps for 20 ms.
+            unsafe { pg_sys::pg_usleep(20_000) };
+        }
+        // The index may be gone with whoever wanted the table; then so must be what was built of it. It may also be
+        // complete: another worker took the right first.
+        if persistent(|| is_wanted(job.index))? {
+            return Ok(());
+        }
+        match clear(job.index) {
+            Err(e) if e.is(b"57014") => {}
+            done => return done,
+        }
     }
-    // The index may be gone with whoever wanted the table; then so must be what was built of it.
-    if persistent(|| with_snapshot(|| is_queued(job.index)))? { Ok(()) } else { clear(job.index) }
 }
 
-fn with_snapshot<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Is this index in the catalog, complete or not?
+fn is_wanted(id: i32) -> Result<bool> {
     let _snapshot = Snapshot::latest();
-    f()
+    let rows = spi::query(
+        "SELECT 1 FROM documentdb_api_catalog.collection_indexes WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &[Param::Int4(Some(id))],
+    )?;
+    Ok(!rows.is_empty())
 }
 
 /// Puts builds into the queue: `(number, CREATE INDEX CONCURRENTLY …)`. They begin when this transaction has committed.
@@ -300,12 +314,18 @@ pub fn status(id: i32) -> Result<Status> {
     Ok(Status::Failed(d.get("err_msg").and_then(Val::as_str).unwrap_or("").to_owned(), code.unwrap_or(0)))
 }
 
-/// Is a build of this index in the queue?
-pub fn is_queued(id: i32) -> Result<bool> {
+/// The indexes of a collection that are not complete, and whether a build of them is in the queue: as committed now, both of
+/// one moment.
+pub fn unfinished(collection: i64) -> Result<Vec<(i32, bool)>> {
+    let _snapshot = Snapshot::latest();
     let rows = spi::query(
-        "SELECT 1 FROM documentdb_api_catalog.documentdb_index_queue
-         WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.<=) 2",
-        &[Param::Int4(Some(id))],
+        "SELECT i.index_id, EXISTS (SELECT 1 FROM documentdb_api_catalog.documentdb_index_queue AS q
+             WHERE q.index_id OPERATOR(pg_catalog.=) i.index_id AND q.index_cmd_status OPERATOR(pg_catalog.<=) 2)
+         FROM documentdb_api_catalog.collection_indexes AS i
+         WHERE i.collection_id OPERATOR(pg_catalog.=) $1 AND NOT i.index_is_valid",
+        &[Param::Int8(collection)],
     )?;
-    Ok(!rows.is_empty())
+    let id = |cell: Option<&Cell>| cell.and_then(Cell::int).and_then(|id| i32::try_from(id).ok());
+    let queued = |cell: Option<&Cell>| cell.and_then(Cell::bool).unwrap_or(false);
+    Ok(rows.iter().filter_map(|row| Some((id(row.first())?, queued(row.get(1))))).collect())
 }
