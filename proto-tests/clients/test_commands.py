@@ -189,7 +189,13 @@ def test_explain_tells_the_way(filled):
     assert way({"find": "c", "sort": {"b": -1}, "limit": 3}) == (["LIMIT", "FETCH", "IXSCAN"], 3, 3, 3)
     assert way({"find": "c", "filter": {"b": 5}, "projection": {"a": 1}, "skip": 1})[0] == ["SKIP", "PROJECTION_SIMPLE", "FETCH", "IXSCAN"]
     assert way({"find": "c", "projection": {"a": "$b"}})[0] == ["PROJECTION_DEFAULT", "COLLSCAN"]
-    assert way({"count": "c", "query": {"b": 5}})[0] == ["COUNT", "FETCH", "IXSCAN"]
+    # Entries of an index are enough to count what it decides alone.
+    counted, keys, documents, _ = way({"count": "c", "query": {"b": {"$lt": 5}}})
+    assert (counted, keys, documents) == (["COUNT", "COUNT_SCAN"], 5, 0)
+    assert way({"count": "c", "query": {"b": 5, "a": 5}})[0] == ["COUNT", "FETCH", "IXSCAN"]
+    one = {"_id": 1, "n": {"$sum": 1}}
+    grouped = {"aggregate": "c", "pipeline": [{"$match": {"b": {"$gt": 93}}}, {"$skip": 1}, {"$group": one}], "cursor": {}}
+    assert way(grouped) == (["GROUP", "LIMIT", "COUNT_SCAN"], 6, 0, 1)
     assert way({"delete": "c", "deletes": [{"q": {"b": 5}, "limit": 1}]})[0] == ["DELETE", "FETCH", "IXSCAN"]
     assert way({"find": "c", "filter": {"b": 5}, "hint": {"$natural": 1}}) == (["COLLSCAN"], 0, 100, 1)
     assert way({"find": "absent"}) == (["EOF"], 0, 0, 0)

@@ -1,5 +1,7 @@
 //! Pipelines that reach beyond their collection: joins through indexes, writes, sorts larger than memory.
 
+use std::time::{Duration, Instant};
+
 use engine::{Doc, Val, extjson};
 use sql_tests::{Session, cluster, literal, unhex};
 
@@ -116,6 +118,40 @@ fn pipelines_write_what_they_read() {
             Err(state) => assert_eq!(done, Err(state.to_owned()), "{rest}"),
         }
     }
+}
+
+#[test]
+fn two_outputs_into_one_collection_come_one_after_the_other() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    insert(&mut s, "c", r#"[{"_id":1,"v":1},{"_id":2,"v":2},{"_id":3,"v":3}]"#);
+    insert(&mut s, "t", r#"[{"_id":1,"old":true}]"#);
+    let sql = "SELECT collection_id FROM documentdb_api_catalog.collections WHERE collection_name = 't'";
+    let table = s.sql(sql)[0][0].clone().unwrap();
+    let mut holder = Session::open(cluster.primary());
+    holder.sql("BEGIN");
+    holder.sql(&format!("SELECT 1 FROM documentdb_data.documents_{table} FOR UPDATE"));
+    let outputs: Vec<_> = (1..=2)
+        .map(|n| {
+            let mut session = Session::open(cluster.primary());
+            // Without `_id` nothing tells that both were written.
+            let pipeline = r#"[{"$project":{"_id":0,"v":1}},{"$out":"t"}]"#;
+            let output = std::thread::spawn(move || aggregate(&mut session, "c", pipeline));
+            let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+            let end = Instant::now() + Duration::from_secs(60);
+            while s.sql(waiting)[0][0] != Some(n.to_string()) {
+                assert!(Instant::now() < end, "it does not wait");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            output
+        })
+        .collect();
+    holder.sql("ROLLBACK");
+    for output in outputs {
+        assert_eq!(output.join().unwrap().as_deref(), Ok(""));
+    }
+    let sorted = r#"[{"$sort":{"v":1}},{"$project":{"_id":0}}]"#;
+    assert_eq!(aggregate(&mut s, "t", sorted).as_deref(), Ok("{v:1}{v:2}{v:3}"));
 }
 
 #[test]

@@ -94,6 +94,11 @@ impl Accumulator {
         matches!(self.kind, Kind::Sum)
     }
 
+    /// It is the same whatever the documents are: their number decides.
+    pub(crate) fn counts(&self) -> bool {
+        matches!(self.kind, Kind::Sum | Kind::Count) && self.input.as_constant().is_some()
+    }
+
     /// The state before the first document of the group with this `_id`.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ impl KeySpec {
         let mut at = vec![At::Doc(doc, 0); self.fields.len()];
         if let Some(w) = &self.wildcard {
             at[w.at] = At::Missing;
-            let (components, several) = w.components(doc, self.fields[w.at].descending);
+            let (components, several) = w.components(doc, self.fields[w.at].descending, &self.collation);
             walk.wild = components;
             walk.out.markers.extend(several.iter().map(|p| path_marker(p)));
             if walk.wild.is_empty() {

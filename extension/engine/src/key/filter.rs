@@ -250,7 +250,7 @@ fn elem_match(path: &str, v: Val<'_>, strings: Strings<'_>, out: &mut Vec<Predic
     add(path, joined.map(|s| (s, false)), out);
 }
 
-fn operator(name: &str, v: Val<'_>, strings: Strings<'_>) -> Option<(Vec<Interval>, bool)> {
+pub(super) fn operator(name: &str, v: Val<'_>, strings: Strings<'_>) -> Option<(Vec<Interval>, bool)> {
     match name {
         "$eq" if v.ty == ty::REGEX => Some((vec![strings.point(v)?], false)),
         "$eq" => equal(v, strings),
@@ -315,7 +315,8 @@ fn range(name: &str, v: Val<'_>, strings: Strings<'_>) -> Option<(Vec<Interval>,
     let rank = vec![bracket(v.ty)];
     let inclusive = name.ends_with('e');
     Some(if name.starts_with("$g") {
-        (vec![Interval { lo: key, lo_in: inclusive, hi: rank, hi_in: true }], true)
+        // No number is more than NaN.
+        (vec![Interval { lo: key, lo_in: inclusive, hi: rank, hi_in: true }], !is_nan(v))
     } else {
         // NaN sorts below all numbers but is less than none of them.
         let (lo, lo_in) = if v.is_number() && !is_nan(v) {
@@ -329,7 +330,7 @@ fn range(name: &str, v: Val<'_>, strings: Strings<'_>) -> Option<(Vec<Interval>,
     })
 }
 
-fn is_nan(v: Val<'_>) -> bool {
+pub(super) fn is_nan(v: Val<'_>) -> bool {
     match v.view() {
         View::Double(d) => d.is_nan(),
         View::Decimal128(d) => matches!(crate::decimal::decode(d), crate::decimal::Parts::NaN),

@@ -8,6 +8,7 @@
 //! between 1 and 0xFE; a first byte of 0 is left for [`marker`] keys.
 
 pub mod bounds;
+mod decide;
 mod encode;
 mod extract;
 mod filter;
@@ -18,6 +19,7 @@ mod spec;
 mod tests;
 mod wildcard;
 
+pub use decide::decided;
 pub use encode::{encode, encode_by, encode_text};
 pub use extract::{Extracted, TRUNCATED, finish, marker};
 pub use filter::{Interval, Predicate, Strings, points, predicates, truthy};

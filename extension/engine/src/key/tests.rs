@@ -324,7 +324,11 @@ fn ends_of_a_walk_are_keys_of_the_pattern() {
 fn wild(pattern: &str, document: &str) -> Vec<(String, usize, bool)> {
     let spec = KeySpec::parse(Doc::new(&crate::extjson::parse(pattern).unwrap()).unwrap()).unwrap();
     let bytes = crate::extjson::parse(document).unwrap();
-    let (keys, several) = spec.wildcard.as_ref().unwrap().components(Doc::new(&bytes).unwrap(), false);
+    let (keys, several) = spec.wildcard.as_ref().unwrap().components(
+        Doc::new(&bytes).unwrap(),
+        false,
+        &crate::collation::Collation::SIMPLE,
+    );
     let mut out: Vec<(String, usize, bool)> = Vec::new();
     for k in keys {
         let end = k.windows(2).position(|w| w == [0, 0]).unwrap();

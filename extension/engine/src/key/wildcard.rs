@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use super::filter::{Interval, Predicate, after, operators, truthy};
 use super::spec::{KeyField, KeySpec, position};
-use super::{EMPTY_ARRAY, NULL, encode, encode_text};
+use super::{EMPTY_ARRAY, NULL, encode, encode_by, encode_text};
+use crate::collation::Collation;
 use crate::compare::bracket;
 use crate::number::to_f64;
 use crate::raw::{Doc, Val, View, ty};
@@ -96,8 +97,14 @@ impl Wildcard {
 
     /// The component's encodings for a document, and the paths for which it has, or could have, several.
     #[must_use]
-    pub fn components(&self, doc: Doc<'_>, descending: bool) -> (Vec<Vec<u8>>, BTreeSet<String>) {
-        let mut walk = Walk { wildcard: self, descending, out: Vec::new(), several: BTreeSet::new() };
+    pub fn components(
+        &self,
+        doc: Doc<'_>,
+        descending: bool,
+        collation: &Collation,
+    ) -> (Vec<Vec<u8>>, BTreeSet<String>) {
+        let mut walk =
+            Walk { wildcard: self, descending, collation, out: Vec::new(), several: BTreeSet::new() };
         walk.document(doc, "", false);
         (walk.out, walk.several)
     }
@@ -159,6 +166,7 @@ impl Wildcard {
 struct Walk<'w> {
     wildcard: &'w Wildcard,
     descending: bool,
+    collation: &'w Collation,
     out: Vec<Vec<u8>>,
     several: BTreeSet<String>,
 }
@@ -197,7 +205,7 @@ impl Walk<'_> {
                 let start = key.len();
                 match v.view() {
                     View::Array(_) if !nested => key.push(EMPTY_ARRAY),
-                    _ => encode(&mut key, v),
+                    _ => encode_by(&mut key, v, self.collation),
                 }
                 if self.descending {
                     key[start..].iter_mut().for_each(|b| *b = !*b);

@@ -81,6 +81,10 @@ impl Stage for Group {
             Ok(groups.into_iter().map(|(id, r)| r.finish(&id, &self.fields)).collect())
         })
     }
+
+    fn counts(&self) -> bool {
+        self.id.as_constant().is_some() && self.fields.iter().all(|(_, a)| a.counts())
+    }
 }
 
 /// One output field: `{name: {$accumulator: …}}`.

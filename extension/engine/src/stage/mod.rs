@@ -108,6 +108,11 @@ pub(crate) trait Stage: fmt::Debug {
         false
     }
 
+    /// What is in the documents makes no difference to what comes out, only how many there are.
+    fn counts(&self) -> bool {
+        false
+    }
+
     /// Where the stage writes, for `$out` and `$merge`.
     fn output(&self) -> Option<&Output> {
         None
@@ -256,6 +261,14 @@ impl Pipeline {
     #[must_use]
     pub fn is_streamable(&self) -> bool {
         self.stages.iter().all(|s| s.stage.streams())
+    }
+
+    /// What is in the documents makes no difference: the first stages count them.
+    #[must_use]
+    pub fn only_counts(&self) -> bool {
+        let cuts = |s: &&Step| s.stage.at_most().is_some() || s.stage.skips().is_some();
+        let first = self.stages.iter().find(|s| !cuts(s));
+        !self.known.any() && first.is_some_and(|s| s.stage.counts())
     }
 
     /// Where the pipeline writes: its last stage is `$out` or `$merge`.

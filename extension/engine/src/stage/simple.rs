@@ -141,6 +141,10 @@ impl Stage for Count {
             Ok([out.finish()].into())
         })
     }
+
+    fn counts(&self) -> bool {
+        true
+    }
 }
 
 pub(super) fn count(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {

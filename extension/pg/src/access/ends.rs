@@ -86,6 +86,7 @@ pub(super) fn between(
         id: index.id,
         relation: index.relation,
         multi: traits.multi.iter().any(|m| *m),
+        whole: false,
         definition,
         bounds,
         backward: order == Some(true),

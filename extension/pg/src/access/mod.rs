@@ -4,6 +4,7 @@
 //! from where another reader (in another backend, later) goes on ([`Position`]).
 
 mod ends;
+mod entries;
 pub mod examined;
 mod hint;
 mod inspect;
@@ -15,6 +16,7 @@ mod reader;
 mod text;
 
 pub use ends::Ends;
+pub use entries::{Entries, deciding};
 pub use hint::{Hint, is_id_pattern, same_pattern};
 pub use near::{NearWay, only_field};
 pub use pk::Ids;

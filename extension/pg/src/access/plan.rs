@@ -57,7 +57,10 @@ pub enum Way {
         definition: Rc<Definition>,
         bounds: Bounds,
         backward: bool,
+        /// Some rows have several entries.
         multi: bool,
+        /// Every row in it has one entry, whose key is not cut.
+        whole: bool,
     },
     /// A geospatial index, by distance.
     Near(NearWay),
@@ -294,6 +297,12 @@ fn candidate(
     } else {
         Bounds::of(spec, &traits, conditions)
     };
+    if let Some(w) = &spec.wildcard
+        && bounds.used <= w.at
+    {
+        // The ranges hold a row's entries for all of its paths.
+        traits.multi[w.at] = true;
+    }
     if spec.sparse && !bounds.present && !hinted {
         return Ok(None);
     }
@@ -315,6 +324,7 @@ fn candidate(
         id: index.id,
         relation: index.relation,
         multi: traits.multi.iter().any(|m| *m),
+        whole: !traits.truncated && !traits.multi.iter().any(|m| *m),
         definition: definition.clone(),
         bounds,
         backward: order == Some(true),

@@ -222,7 +222,7 @@ fn extend_hit<'a>(hit: Hit<'_>) -> Hit<'a> {
 }
 
 /// The pieces of an index to walk, in scan order, from a position on.
-fn pieces(bounds: &engine::key::bounds::Bounds, backward: bool, from: &Position) -> Vec<Piece> {
+pub(super) fn pieces(bounds: &engine::key::bounds::Bounds, backward: bool, from: &Position) -> Vec<Piece> {
     let mut out: Vec<Piece> =
         bounds.ranges.iter().map(|r| Piece { lo: r.lo.clone(), hi: r.hi.clone(), from: None }).collect();
     if backward {

@@ -82,6 +82,7 @@ impl TextIndex {
             id: index.id,
             relation: index.relation,
             multi: true,
+            whole: false,
             definition: self.definition.clone(),
             bounds,
             backward: false,

@@ -58,15 +58,16 @@ impl Command {
     /// Those of the command.
     pub fn plan(self, db: &str, spec: Doc<'_>) -> Result<Node> {
         match self {
-            Command::Find => find(db, &Find::parse(spec)?),
-            Command::Count => Ok(find(db, &parse_count(spec)?)?.over("Aggregate")),
-            Command::Distinct => Ok(find(db, &distinct_parts(spec)?)?.over("Aggregate")),
+            Command::Find => find(db, &Find::parse(spec)?, false),
+            Command::Count => Ok(find(db, &parse_count(spec)?, true)?.over("Aggregate")),
+            Command::Distinct => Ok(find(db, &distinct_parts(spec)?, false)?.over("Aggregate")),
             Command::Pipeline => pipeline(&run_of(db, &Aggregate::parse(spec, false)?)?),
         }
     }
 }
 
-fn find(db: &str, f: &Find<'_>) -> Result<Node> {
+/// `counts`: only the number of documents is wanted.
+fn find(db: &str, f: &Find<'_>, counts: bool) -> Result<Node> {
     let found = catalog::find(db, f.collection)?;
     let parsed = Parsed::new(f, found.as_deref())?;
     let Some(c) = found else { return Ok(Node::new("Result", Vec::new())) };
@@ -74,7 +75,7 @@ fn find(db: &str, f: &Find<'_>) -> Result<Node> {
         return pipeline(&run_of_find(db, f)?);
     }
     let opened = Opened::new(c, f, &parsed)?;
-    let mut node = scan(&opened);
+    let mut node = scan(&opened, opened.deciding(&parsed).filter(|_| counts));
     if opened.blocks(&parsed) {
         node = node.over("Sort");
     }
@@ -85,9 +86,9 @@ fn find(db: &str, f: &Find<'_>) -> Result<Node> {
 }
 
 fn pipeline(run: &crate::read::Run) -> Result<Node> {
-    let Some((opened, rest)) = run.opened()? else { return Ok(Node::new("Result", Vec::new())) };
-    let mut node = scan(&opened);
-    for stage in rest {
+    let Some(outline) = run.outline()? else { return Ok(Node::new("Result", Vec::new())) };
+    let mut node = scan(&outline.opened, outline.deciding.as_deref());
+    for stage in outline.rest {
         let kind = match stage {
             "$sort" => "Sort",
             "$limit" | "$skip" => "Limit",
@@ -102,7 +103,12 @@ fn pipeline(run: &crate::read::Run) -> Result<Node> {
     Ok(node)
 }
 
-fn scan(opened: &Opened) -> Node {
+/// `deciding`: the index whose entries are enough.
+fn scan(opened: &Opened, deciding: Option<&str>) -> Node {
+    if let Some(index) = deciding {
+        let scan = Node::new("Index Only Scan", Vec::new());
+        return Node { index: Some(index.to_owned()), finds: true, ..scan };
+    }
     if let Way::Or(choices) = opened.taken() {
         let each = choices.iter().map(|p| Node { finds: false, kind: "Bitmap Index Scan", ..of(&p.way) });
         let found = Node::new("BitmapOr", each.collect()).over("Bitmap Heap Scan");

@@ -5,7 +5,6 @@ use engine::{Doc, DocWriter, Value};
 use super::aggregate::each_of_view;
 use super::spec::{Find, collation, limit, non_empty, skip, unknown};
 use super::walk::{Opened, Parsed};
-use crate::access::Position;
 use crate::catalog;
 use crate::error::Result;
 use crate::spec::{document, is_common, max_time_ms, string};
@@ -63,7 +62,7 @@ fn count(db: &str, f: &Find<'_>) -> Result<i64> {
         return Ok(n);
     }
     let opened = Opened::new(c, f, &parsed)?;
-    let mut walk = opened.walk(&parsed, &Position::Start, None)?;
+    let mut walk = opened.count(&parsed)?;
     let most = if f.limit > 0 { f.limit.saturating_add(f.skip) } else { i64::MAX };
     let mut n = 0;
     while n < most && walk.next()?.is_some() {

@@ -40,6 +40,8 @@ fn out(server: &Server, target: &write::Target, documents: Docs<'_>) -> Result<(
         let text = format!("namespace '{}' is capped so it can't be used for $out", target.namespace());
         return Err(Error::new(codes::LOCATION17152, text).into());
     }
+    // Otherwise two of them would leave each other's documents, and another writer's would stay.
+    target.lock_alone();
     spi::run(&format!("DELETE FROM documentdb_data.documents_{}", target.id()), &[])?;
     let (mut batch, mut size) = (Vec::new(), 0);
     for d in documents {

@@ -32,6 +32,16 @@ pub struct Run {
     hint_type: u8,
 }
 
+/// A run as EXPLAIN tells it.
+pub struct Outline {
+    /// The way to the documents.
+    pub opened: Opened,
+    /// The index that counts them alone, where only their number is wanted.
+    pub deciding: Option<String>,
+    /// Names of the stages that are left to do behind it.
+    pub rest: Vec<&'static str>,
+}
+
 /// Where a run's source is, for cursors that go on from there.
 pub type Whereabouts = Rc<RefCell<Owned>>;
 
@@ -98,18 +108,26 @@ impl Run {
         let position = from.map_or(Position::Start, |s| s.position.clone());
         let (opened, parsed, rest) = self.open(c, from)?;
         let measured = measured(&self.pipeline, &parsed);
-        let owned = Rc::new(RefCell::new(Owned::new(opened, parsed, &position)?));
+        let owned = match &rest {
+            counting if from.is_none() && measured.is_none() && counting.only_counts() => {
+                Owned::counting(opened, parsed)?
+            }
+            _ => Owned::new(opened, parsed, &position)?,
+        };
+        let owned = Rc::new(RefCell::new(owned));
         let source = Source { owned: owned.clone(), host };
         Ok((rest.run(annotated(Box::new(source), measured), host), Some(owned)))
     }
 
-    /// The way to the documents, and the names of the stages that are left to do behind it; `None` when no collection is read.
-    pub fn opened(&self) -> Result<Option<(Opened, Vec<&'static str>)>> {
+    /// How the documents are come by; `None` when no collection is read.
+    pub fn outline(&self) -> Result<Option<Outline>> {
         let Some(c) = self.collection.as_ref().filter(|_| !self.pipeline.is_source()) else {
             return Ok(None);
         };
-        let (opened, _, rest) = self.open(c, None)?;
-        Ok(Some((opened, rest.names().collect())))
+        let (opened, parsed, rest) = self.open(c, None)?;
+        let counting = rest.only_counts() && self.pipeline.leading_geo_near().is_none();
+        let deciding = opened.deciding(&parsed).filter(|_| counting).map(str::to_owned);
+        Ok(Some(Outline { opened, deciding, rest: rest.names().collect() }))
     }
 
     /// Opens the collection; what of the pipeline is left to do behind it.
@@ -211,8 +229,21 @@ pub struct Owned {
 impl Owned {
     /// Begins a walk.
     pub fn new(opened: Opened, parsed: Parsed, from: &Position) -> Result<Owned> {
+        Self::begin(opened, parsed, |opened, parsed| opened.walk(parsed, from, None))
+    }
+
+    /// Begins a walk from which only the number of documents is wanted.
+    pub fn counting(opened: Opened, parsed: Parsed) -> Result<Owned> {
+        Self::begin(opened, parsed, |opened, parsed| opened.count(parsed))
+    }
+
+    fn begin(
+        opened: Opened,
+        parsed: Parsed,
+        walk: impl for<'a> Fn(&'a Opened, &'a Parsed) -> Result<Walk<'a>>,
+    ) -> Result<Owned> {
         let (opened, parsed) = (Box::new(opened), Box::new(parsed));
-        let walk = opened.walk(&parsed, from, None)?;
+        let walk = walk(&opened, &parsed)?;
         // SAFETY: the walk borrows from the two boxes, whose contents do not move and which are dropped after it.
         let walk = unsafe { core::mem::transmute::<Walk<'_>, Walk<'static>>(walk) };
         Ok(Owned { walk: ManuallyDrop::new(walk), opened, parsed })

@@ -12,7 +12,7 @@ use engine::{Doc, DocWriter, Error, Value, codes};
 
 use super::sorter::Sorter;
 use super::spec::Find;
-use crate::access::{Ends, Hint, NearWay, Plan, Position, Reader, Want, Way, plan};
+use crate::access::{Ends, Entries, Hint, NearWay, Plan, Position, Reader, Want, Way, deciding, plan};
 use crate::catalog::Collection;
 use crate::error::Result;
 use crate::spec;
@@ -109,6 +109,8 @@ pub enum Walk<'a> {
     Scored(Reader<'a>, &'a Query, Vec<u8>),
     /// Sorted.
     Sorted(Sorter<&'a SortSpec>),
+    /// Only how many there are: an empty document for each.
+    Counted(Entries<'a>),
 }
 
 impl Walk<'_> {
@@ -124,6 +126,7 @@ impl Walk<'_> {
                 None => None,
             },
             Walk::Sorted(s) => s.next(),
+            Walk::Counted(entries) => entries.next().then_some(Doc::EMPTY.bytes()),
         })
     }
 
@@ -210,6 +213,21 @@ impl Opened {
     /// All documents have to be found before the first can be given.
     pub fn blocks(&self, p: &Parsed) -> bool {
         p.sort.natural().is_none() && !p.sort.is_empty() && !self.plan.sorted
+    }
+
+    /// The index that tells how many documents match without looking at them, if one does.
+    pub fn deciding(&self, p: &Parsed) -> Option<&str> {
+        if self.blocks(p) || p.scored { None } else { deciding(&self.table, &p.query, &self.plan) }
+    }
+
+    /// A walk from which only the number of matching documents is wanted.
+    pub fn count<'a>(&'a self, p: &'a Parsed) -> Result<Walk<'a>> {
+        if self.deciding(p).is_some()
+            && let Some(entries) = Entries::open(&self.table, &p.query, &self.plan)?
+        {
+            return Ok(Walk::Counted(entries));
+        }
+        self.walk(p, &Position::Start, None)
     }
 
     /// The matching documents in order, from a place on. `bound`: so many are wanted at most.

@@ -199,7 +199,7 @@ impl<'t> KeyScan<'t> {
 }
 
 /// `lo <= key AND key < hi`
-fn bounds(lo: &[u8], hi: &[u8]) -> [pg_sys::ScanKeyData; 2] {
+pub(super) fn bounds(lo: &[u8], hi: &[u8]) -> [pg_sys::ScanKeyData; 2] {
     let mut keys = [pg_sys::ScanKeyData::default(); 2];
     let conditions = [
         (lo, pg_sys::BTGreaterEqualStrategyNumber, pg_sys::F_BYTEAGE),

@@ -7,11 +7,13 @@ mod hot;
 mod key;
 mod keys;
 mod scan;
+mod skim;
 mod table;
 mod writer;
 
 pub use key::Key;
 pub use keys::{KeyScan, Piece, first_key};
 pub use scan::{Row, Scan, Tid};
+pub use skim::Skim;
 pub use table::{Access, Table};
 pub use writer::{Change, NewRow, Writer};

@@ -100,6 +100,14 @@ impl Table {
         self.shard
     }
 
+    /// At the last vacuum most pages held nothing but rows that everybody sees.
+    pub fn is_mostly_visible(&self) -> bool {
+        // SAFETY: the relation is open, and its catalog row lives with it.
+        let (pages, visible) =
+            unsafe { ((*(*self.rel).rd_rel).relpages, (*(*self.rel).rd_rel).relallvisible) };
+        visible > 0 && visible >= pages / 2
+    }
+
     /// Oid of the primary key.
     pub fn pk(&self) -> pg_sys::Oid {
         self.pk

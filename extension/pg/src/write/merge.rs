@@ -45,6 +45,14 @@ impl Target {
         self.collection.capped.is_some()
     }
 
+    /// Until the transaction ends nobody else writes to it.
+    pub fn lock_alone(&self) {
+        // SAFETY: waits for the lock as any statement would; a table that is gone by then is found out by what follows.
+        unsafe {
+            pg_sys::LockRelationOid(self.collection.heap, pg_sys::ShareRowExclusiveLock as pg_sys::LOCKMODE)
+        };
+    }
+
     /// `db.collection`
     pub fn namespace(&self) -> String {
         self.collection.namespace()

@@ -91,6 +91,9 @@ impl Plan {
         if extra && let Some(below) = self.root.inputs.pop() {
             self.root = below;
         }
+        if !words.distinct {
+            self.root.count_by_index();
+        }
         let cuts = named(&self.root, "LIMIT");
         if cuts && words.skips && words.limits {
             let returned = self.root.returned;
@@ -236,7 +239,7 @@ impl Stage {
         if matches!(self.name.as_str(), "COLLSCAN" | "IXSCAN") {
             out.append(cstr!("direction"), if self.backward { "backward" } else { "forward" });
         }
-        if executed && self.name == "IXSCAN" {
+        if executed && matches!(self.name.as_str(), "IXSCAN" | "COUNT_SCAN") {
             out.append(cstr!("keysExamined"), self.keys);
         }
         if executed && matches!(self.name.as_str(), "COLLSCAN" | "FETCH") {
@@ -269,6 +272,21 @@ impl Stage {
         let own = if self.name == "EQ_LOOKUP" { 1 } else { self.inputs.len() };
         for input in self.inputs.iter_mut().take(own) {
             input.describe(indexes);
+        }
+    }
+
+    /// Below what counts, an index whose documents are not fetched has another name.
+    fn count_by_index(&mut self) {
+        let counts = matches!(self.name.as_str(), "COUNT" | "GROUP");
+        if let [below] = self.inputs.as_mut_slice() {
+            let mut at = &mut *below;
+            while counts && at.name == "LIMIT" && at.inputs.len() == 1 {
+                at = &mut at.inputs[0];
+            }
+            if counts && at.name == "IXSCAN" {
+                at.name = "COUNT_SCAN".to_owned();
+            }
+            below.count_by_index();
         }
     }
 

@@ -86,6 +86,14 @@ fn a_command_has_words_of_its_own() {
     let none = Words::default();
     let counted = over("Aggregate").worded(Words { counts: true, ..none });
     assert_eq!(names(counted), ["COUNT", "FETCH", "IXSCAN"]);
+    let only = json!({ "Node Type": "Index Only Scan", "Index Name": "a_1" });
+    let cut = json!({ "Node Type": "Limit", "Plans": [only] });
+    let counted = |below: &Value, words| {
+        names(plan(&json!({ "Node Type": "Aggregate", "Plans": [below] })).worded(words))
+    };
+    assert_eq!(counted(&only, Words { counts: true, ..none }), ["COUNT", "COUNT_SCAN"]);
+    assert_eq!(counted(&cut, none), ["GROUP", "LIMIT", "COUNT_SCAN"]);
+    assert_eq!(counted(&only, Words { distinct: true, ..none }), ["IXSCAN"]);
     let distinct = over("Aggregate").worded(Words { distinct: true, ..none });
     assert_eq!(names(distinct), ["FETCH", "IXSCAN"]);
     let written = over("Limit").worded(Words { writes: Some(Writes::Update), ..none });
