@@ -17,7 +17,7 @@ use crate::install::Install;
 use crate::log::LogMark;
 
 /// How long a server may take to start or stop before it counts as broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Between two looks at a condition.
 const STEP: Duration = Duration::from_millis(5);
@@ -320,7 +320,7 @@ impl Node {
     ) -> Result<T> {
         let mut config = postgres::Config::new();
         config.host_path(&self.site.sockets).port(self.port).user("postgres").dbname(database);
-        config.connect_timeout(Duration::from_secs(10));
+        config.connect_timeout(Duration::from_secs(60));
         let run = move || config.connect(NoTls).and_then(|mut client| work(&mut client));
         let result = std::thread::scope(|scope| scope.spawn(run).join());
         result.map_err(|_| Error::new("a database client panicked"))?.map_err(Error::from)

@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::error::{Context, Error, Result};
 
 /// How long the proxy may take to listen, and to end after it was asked to.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks at the process.
 const STEP: Duration = Duration::from_millis(20);
@@ -32,11 +32,16 @@ pub struct Proxy {
 
 impl Proxy {
     /// Starts `program` with a primary endpoint on the first port of 127.0.0.1 and a secondary one on the second.
-    /// Its log lies in the cluster's directory.
+    /// Its log lies in the cluster's directory. `settings` are variables beside those of every cluster.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn spawn(program: &Path, cluster: &Cluster, ports: [u16; 2]) -> Result<Self> {
+    pub fn spawn(
+        program: &Path,
+        cluster: &Cluster,
+        ports: [u16; 2],
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let data = cluster.directory();
         let log = data.join("ermine.log");
         let file = OpenOptions::new().create(true).append(true).open(&log);
@@ -52,6 +57,7 @@ impl Proxy {
             .env("ERMINE_POSTGRESQL_STANDBY_URL", standbys.join(" "))
             // Several of us may run on one machine.
             .env("ERMINE_DEBUG_ADDR", std::env::var_os("ERMINE_DEBUG_ADDR").unwrap_or_else(|| "-".into()))
+            .envs(settings.iter().copied())
             // By this the watchdog knows the process as ours.
             .env("CLUSTER_OF_THIS_PROXY", data);
         // These are for us; the proxy refuses settings it does not know.

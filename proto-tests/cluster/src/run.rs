@@ -18,6 +18,10 @@ use crate::proxy::Proxy;
 /// Between two looks at the processes and at Ctrl-C.
 const STEP: Duration = Duration::from_millis(50);
 
+/// The proxy of a test run waits longer than one that people use: a slow machine is no dead server, and a dead one refuses.
+const PATIENT: [(&str, &str); 2] =
+    [("ERMINE_POOL_CONNECT_TIMEOUT", "15s"), ("ERMINE_POOL_WAIT_TIMEOUT", "15s")];
+
 /// The first MongoDB user.
 const USER: &str = "ermine";
 
@@ -66,7 +70,7 @@ pub fn run(setup: &Setup) -> Result<()> {
     let cluster = cluster.start()?;
     println!("  primary: {}  standby: {}", place(&cluster, true), place(&cluster, false));
     println!("Starting Ermine (log: {}) …", data.join("ermine.log").display());
-    let mut proxy = Proxy::spawn(&setup.proxy, &cluster, setup.ports)?;
+    let mut proxy = Proxy::spawn(&setup.proxy, &cluster, setup.ports, &[])?;
     proxy.await_listening(&stop)?;
     if !stop.load(Ordering::Relaxed) {
         println!(
@@ -111,15 +115,9 @@ pub fn with(proxy: &Path, command: &[std::ffi::OsString], log_statements: bool) 
     let builder = Cluster::builder().extension(Extension::of_this_tree()?);
     let cluster = if log_statements { builder.log_statements() } else { builder }.start()?;
     let login = cluster.login().cloned().ok_or_else(|| Error::new("the cluster has no user"))?;
-    let first = free_port()?;
-    let second = loop {
-        match free_port()? {
-            port if port != first => break port,
-            _ => {}
-        }
-    };
+    let (first, second) = (free_port()?, free_port()?);
     let program_of_proxy = proxy;
-    let mut proxy = Proxy::spawn(proxy, &cluster, [first, second])?;
+    let mut proxy = Proxy::spawn(proxy, &cluster, [first, second], &PATIENT)?;
     proxy.await_listening(&AtomicBool::new(false))?;
     let uri = |port| format!("mongodb://{}:{}@127.0.0.1:{port}/", login.user, login.password);
     let socket = cluster.directory().join("control");

@@ -106,8 +106,7 @@ impl Cluster {
         self.primary = Node::new("primary", &self.base, port, self.settings(port, None), self.site.clone());
         self.primary.spawn()?;
         for number in 1..=self.options.standbys {
-            let (name, port) =
-                (format!("standby{number}"), free_port_but(&self.standbys, self.primary.port())?);
+            let (name, port) = (format!("standby{number}"), free_port()?);
             let node =
                 Node::new(&name, &self.base, port, self.settings(port, Some(&name)), self.site.clone());
             self.standbys.push(node);
@@ -148,7 +147,9 @@ impl Cluster {
             "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND application_name = '{}'",
             node.name()
         );
-        until(Duration::from_secs(5), || self.primary.query(&sql).ok().flatten())
+        // One that is made for this run has all it needs: it is only slow.
+        let patience = Duration::from_secs(if self.durable { 5 } else { 60 });
+        until(patience, || self.primary.query(&sql).ok().flatten())
     }
 
     /// Removes what a start that was interrupted has left.
@@ -334,16 +335,6 @@ fn until<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> bool {
             return false;
         }
         std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// A free port that none of the nodes has, started or not.
-fn free_port_but(taken: &[Node], primary: u16) -> Result<u16> {
-    loop {
-        let port = free_port()?;
-        if port != primary && taken.iter().all(|node| node.port() != port) {
-            return Ok(port);
-        }
     }
 }
 
