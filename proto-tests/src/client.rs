@@ -16,7 +16,7 @@ const MORE_TO_COME: u32 = 1 << 1;
 /// Several replies are welcome.
 const EXHAUST_ALLOWED: u32 = 1 << 16;
 /// No reply takes longer than this.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// One connection to the proxy.
 #[derive(Debug)]

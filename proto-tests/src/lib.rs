@@ -9,7 +9,7 @@ pub mod stage;
 use std::time::{Duration, Instant};
 
 /// How long anything may take that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for a condition, looking again and again; fails with its name when it does not come true.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {

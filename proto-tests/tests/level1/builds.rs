@@ -67,7 +67,7 @@ fn relations(stage: &Stage, collection: &str) -> i64 {
 #[test]
 fn a_build_ends_with_its_command() {
     let stage = stage();
-    for (collection, more, code) in [("killed", doc! {}, 11601), ("late", doc! { "maxTimeMS": 1500 }, 50)] {
+    for (collection, more, code) in [("killed", doc! {}, 11601), ("late", doc! { "maxTimeMS": 10_000 }, 50)] {
         let held = Held::new(stage);
         let mut builder = begun(stage, collection, more);
         if code == 11601 {

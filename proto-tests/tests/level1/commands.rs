@@ -2,6 +2,8 @@
 use bson::{Bson, Document, doc};
 use ermine::command::refused::REFUSED;
 use ermine::command::registry::{COMMANDS, find};
+use proto_tests::client::Client;
+use proto_tests::stage::{Options, PASSWORD, Proxy, USER};
 
 use crate::stage;
 
@@ -125,7 +127,11 @@ fn lines() -> Vec<(Document, i32)> {
 
 #[test]
 fn every_line_that_is_served_answers() {
-    let mut client = stage().primary();
+    // A proxy of its own: some lines end the sessions, the cursors and the operations of everybody.
+    let cluster = &stage().cluster;
+    let proxy = Proxy::start(Some(cluster.primary()), &[cluster.standby()], &Options::default());
+    let fresh = || Client::connect(proxy.primary).logged_in(USER, PASSWORD);
+    let mut client = fresh();
     for name in ["c", "r"] {
         client.ok(doc! { "insert": name, "documents": [{ "_id": 1, "a": 1 }, { "_id": 2, "a": 2 }], "$db": "lines" });
     }
@@ -151,7 +157,7 @@ fn every_line_that_is_served_answers() {
         };
         again.map(|again| client.ok(again));
         // Some end the login or begin another.
-        let mut alone = stage().primary();
+        let mut alone = fresh();
         let reply = if command.name == "logout" { alone.run(body) } else { client.run(body) };
         let got = reply.get_i32("code").unwrap_or(0);
         let fine = matches!(reply.get("ok"), Some(Bson::Double(ok)) if (*ok == 1.0) == (code == 0));

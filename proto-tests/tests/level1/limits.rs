@@ -11,41 +11,42 @@ use proto_tests::wait_until;
 use crate::own::Own;
 
 /// Holds a lock on the table of a collection until it is dropped, so that every command on it waits.
-pub(crate) struct Locked(Own);
+pub(crate) struct Locked {
+    own: Own,
+    /// The table, with its schema.
+    table: String,
+}
 
 impl Locked {
     pub(crate) fn new(stage: &Stage, db: &str, collection: &str) -> Self {
         let own = Own::new(stage);
-        own.run(async |client| {
+        let table = own.run(async |client| {
             let query = "SELECT collection_id FROM documentdb_api_catalog.collections \
                          WHERE database_name = $1 AND collection_name = $2";
             let id: i64 = client.query_one(query, &[&db, &collection]).await.unwrap().get(0);
-            client.batch_execute(&format!("BEGIN; LOCK TABLE documentdb_data.documents_{id}")).await.unwrap();
+            let table = format!("documentdb_data.documents_{id}");
+            client.batch_execute(&format!("BEGIN; LOCK TABLE {table}")).await.unwrap();
+            table
         });
-        Self(own)
+        Self { own, table }
     }
 
     pub(crate) fn release(self) {
-        self.0.run(async |client| client.batch_execute("ROLLBACK").await.unwrap());
+        self.own.run(async |client| client.batch_execute("ROLLBACK").await.unwrap());
     }
 
     fn drop_collection(self, db: &str, collection: &str) {
-        self.0.run(async |client| {
+        self.own.run(async |client| {
             let call = "SELECT documentdb_api.drop_collection($1, $2)";
             client.query_one(call, &[&db, &collection]).await.unwrap();
             client.batch_execute("COMMIT").await.unwrap();
         });
     }
 
-    /// Statements of the proxy that wait for the lock.
+    /// Statements of the proxy that wait for the lock; those that wait for another's are not counted.
     pub(crate) fn waiting(&self) -> i64 {
-        let query =
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND state = 'active'";
-        self.0.run(async |client| {
-            // Within a transaction the view would show the first look again and again.
-            client.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
-            client.query_one(query, &[]).await.unwrap().get(0)
-        })
+        let query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass($1)";
+        self.own.run(async |client| client.query_one(query, &[&self.table]).await.unwrap().get(0))
     }
 }
 

@@ -242,7 +242,7 @@ fn others_are_shown_to_operators_only() {
 #[test]
 fn a_stuck_storage_hides_nothing() {
     let options =
-        Options { connections: 1, standbys: 0, wait: Duration::from_secs(20), ..Options::default() };
+        Options { connections: 1, standbys: 0, wait: Duration::from_secs(300), ..Options::default() };
     let stage = Stage::new(&options);
     let (mut one, mut two, mut watcher) = (stage.primary(), stage.primary(), stage.primary());
     watcher.ok(doc! { "insert": "c", "documents": [{ "_id": 1 }], "$db": "stuck" });
@@ -254,7 +254,7 @@ fn a_stuck_storage_hides_nothing() {
     wait_until("the other waits for it", || running() == 2);
     let begin = Instant::now();
     let all = current(&mut watcher, doc! {});
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(40), "{:?}", begin.elapsed());
     let stuck: Vec<_> = all.iter().filter(|one| one.get_str("ns").ok() == Some("stuck.c")).collect();
     assert_eq!(stuck.len(), 2, "{all:?}");
     for operation in stuck {
