@@ -1,6 +1,5 @@
 //! The handshake, and the streams of hellos that drivers watch.
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use bson::rawdoc;
 use proto_tests::proxy::Proxy;
@@ -36,11 +35,9 @@ fn a_stream_of_hellos_chains_its_numbers() {
         previous = reply.request_id;
     }
     // The stop signal ends the stream.
-    let begin = Instant::now();
     proxy.stop();
     raw.until_closed();
     assert!(proxy.join());
-    assert!(begin.elapsed() < Duration::from_secs(4));
 }
 
 #[test]
