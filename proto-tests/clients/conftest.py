@@ -36,7 +36,7 @@ def secondary_uri():
 
 
 def connect(uri, **options):
-    return pymongo.MongoClient(uri, serverSelectionTimeoutMS=5000, socketTimeoutMS=60000, **options)
+    return pymongo.MongoClient(uri, serverSelectionTimeoutMS=15000, socketTimeoutMS=60000, **options)
 
 
 @pytest.fixture(scope="session")
@@ -181,10 +181,18 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+# Until somebody listens on a port the kernel may name it again.
+GIVEN = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 @pytest.fixture
@@ -208,6 +216,9 @@ def shell(tmp_path):
     """Types lines into the shell and gives what it printed after its own greeting."""
 
     def play(uri, *lines):
+        # For an address of this machine the shell itself looks for two seconds only.
+        if "serverSelectionTimeoutMS" not in uri:
+            uri += ("&" if "?" in uri else "?") + "serverSelectionTimeoutMS=30000"
         program = [str(HERE / "node_modules/mongosh/bin/mongosh.js"), "--norc", uri]
         program.insert(0, str(NODE) if NODE.exists() else "node")
         home = {"HOME": str(tmp_path), "PATH": "/usr/local/bin:/usr/bin:/bin", "NO_COLOR": "1", "TERM": "dumb"}

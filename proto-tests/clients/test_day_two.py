@@ -130,16 +130,18 @@ def test_a_custom_user(shell, primary, primary_uri, name, password):
 def test_a_password_is_exchanged(shell, primary, primary_uri, secondary_uri):
     """The new one is accepted and the old one refused, on both endpoints, also by whoever is connected already."""
 
-    def said(uri, password):
+    def accepted(uri, password):
         netloc = urlsplit(uri).netloc.rsplit("@", 1)[1]
         try:
             return bool(PING.search(shell(f"mongodb://exchanged:{password}@{netloc}/ferretdb?directConnection=true", "db.runCommand({ping: 1})")))
         except AssertionError as refused:
-            return "Authentication failed" in str(refused)
+            if "Authentication failed" not in str(refused):
+                raise
+            return False
 
     primary.admin.command("createUser", "exchanged", pwd="before", roles=[{"role": "readAnyDatabase", "db": "admin"}])
     try:
-        assert said(primary_uri, "before") is True
+        assert accepted(primary_uri, "before")
         output = shell(
             primary_uri + "admin",
             'db.updateUser("exchanged", {pwd: "after"})',
@@ -149,7 +151,8 @@ def test_a_password_is_exchanged(shell, primary, primary_uri, secondary_uri):
         assert "MongoServerError[AuthenticationFailed]: Authentication failed." in output, output
         assert len(re.findall(r"\{ ok: 1 \}", output)) == 2, output
         for uri in (primary_uri, secondary_uri):
-            eventually(lambda: said(uri, "after"), True)
+            eventually(lambda: accepted(uri, "after"), True)
+            assert not accepted(uri, "before")
     finally:
         primary.admin.command("dropUser", "exchanged")
 
@@ -188,7 +191,8 @@ def test_pods_come_and_go_behind_a_service(proxy, service, login):
         end.set()
         worker.join()
     assert all(isinstance(error, pymongo.errors.ConnectionFailure) for error in failures), failures
-    assert len(failures) <= 2, failures
+    # One for the end of the old pod, and some more where the new one is slow to be found.
+    assert len(failures) <= 5, failures
     there = {document["_id"] for document in mongo.pods.come_and_go.find()}
     assert there >= set(written) and len(there) <= len(written) + len(failures)
     mongo.drop_database("pods")

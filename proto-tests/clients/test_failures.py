@@ -8,8 +8,8 @@ from pymongo.errors import PyMongoError
 
 from conftest import connect, control, eventually, size
 
-# Seconds. Longer than Ermine waits for a connection to PostgreSQL (5) and than the driver waits for a server (5).
-PATIENCE = 20
+# Seconds. Longer than Ermine waits for a connection to PostgreSQL (15) and than the driver waits for a server (15).
+PATIENCE = 60
 
 DOCUMENTS = [{"_id": i, "square": i * i} for i in range(200)]
 
@@ -82,7 +82,7 @@ class Worker(threading.Thread):
             assert time.monotonic() < give_up, self.errors[-1:]
             time.sleep(0.01)
 
-    def failed(self, count, seconds=30):
+    def failed(self, count, seconds=PATIENCE):
         """Waits until it has failed so many times."""
         give_up = time.monotonic() + seconds
         while len(self.errors) < count and time.monotonic() < give_up:

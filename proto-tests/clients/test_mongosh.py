@@ -34,7 +34,7 @@ def newdb(primary):
 def test_greeting(shell, primary_uri, primary):
     output = shell(primary_uri + "ferretdb")
     lines = output.splitlines()
-    credentials = r"Connecting to:\t+mongodb://<credentials>@127\.0\.0\.1:\d+/ferretdb\?directConnection=true&.*"
+    credentials = r"Connecting to:\t+mongodb://<credentials>@127\.0\.0\.1:\d+/ferretdb\?serverSelectionTimeoutMS=30000&directConnection=true&.*"
     assert any(re.fullmatch(credentials, line) for line in lines), output
     version = primary.server_info()["version"]
     assert f"Using MongoDB:\t\t{version}" in lines, output

@@ -10,7 +10,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from conftest import eventually, free_port, sql
-from test_tls import Authority
+from test_tls import REFUSED, Authority
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,13 @@ def url(host="localhost", **parameters):
 
 @pytest.fixture
 def works(proxy, primary_uri):
-    """Starts a proxy with this URL; true if a write goes through it."""
+    """Starts a proxy with this URL; true if a write goes through it. Who expects to be refused waits no longer than `REFUSED`."""
     login = urlsplit(primary_uri)
 
-    def ask(postgresql_url, **environment):
+    def ask(postgresql_url, limit=30000, **environment):
         port = free_port()
         one = proxy({"ERMINE_LISTEN_ADDR": f"127.0.0.1:{port}", "ERMINE_POSTGRESQL_URL": postgresql_url, **environment}, port)
-        client = pymongo.MongoClient("127.0.0.1", port, username=login.username, password=login.password, serverSelectionTimeoutMS=3000)
+        client = pymongo.MongoClient("127.0.0.1", port, username=login.username, password=login.password, serverSelectionTimeoutMS=limit)
 
         def write():
             try:
@@ -70,7 +70,7 @@ def test_several_hosts(works):
     standby = urlsplit(os.environ["CLUSTER_STANDBY_URL"]).port
     for hosts in ("127.0.0.1:1,localhost", f"127.0.0.1:{standby},127.0.0.1:1,localhost"):
         assert works(url(host=hosts)) is True, works.proxy.words()
-    refused = works(url(host=f"127.0.0.1:{standby},localhost", target_session_attrs="read-only"))
+    refused = works(url(host=f"127.0.0.1:{standby},localhost", target_session_attrs="read-only"), REFUSED)
     assert isinstance(refused, PyMongoError), refused
 
 
@@ -98,7 +98,8 @@ def test_connections_are_encrypted(tls, works):
 ])  # fmt: skip
 def test_modes_with_authorities(tls, works, authority, stranger, mode, host, known, good):
     root = (authority if known else stranger).ca
-    assert (works(url(host, sslmode=mode, sslrootcert=root)) is True) == good, works.proxy.words()
+    limit = 30000 if good else REFUSED
+    assert (works(url(host, sslmode=mode, sslrootcert=root), limit) is True) == good, works.proxy.words()
 
 
 def test_a_rotated_password_in_a_file(works, tmp_path):
@@ -123,7 +124,7 @@ def test_a_url_that_can_not_be_read_is_told_and_not_fatal(proxy):
     port, debug = free_port(), free_port()
     settings = {"ERMINE_LISTEN_ADDR": f"127.0.0.1:{port}", "ERMINE_DEBUG_ADDR": f"127.0.0.1:{debug}"}
     one = proxy({**settings, "ERMINE_POSTGRESQL_URL": "mysql://user:hunter2@host/db"}, port, debug)
-    with pymongo.MongoClient("127.0.0.1", port, serverSelectionTimeoutMS=3000) as client:
+    with pymongo.MongoClient("127.0.0.1", port, serverSelectionTimeoutMS=30000) as client:
         assert client.admin.command("hello")["ok"] == 1
     words = one.words()
     assert "postgresql_url" in words and "expected a URL" in words and "hunter2" not in words

@@ -77,13 +77,17 @@ def listening(port, certificate, key, **more):
     }
 
 
-def works(port, login, authority, **options):
+# Milliseconds. Who expects to be refused waits no longer than this.
+REFUSED = 3000
+
+
+def works(port, login, authority, limit=30000, **options):
     """True if a driver logs in and writes; else why not."""
     if authority:
         options |= {"tls": True, "tlsCAFile": str(authority.ca)}
     user, password = login
     client = pymongo.MongoClient(
-        "localhost", port, username=user, password=password, serverSelectionTimeoutMS=3000, connectTimeoutMS=3000, **options
+        "localhost", port, username=user, password=password, serverSelectionTimeoutMS=limit, connectTimeoutMS=limit, **options
     )
     with client:
         try:
@@ -113,10 +117,10 @@ def test_client_certificates_are_required_with_a_ca(proxy, authority, stranger, 
     certificate, key, _ = authority.issue("server-mtls")
     one = proxy(listening(port, certificate, key, FERRETDB_LISTEN_TLS_CA_FILE=str(authority.ca)), port)
     assert works(port, login, authority, tlsCertificateKeyFile=str(client_pem)) is True, one.words()
-    assert isinstance(works(port, login, authority), PyMongoError)
+    assert isinstance(works(port, login, authority, REFUSED), PyMongoError)
     foreign = stranger.issue("client")[2]
-    assert isinstance(works(port, login, authority, tlsCertificateKeyFile=str(foreign)), PyMongoError)
-    assert isinstance(works(port, login, None), PyMongoError), "plain text on the TLS port"
+    assert isinstance(works(port, login, authority, REFUSED, tlsCertificateKeyFile=str(foreign)), PyMongoError)
+    assert isinstance(works(port, login, None, REFUSED), PyMongoError), "plain text on the TLS port"
     assert one.ping().returncode == 0, one.ping().stderr
 
 
@@ -128,7 +132,7 @@ def test_client_certificates_only_requested(proxy, authority, stranger, client_p
     assert works(port, login, authority) is True, one.words()
     assert works(port, login, authority, tlsCertificateKeyFile=str(client_pem)) is True
     foreign = stranger.issue("client")[2]
-    assert isinstance(works(port, login, authority, tlsCertificateKeyFile=str(foreign)), PyMongoError)
+    assert isinstance(works(port, login, authority, REFUSED, tlsCertificateKeyFile=str(foreign)), PyMongoError)
 
 
 @pytest.mark.parametrize("mode, plain", [("allowTLS", True), ("requireTLS", False)])
@@ -138,7 +142,7 @@ def test_tls_on_the_common_port(proxy, authority, login, mode, plain):
     files = {"ERMINE_LISTEN_TLS_CERT_FILE": str(certificate), "ERMINE_LISTEN_TLS_KEY_FILE": str(key)}
     one = proxy({"ERMINE_LISTEN_ADDR": f"127.0.0.1:{port}", "ERMINE_TLS_MODE": mode, **files}, port)
     assert works(port, login, authority) is True, one.words()
-    assert (works(port, login, None) is True) == plain
+    assert (works(port, login, None, 30000 if plain else REFUSED) is True) == plain
     assert one.ping().returncode == 0
 
 
@@ -169,7 +173,7 @@ def test_exchanged_files_are_taken_up_and_broken_ones_are_not(proxy, authority, 
         (mount / name).symlink_to(f"..data/{name}")
     one = proxy(listening(port, mount / "tls.crt", mount / "tls.key"), port)
     assert presented(port) == first[0].strip()
-    uri = dict(username=login[0], password=login[1], tls=True, tlsCAFile=str(authority.ca), serverSelectionTimeoutMS=3000)
+    uri = dict(username=login[0], password=login[1], tls=True, tlsCAFile=str(authority.ca), serverSelectionTimeoutMS=30000)
     with pymongo.MongoClient("localhost", port, **uri) as before:
         assert before.admin.command("ping")["ok"] == 1
         publish("2", *second)
@@ -254,7 +258,7 @@ def certified(port, authority, pem, **options):
         tls=True,
         tlsCAFile=str(authority.ca),
         tlsCertificateKeyFile=str(pem),
-        serverSelectionTimeoutMS=5000,
+        serverSelectionTimeoutMS=30000,
         **options,
     )
 

@@ -45,7 +45,9 @@ def served(tmp_path_factory, primary_uri):
     def uri(way):
         encrypted, options = WAYS[way]
         port, more = (tls, f"tls=true&tlsCAFile={authority.ca}") if encrypted else (plain, "tls=false")
-        return f"mongodb://{login}@127.0.0.1:{port}/?" + "&".join(filter(None, ["directConnection=true", more, options]))
+        # For an address of this machine mongosh itself looks for two seconds only.
+        always = ["directConnection=true", "serverSelectionTimeoutMS=30000"]
+        return f"mongodb://{login}@127.0.0.1:{port}/?" + "&".join(filter(None, [*always, more, options]))
 
     yield uri
     assert proxy.stop() == 0

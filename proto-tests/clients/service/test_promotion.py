@@ -25,7 +25,7 @@ def test_one_address_follows_postgresql(proxy, service, primary_uri):
         address = f"postgres://{url.username}:{url.password}@127.0.0.1:{front.port}{url.path}"
         proxy({"ERMINE_LISTEN_ADDR": "", "ERMINE_POSTGRESQL_URL": "", "FERRETDB_LISTEN_ADDR": f"127.0.0.1:{port}", "FERRETDB_POSTGRESQL_URL": address}, port)
         clients.append(
-            pymongo.MongoClient("127.0.0.1", port, username=login.username, password=login.password, serverSelectionTimeoutMS=3000)
+            pymongo.MongoClient("127.0.0.1", port, username=login.username, password=login.password, serverSelectionTimeoutMS=30000)
         )
     primary, secondary = clients
 
