@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs every fuzz target for some seconds each (60 unless given), from its corpus:
 # scripts/fuzz.sh [seconds [target …]]; or only builds them: scripts/fuzz.sh build
+# Up to ten seconds are a check and take the same way every time; more are a search, with other dice each time.
 #
 # The targets are plain programs with libFuzzer in them. Coverage is asked of the stable compiler by its own flags, so
 # neither cargo-fuzz nor another toolchain is needed. What is found goes to <crate>/artifacts/<target>, and the
@@ -43,8 +44,10 @@ for crate in fuzz extension/fuzz; do
     seeds=$crate/seeds/$target
     [ -d "$seeds" ] || seeds=
     echo "fuzzing $target for $seconds s"
+    seed=
+    [ "$seconds" -gt 10 ] || seed=-seed=1
     # shellcheck disable=SC2086
-    if ! "$CARGO_TARGET_DIR/$host/release/$target" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
+    if ! "$CARGO_TARGET_DIR/$host/release/$target" -max_total_time="$seconds" -max_len=65536 -timeout=120 -rss_limit_mb=2048 $seed \
       -artifact_prefix="$artifacts/" -print_final_stats=1 "$corpus" $seeds >"$artifacts/log" 2>&1; then
       tail -40 "$artifacts/log" >&2
       echo "$target failed; the input lies in $artifacts" >&2

@@ -9,16 +9,27 @@ mkdir -p "$dir"
 # vfs needs no support from the kernel, and copies every layer: what is not needed any more is removed.
 bh() { buildah --storage-driver vfs --root "$dir/storage" --runroot "$dir/run" "$@"; }
 export BUILDAH_ISOLATION=chroot
+# The network has bad moments: a few tries, further and further apart.
+again() {
+  for pause in 10 20 30; do
+    if "$@"; then return; fi
+    sleep "$pause"
+  done
+  "$@"
+}
 
 if ! bh inspect --type image localhost/ermine-build-base >/dev/null 2>&1; then
-  mirror=$(apt-get indextargets --format '$(SITE) $(CODENAME)' | awk '$2 == "bookworm" { print $1; exit }')
-  rm -rf "$dir/debian"
+  mirror=$(apt-get indextargets --format '$(SITE) $(CODENAME)' | awk '$2 == "bookworm" && !n++ { print $1 }')
   echo "Making the bases from ${mirror:=http://deb.debian.org/debian} …"
-  debootstrap --variant=minbase bookworm "$dir/debian" "$mirror" >"$dir/debootstrap.log"
+  unpack() {
+    rm -rf "$dir/debian"
+    debootstrap --variant=minbase bookworm "$dir/debian" "$mirror" >"$dir/debootstrap.log"
+  }
+  again unpack
   base=$(bh from scratch)
   bh copy --quiet "$base" "$dir/debian" / >/dev/null
   bh commit --quiet "$base" localhost/ermine-runtime-base >/dev/null
-  bh run "$base" -- sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev ca-certificates' \
+  again bh run "$base" -- sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev ca-certificates' \
     >"$dir/apt.log" 2>&1
   # The toolchain and the crates of this machine are mounted into the build; the crates are all there.
   bh config --env PATH=/toolchain/bin:/usr/sbin:/usr/bin:/sbin:/bin --env CARGO_HOME=/cargo --env CARGO_NET_OFFLINE=true "$base"
@@ -32,7 +43,7 @@ fi
 
 [ "${1:-}" != bases ] || exit 0
 
-cargo fetch --locked --quiet
+again cargo fetch --locked --quiet
 echo "Building the image …"
 mkdir -p "$dir/target"
 bh rm --all >/dev/null

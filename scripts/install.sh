@@ -39,9 +39,13 @@ if [ -n "$missing" ]; then
     echo "create_main_cluster = false" | $root tee "$conf" >/dev/null
     ours=yes
   fi
+  # Another apt-get may be at work, and the network has bad moments.
+  apt() { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5 "$@"; }
   status=0
-  { $root apt-get update -qq &&
-    $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null; } || status=$?
+  {
+    { apt update || { sleep 10 && apt update; } || { sleep 20 && apt update; }; } &&
+      apt install -y --no-install-recommends $missing >/dev/null
+  } || status=$?
   [ -z "$ours" ] || $root rm -f "$conf"
   if [ "$status" != 0 ]; then
     echo "apt-get could not install:$missing" >&2

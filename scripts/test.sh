@@ -68,6 +68,9 @@ if [ -n "$image" ]; then
   beside image scripts/image.sh
 fi
 
+# The same cases every time: what chance finds it finds elsewhere, and not in a change that is not at fault.
+export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-20261129}"
+
 step "the extension: engine, and the recorded contract on a primary and a standby"
 (cd extension && linted test)
 
