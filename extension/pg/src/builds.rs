@@ -28,6 +28,9 @@ const WANT: i32 = 0x6572_6d77;
 pub const QUEUED: i32 = 1;
 /// A worker has taken it up.
 pub const BUILDING: i32 = 2;
+/// Complete, but not yet valid: that it becomes together with the others of its command. Up to here an entry stands for an
+/// index that is still to come.
+pub const BUILT: i32 = 3;
 /// Failed; the reason is kept until a day has passed.
 pub const FAILED: i32 = 4;
 
@@ -72,7 +75,7 @@ pub fn resume(collection: i64) -> Result<()> {
     let _snapshot = Snapshot::latest();
     let idle = spi::query(
         "SELECT 1 FROM documentdb_api_catalog.documentdb_index_queue AS q
-         WHERE q.collection_id OPERATOR(pg_catalog.=) $1 AND q.index_cmd_status OPERATOR(pg_catalog.<=) 2 AND NOT EXISTS (
+         WHERE q.collection_id OPERATOR(pg_catalog.=) $1 AND q.index_cmd_status OPERATOR(pg_catalog.<=) 3 AND NOT EXISTS (
              SELECT 1 FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) l.database
              WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
              AND l.classid::int8 OPERATOR(pg_catalog.=) $2 AND l.objid::int8 OPERATOR(pg_catalog.=) $3) LIMIT 1",

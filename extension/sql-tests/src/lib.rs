@@ -1,5 +1,7 @@
 //! Help for tests of the extension over SQL: a cluster with the extension of this tree, documents in and out.
 
+pub mod builds;
+
 pub use contract::client::{Address, Answer, Client, Lost};
 use engine::raw::View;
 use engine::{Doc, DocWriter, Val, Value};

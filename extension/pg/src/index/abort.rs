@@ -11,8 +11,9 @@ use crate::spi::{self, Cell, Param};
 
 pgfn! {
     /// `abort_index_build(p_requests)`: `p_requests` is what `create_indexes_background` gave as `requests`. All of them are
-    /// out of the catalog afterwards, complete ones too: a createIndexes makes all of its indexes or none. Whoever waits
-    /// for one is told. False if there was none any more.
+    /// out of the catalog afterwards, those too that only wait for the others: a createIndexes makes all of its indexes or
+    /// none. Whoever waits for one is told. Too late for valid ones: others have been told of those. False if there was
+    /// none to give up any more.
     fn command_abort_index_build(call) {
         Ok(Datum::from(abort(Doc::trusted(call.doc(0)?))?))
     }
@@ -21,7 +22,7 @@ pgfn! {
 fn abort(requests: Doc<'_>) -> Result<bool> {
     let reason =
         Error::new(codes::INDEX_BUILD_ABORTED, "Index build aborted: its command was interrupted").into();
-    let mut paused = None;
+    let (mut paused, mut any) = (None, false);
     for id in ids(requests)? {
         let rows = spi::query(
             "SELECT collection_id FROM documentdb_api_catalog.collection_indexes WHERE index_id OPERATOR(pg_catalog.=) $1",
@@ -32,8 +33,12 @@ fn abort(requests: Doc<'_>) -> Result<bool> {
             builds::pause(collection)?;
             paused = Some(collection);
         }
+        if worker::is_valid(id)? {
+            continue;
+        }
         super::drop_relation(id)?;
         worker::record(id, &reason)?;
+        any = true;
     }
-    Ok(paused.is_some())
+    Ok(any)
 }

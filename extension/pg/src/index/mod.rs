@@ -35,7 +35,7 @@ fn remove(id: i32) -> Result<()> {
     )?;
     spi::run(
         "DELETE FROM documentdb_api_catalog.documentdb_index_queue
-         WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.<=) 2",
+         WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.<=) 3",
         &[Param::Int4(Some(id))],
     )?;
     Ok(())

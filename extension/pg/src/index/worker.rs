@@ -4,7 +4,7 @@ use engine::{ArrayWriter, Doc, DocWriter, Error, Val, Value, codes};
 use pgrx::bgworkers::BackgroundWorker;
 use pgrx::pg_sys::{self, Datum, Oid, TransactionId};
 
-use crate::builds::{self, BUILDING, FAILED, QUEUED, release, take};
+use crate::builds::{self, BUILDING, BUILT, FAILED, QUEUED, release, take};
 use crate::error::Result;
 use crate::guc;
 use crate::spi::{self, Cell, Param};
@@ -79,7 +79,7 @@ fn claim() -> Result<Option<i64>> {
     }
     let rows = spi::query(
         "SELECT collection_id FROM documentdb_api_catalog.documentdb_index_queue
-         WHERE index_cmd_status OPERATOR(pg_catalog.<=) 2 GROUP BY collection_id ORDER BY pg_catalog.min(index_id)",
+         WHERE index_cmd_status OPERATOR(pg_catalog.<=) 3 GROUP BY collection_id ORDER BY pg_catalog.min(index_id)",
         &[],
     )?;
     for row in &rows {
@@ -93,6 +93,8 @@ fn claim() -> Result<Option<i64>> {
 
 /// The next build of a collection, marked as begun.
 fn next(collection: i64) -> Result<Option<Job>> {
+    // What an index waited for may have been dropped.
+    settle(collection)?;
     let _snapshot = Snapshot::latest();
     let rows = spi::run_returning(
         "UPDATE documentdb_api_catalog.documentdb_index_queue AS q
@@ -109,27 +111,39 @@ fn next(collection: i64) -> Result<Option<Job>> {
     let Some([index, command, comment, attempt, name]) = rows.first().map(Vec::as_slice) else {
         return Ok(None);
     };
-    let together = comment.bytes().map(Doc::trusted).and_then(|d| d.get("together")).and_then(Val::as_array);
-    let id = |v| crate::spec::integer(v).and_then(|id| i32::try_from(id).ok());
     Ok(Some(Job {
-        index: index.int().and_then(|id| i32::try_from(id).ok()).unwrap_or(0),
+        index: number(index),
         command: command.text().unwrap_or("").to_owned(),
         name: name.text().unwrap_or("").to_owned(),
-        together: together.into_iter().flat_map(Doc::values).filter_map(id).collect(),
+        together: together(comment),
         attempt: attempt.int().unwrap_or(1),
     }))
+}
+
+fn number(cell: &Cell) -> i32 {
+    cell.int().and_then(|id| i32::try_from(id).ok()).unwrap_or(0)
+}
+
+/// The indexes of one command, as the queue names them with each.
+fn together(comment: &Cell) -> Vec<i32> {
+    let list = comment.bytes().map(Doc::trusted).and_then(|d| d.get("together")).and_then(Val::as_array);
+    let id = |v| crate::spec::integer(v).and_then(|id| i32::try_from(id).ok());
+    list.into_iter().flat_map(Doc::values).filter_map(id).collect()
 }
 
 /// Builds one index. An error is one of the bookkeeping: what goes wrong with the build itself is kept in the queue.
 fn build(collection: i64, job: &Job) -> Result<()> {
     let most = i64::from(guc::number(c"documentdb.maxIndexBuildAttempts"));
-    let built = if job.attempt > most {
+    // An attempt that was interrupted when only the books were left to do.
+    let built = if persistent(|| is_complete(job.index))? {
+        Ok(())
+    } else if job.attempt > most {
         Err(Error::new(codes::INTERNAL_ERROR, "the index build was interrupted too often").into())
     } else {
         // What an interrupted attempt has left is of no use.
-        clear(job.index).and_then(|()| statement(&job.command)).and_then(|()| transaction(|| finish(job)))
+        clear(job.index).and_then(|()| statement(&job.command))
     };
-    let Err(e) = built else { return Ok(()) };
+    let Err(e) = built.and_then(|()| transaction(|| finish(collection, job.index))) else { return Ok(()) };
     if e.is(b"57014") {
         return make_way(collection, job);
     }
@@ -144,8 +158,9 @@ fn build(collection: i64, job: &Job) -> Result<()> {
     } else {
         e
     };
-    // First the relations, whose entries would go on to stand in the way of writers; with the queue as it is this begins
-    // anew if it is interrupted.
+    // First the relations, whose entries would go on to stand in the way of writers; with nothing built as the queue has
+    // it this begins anew if it is interrupted.
+    persistent(|| reset(job))?;
     for id in job.together.iter().chain([&job.index]) {
         match clear(*id) {
             Err(e) if e.is(b"57014") => return make_way(collection, job),
@@ -168,18 +183,73 @@ fn clear(index: i32) -> Result<()> {
     }
 }
 
-/// The index is complete.
-fn finish(job: &Job) -> Result<()> {
+/// Is this index built to its end?
+fn is_complete(index: i32) -> Result<bool> {
+    let relation = crate::catalog::relation(c"documentdb_data", &format!("documents_rum_index_{index}"))?;
     let _snapshot = Snapshot::latest();
-    let id = [Param::Int4(Some(job.index))];
-    spi::run(
-        "UPDATE documentdb_api_catalog.collection_indexes SET index_is_valid = true WHERE index_id OPERATOR(pg_catalog.=) $1",
-        &id,
+    let rows = spi::query(
+        "SELECT 1 FROM pg_catalog.pg_index WHERE indexrelid::int8 OPERATOR(pg_catalog.=) $1 AND indisvalid AND indisready",
+        &[Param::Int8(i64::from(u32::from(relation)))],
     )?;
-    spi::run(
-        "DELETE FROM documentdb_api_catalog.documentdb_index_queue WHERE index_id OPERATOR(pg_catalog.=) $1",
-        &id,
+    Ok(!rows.is_empty())
+}
+
+/// The index is complete.
+fn finish(collection: i64, index: i32) -> Result<()> {
+    {
+        let _snapshot = Snapshot::latest();
+        spi::run(
+            "UPDATE documentdb_api_catalog.documentdb_index_queue
+             SET index_cmd_status = $2, update_time = pg_catalog.clock_timestamp()
+             WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.=) $3",
+            &[Param::Int4(Some(index)), Param::Int4(Some(BUILT)), Param::Int4(Some(BUILDING))],
+        )?;
+    }
+    settle(collection)
+}
+
+/// What is built becomes valid where nothing of its command is left to build: a createIndexes makes all of its indexes or
+/// none, and nobody may be told of one that can still be taken away.
+fn settle(collection: i64) -> Result<()> {
+    let _snapshot = Snapshot::latest();
+    let rows = spi::query(
+        "SELECT index_id, comment, index_cmd_status FROM documentdb_api_catalog.documentdb_index_queue
+         WHERE collection_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.<=) 3",
+        &[Param::Int8(collection)],
     )?;
+    let (mut built, mut left) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let [index, comment, state] = row.as_slice() else { continue };
+        if state.int() == Some(i64::from(BUILT)) {
+            built.push((number(index), together(comment)));
+        } else {
+            left.push(number(index));
+        }
+    }
+    for (index, _) in built.iter().filter(|(_, together)| !together.iter().any(|id| left.contains(id))) {
+        let id = [Param::Int4(Some(*index))];
+        spi::run(
+            "UPDATE documentdb_api_catalog.collection_indexes SET index_is_valid = true WHERE index_id OPERATOR(pg_catalog.=) $1",
+            &id,
+        )?;
+        spi::run(
+            "DELETE FROM documentdb_api_catalog.documentdb_index_queue WHERE index_id OPERATOR(pg_catalog.=) $1",
+            &id,
+        )?;
+    }
+    Ok(())
+}
+
+/// What the command has built so far is to be built again: it is about to go.
+fn reset(job: &Job) -> Result<()> {
+    let _snapshot = Snapshot::latest();
+    for id in &job.together {
+        spi::run(
+            "UPDATE documentdb_api_catalog.documentdb_index_queue SET index_cmd_status = $2
+             WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.=) 3",
+            &[Param::Int4(Some(*id)), Param::Int4(Some(QUEUED))],
+        )?;
+    }
     Ok(())
 }
 
@@ -251,6 +321,16 @@ fn is_wanted(id: i32) -> Result<bool> {
     Ok(!rows.is_empty())
 }
 
+/// May this index be used? As committed now, or changed by this transaction.
+pub(super) fn is_valid(id: i32) -> Result<bool> {
+    let _snapshot = Snapshot::latest();
+    let rows = spi::query(
+        "SELECT 1 FROM documentdb_api_catalog.collection_indexes WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_is_valid",
+        &[Param::Int4(Some(id))],
+    )?;
+    Ok(!rows.is_empty())
+}
+
 /// Puts builds into the queue: `(number, CREATE INDEX CONCURRENTLY …)`. They begin when this transaction has committed.
 pub fn enqueue(collection: i64, builds: &[(i32, String)]) -> Result<()> {
     let mut ids = ArrayWriter::new();
@@ -288,7 +368,7 @@ pub fn enqueue(collection: i64, builds: &[(i32, String)]) -> Result<()> {
 pub enum Status {
     /// Nothing: it is complete, or nobody asked for it.
     Complete,
-    /// A worker is at it, or will be.
+    /// A worker is at it or at another one of its command, or will be.
     Going,
     /// It failed: message and packed code.
     Failed(String, i32),
@@ -304,8 +384,7 @@ pub fn status(id: i32) -> Result<Status> {
     let Some([comment, state, collection]) = rows.first().map(Vec::as_slice) else {
         return Ok(Status::Complete);
     };
-    let state = state.int().unwrap_or(0);
-    if state == i64::from(QUEUED) || state == i64::from(BUILDING) {
+    if state.int().unwrap_or(0) <= i64::from(BUILT) {
         builds::resume(collection.int().unwrap_or(0))?;
         return Ok(Status::Going);
     }
@@ -320,7 +399,7 @@ pub fn unfinished(collection: i64) -> Result<Vec<(i32, bool)>> {
     let _snapshot = Snapshot::latest();
     let rows = spi::query(
         "SELECT i.index_id, EXISTS (SELECT 1 FROM documentdb_api_catalog.documentdb_index_queue AS q
-             WHERE q.index_id OPERATOR(pg_catalog.=) i.index_id AND q.index_cmd_status OPERATOR(pg_catalog.<=) 2)
+             WHERE q.index_id OPERATOR(pg_catalog.=) i.index_id AND q.index_cmd_status OPERATOR(pg_catalog.<=) 3)
          FROM documentdb_api_catalog.collection_indexes AS i
          WHERE i.collection_id OPERATOR(pg_catalog.=) $1 AND NOT i.index_is_valid",
         &[Param::Int8(collection)],
