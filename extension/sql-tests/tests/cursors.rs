@@ -96,3 +96,69 @@ fn a_continuation_leads_to_no_other_file() {
         assert_eq!(s.try_sql(&more(&forged)).unwrap_err().0, "M000E", "{name}");
     }
 }
+
+/// Opens a find with small pages; its continuation.
+fn open(s: &mut Session, more: &[(&str, Value)]) -> Vec<u8> {
+    let mut fields = vec![("find", Value::String("c".into())), ("batchSize", Value::Int32(20))];
+    fields.extend_from_slice(more);
+    let sql = "SELECT continuation FROM documentdb_api.find_cursor_first_page";
+    s.doc(&format!("{sql}('t', {})", literal(&doc(&fields))))
+}
+
+/// Without the file that newer continuations name.
+fn of_an_older_version(continuation: &[u8]) -> Vec<u8> {
+    let mut w = engine::DocWriter::new();
+    for e in Doc::trusted(continuation) {
+        let Some(at) = (e.name() == "at").then(|| e.val.as_doc()).flatten() else {
+            w.put_elem(&e);
+            continue;
+        };
+        let mut inner = engine::DocWriter::new();
+        for e in at.iter().filter(|e| e.name() != "f") {
+            inner.put_elem(&e);
+        }
+        w.put_doc("at", Doc::trusted(&inner.finish()));
+    }
+    w.finish()
+}
+
+#[test]
+fn a_cursor_over_places_of_rows_ends_where_they_were_moved() {
+    let cluster = cluster();
+    let mut s = Session::open(cluster.primary());
+    fill(&mut s, 2000);
+    let index = sub(&[("key", sub(&[("v", Value::Int32(1))])), ("name", Value::String("v_1".into()))]);
+    let command =
+        doc(&[("createIndexes", Value::String("c".into())), ("indexes", Value::array_of(&[index]))]);
+    let sql = "SELECT documentdb_api_internal.create_indexes_non_concurrently";
+    s.sql(&format!("{sql}('t', {}, true)", literal(&command)));
+    let all = sub(&[("q", sub(&[("_id", sub(&[("$lt", Value::Int32(1000))]))])), ("limit", Value::Int32(0))]);
+    s.write("delete", &doc(&[("delete", Value::String("c".into())), ("deletes", Value::array_of(&[all]))]));
+
+    let of_rows = [
+        open(&mut s, &[]),
+        open(&mut s, &[("sort", sub(&[("$natural", Value::Int32(-1))]))]),
+        open(&mut s, &[("sort", sub(&[("v", Value::Int32(1))])), ("hint", Value::String("v_1".into()))]),
+    ];
+    let by_id = open(&mut s, &[("sort", sub(&[("_id", Value::Int32(1))]))]);
+    let begun = open(&mut s, &[("batchSize", Value::Int32(0))]);
+    // An older version's goes on as it did.
+    let old = of_an_older_version(&of_rows[0]);
+    assert_ne!(old, of_rows[0]);
+    for continuation in of_rows.iter().chain([&old]) {
+        let rows = s.sql(&more(continuation));
+        assert_eq!(values(&unhex(rows[0][0].as_deref().unwrap())).len(), 980);
+    }
+    let compact = doc(&[("compact", Value::String("c".into())), ("$db", Value::String("t".into()))]);
+    let mut owner = Session::open_as(cluster.primary(), "ermine", "postgres");
+    owner.sql(&format!("SELECT documentdb_api.compact({})", literal(&compact)));
+    for continuation in &of_rows {
+        let (_, message) = s.try_sql(&more(continuation)).unwrap_err();
+        assert!(message.contains("was rewritten"), "{message}");
+    }
+    // Where the position is none of the table's, nothing is missing.
+    for (continuation, n) in [(&by_id, 980), (&begun, 1000)] {
+        let rows = s.sql(&more(continuation));
+        assert_eq!(values(&unhex(rows[0][0].as_deref().unwrap())).len(), n);
+    }
+}

@@ -26,6 +26,15 @@ pub enum Position {
 }
 
 impl Position {
+    /// Does it name a row by its place in the table?
+    pub fn is_of_rows(&self) -> bool {
+        match self {
+            Position::Row(_) | Position::Near { .. } | Position::Key { .. } => true,
+            Position::Choice { at, .. } => at.is_of_rows(),
+            Position::Start | Position::Order(_) | Position::Id(_) => false,
+        }
+    }
+
     /// The position as a document.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = DocWriter::new();

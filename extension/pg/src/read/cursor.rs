@@ -1,7 +1,7 @@
 //! What a cursor's next call needs: the continuation document that the proxy keeps for us.
 //!
 //! `{qi: id, qp: its result is kept, qk: kind of command, qc: the command, …}` as the official one begins; then either
-//! `at` (where a stream goes on: `{c: collection id, w: way, p: position, n: documents left}`) or `qf` and `qo` (file and
+//! `at` (where a stream goes on: `{c: collection id, w: way, p: position, n: documents left, f: file of the table}`) or `qf` and `qo` (file and
 //! offset of a result that was computed as a whole).
 
 use engine::raw::View;
@@ -32,6 +32,8 @@ pub struct Stream {
     pub position: Position,
     /// Documents still to be given, if limited.
     pub left: Option<i64>,
+    /// The file of the table that places of rows are in. Continuations of older versions do not name it.
+    pub file: Option<i64>,
 }
 
 /// How a cursor goes on.
@@ -74,6 +76,9 @@ impl Continuation<'_> {
                 if let Some(n) = s.left {
                     at.put("n", &Value::Int64(n));
                 }
+                if let Some(file) = s.file {
+                    at.put("f", &Value::Int64(file));
+                }
                 w.put_doc("at", Doc::trusted(&at.finish()));
             }
             Next::File { name, offset } => {
@@ -110,6 +115,7 @@ pub fn decode(d: Doc<'_>) -> Result<Continuation<'_>> {
             way: long(at, "w").ok_or_else(bad)?,
             position: Position::decode(at.get("p").and_then(|v| v.as_doc()).ok_or_else(bad)?)?,
             left: long(at, "n"),
+            file: long(at, "f"),
         })
     } else if let Some(name) = d.get("qf").and_then(|v| v.as_str()) {
         let offset = long(d, "qo").and_then(|i| u64::try_from(i).ok()).ok_or_else(bad)?;

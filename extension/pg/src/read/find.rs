@@ -5,7 +5,7 @@ use engine::{Doc, Val};
 use pgrx::pg_sys::Datum;
 
 use super::aggregate::find_on_view;
-use super::cursor::{self, Continuation, Keeping, Kind, Next, Stream};
+use super::cursor::{self, Continuation, Keeping, Kind, Next};
 use super::page::Page;
 use super::spec::{Find, default_batch};
 use super::walk::{Opened, Parsed, Walk};
@@ -98,8 +98,7 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
     {
         let id = cursor::new_id(given)?;
         let left = (f.limit > 0).then_some(f.limit);
-        let stream =
-            Stream { collection: opened.collection.id, way: opened.way(), position: Position::Start, left };
+        let stream = opened.stream(Position::Start, left);
         let continuation =
             Continuation { id, command, kind: Kind::Find, next: Next::Stream(stream) }.encode();
         return Ok(First { page: page.finish(id), continuation: Some(continuation), persist, id });
@@ -127,7 +126,7 @@ fn first_page(db: &str, command: Doc<'_>, f: &Find<'_>, given: i64) -> Result<Fi
                 position if tailing => tail::behind(position),
                 position => position,
             };
-            Some(Next::Stream(Stream { collection: opened.collection.id, way: opened.way(), position, left }))
+            Some(Next::Stream(opened.stream(position, left)))
         }
         (None, more) => cursor::keep(id, keeping, |file| {
             if let Some(document) = more {

@@ -137,11 +137,8 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
         tail::check_position(&collection, &s.position, f.tailable)?;
     }
     // A cursor that was opened without reading anything begins now.
-    let opened = if start {
-        Opened::new(collection, &f, &parsed)?
-    } else {
-        Opened::again(collection, &parsed, s.way)?
-    };
+    let opened =
+        if start { Opened::new(collection, &f, &parsed)? } else { Opened::again(collection, &parsed, s)? };
     if page.is_full() {
         return Ok(Some(Next::Stream(s.clone())));
     }
@@ -157,18 +154,13 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
     let mut left = s.left;
     let Some(first) = fill(page, &mut walk, &parsed, &mut left)? else {
         let stays = f.tailable && left != Some(0);
-        return Ok(walk.position().filter(|_| stays).map(|last| {
-            let position = tail::behind(last);
-            Next::Stream(Stream { collection: s.collection, way: opened.way(), position, left })
-        }));
+        return Ok(walk
+            .position()
+            .filter(|_| stays)
+            .map(|last| Next::Stream(opened.stream(tail::behind(last), left))));
     };
     if let Some(position) = walk.position() {
-        return Ok(Some(Next::Stream(Stream {
-            collection: s.collection,
-            way: opened.way(),
-            position,
-            left,
-        })));
+        return Ok(Some(Next::Stream(opened.stream(position, left))));
     }
     cursor::keep(c.id, cursor::Keeping::File, |file| {
         file.put(&first)?;

@@ -155,7 +155,7 @@ impl Run {
         let position = from.map_or(Position::Start, |s| s.position.clone());
         let mut opened = match (&position, from) {
             (Position::Start, _) | (_, None) => Opened::with_hint(c.clone(), &parsed, hint, few)?,
-            (_, Some(s)) => Opened::again(c.clone(), &parsed, s.way)?,
+            (_, Some(s)) => Opened::again(c.clone(), &parsed, s)?,
         };
         // An order that the way does not give is left to the stage, which knows about limits behind it.
         let rest = if sorts && !opened.blocks(&parsed) { rest.without_first(1) } else { rest };
@@ -256,19 +256,13 @@ impl Owned {
 
     /// The place of the document given last, as a stream of this collection goes on from it.
     pub fn stream(&self) -> Option<Stream> {
-        let position = self.walk.position()?;
-        Some(Stream { collection: self.opened.collection.id, way: self.opened.way(), position, left: None })
+        Some(self.opened.stream(self.walk.position()?, None))
     }
 
     /// The beginning, for a cursor that was opened without reading.
     pub fn beginning(&self) -> Stream {
         let _ = &self.parsed;
-        Stream {
-            collection: self.opened.collection.id,
-            way: self.opened.way(),
-            position: Position::Start,
-            left: None,
-        }
+        self.opened.stream(Position::Start, None)
     }
 }
 

@@ -10,6 +10,7 @@ use engine::query::{ParseContext, Place, Query};
 use engine::sort::SortSpec;
 use engine::{Doc, DocWriter, Error, Value, codes};
 
+use super::cursor::Stream;
 use super::sorter::Sorter;
 use super::spec::Find;
 use crate::access::{Ends, Entries, Hint, NearWay, Plan, Position, Reader, Want, Way, deciding, plan};
@@ -165,11 +166,12 @@ impl Opened {
         Ok(Opened { collection, table, plan })
     }
 
-    /// Opens and plans again for a stream that goes on along `way`.
+    /// Opens and plans again for a stream that goes on.
     ///
     /// # Errors
-    /// QueryPlanKilled 175 when that way is gone.
-    pub fn again(collection: Rc<Collection>, p: &Parsed, way: i64) -> Result<Opened> {
+    /// QueryPlanKilled 175 when its way is gone, or the rows are elsewhere than its position says.
+    pub fn again(collection: Rc<Collection>, p: &Parsed, s: &Stream) -> Result<Opened> {
+        let way = s.way;
         let killed =
             || Error::new(codes::QUERY_PLAN_KILLED, "the index this cursor reads was dropped or changed");
         let hint = match way {
@@ -186,7 +188,18 @@ impl Opened {
         if opened.way() != way || opened.blocks(p) {
             return Err(killed().into());
         }
+        if s.position.is_of_rows() && s.file.is_some_and(|file| file != opened.table.file()) {
+            let text =
+                "the collection this cursor reads was rewritten, and its documents are in other places";
+            return Err(Error::new(codes::QUERY_PLAN_KILLED, text).into());
+        }
         Ok(opened)
+    }
+
+    /// A stream that goes on from a position of this.
+    pub fn stream(&self, position: Position, left: Option<i64>) -> Stream {
+        let file = position.is_of_rows().then(|| self.table.file());
+        Stream { collection: self.collection.id, way: self.way(), position, left, file }
     }
 
     /// Number of the way, for [`Opened::again`].

@@ -95,6 +95,12 @@ impl Table {
         self.rel
     }
 
+    /// Number of the file with the rows: another one when they were all written anew (compact, VACUUM FULL).
+    pub fn file(&self) -> i64 {
+        // SAFETY: the relation is open and locked.
+        i64::from(u32::from(unsafe { (*self.rel).rd_node.relNode }))
+    }
+
     /// The shard key value of an unsharded collection.
     pub fn shard(&self) -> i64 {
         self.shard
