@@ -154,6 +154,8 @@ pub fn stop(collection: i64) -> Result<()> {
 /// Cancels what workers are doing for this collection.
 fn cancel(collection: i64) -> Result<()> {
     let _snapshot = Snapshot::latest();
+    // PostgreSQL keeps what a transaction has first seen in pg_stat_activity. A worker may have begun since.
+    spi::query("SELECT pg_catalog.pg_stat_clear_snapshot()", &[])?;
     // The worker is the server's own: only its owner may stop it.
     let _owner = AsOwner::new();
     spi::query(

@@ -1,4 +1,5 @@
-//! The indexes of one createIndexes become valid together or not at all, whatever happens in between.
+//! The indexes of one createIndexes become valid together or not at all, whatever happens in between; builds that a transaction
+//! with several drops meets.
 
 use engine::Value;
 use sql_tests::builds::{
@@ -197,4 +198,27 @@ fn one_of_them_can_be_dropped_or_all_given_up() {
     s.sql("SELECT documentdb_api.drop_collection('t', 'c')");
     holder.sql("COMMIT");
     assert_eq!((number(&mut s, RELATIONS), left_over(&mut s)), (0, 0));
+}
+
+#[test]
+fn a_transaction_stops_builds_that_began_after_it() {
+    let cluster = cluster();
+    let node = cluster.primary();
+    let (mut s, mut dropper, mut holder) = (Session::open(node), Session::open(node), Session::open(node));
+    for c in ["c", "d"] {
+        insert(&mut s, c, 0..500);
+    }
+    hold(&mut holder);
+    create(&mut s, "c", &[index("a", false)]);
+    wait_for_worker(&mut s);
+    dropper.sql("SET statement_timeout = '30s'");
+    dropper.sql("BEGIN");
+    dropper.sql("SELECT documentdb_api.drop_collection('t', 'c')");
+    create(&mut s, "d", &[index("a", false)]);
+    wait_for_worker(&mut s);
+    dropper.sql("SELECT documentdb_api.drop_collection('t', 'd')");
+    dropper.sql("COMMIT");
+    holder.sql("COMMIT");
+    sql_tests::builds::wait_until("nothing is left", || number(&mut s, RELATIONS) == 0);
+    assert_eq!(left_over(&mut s), 0);
 }
