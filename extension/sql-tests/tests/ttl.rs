@@ -143,3 +143,71 @@ fn they_go_by_themselves_also_after_a_crash_and_a_promotion() {
     other.sql(&format!("CALL documentdb_api.drop_indexes('t', {})", literal(&drop)));
     wait_for("it ends", || cluster.standbys()[0].query(workers).unwrap().as_deref() == Some("0"));
 }
+
+#[test]
+fn the_worker_comes_again_when_it_is_wanted_again() {
+    let cluster = cluster("1");
+    let node = cluster.primary();
+    // One session has met everything there is: no other one has a worker started.
+    let mut s = Session::open(node);
+    let there = || {
+        let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ermine upkeep'";
+        node.query(workers).unwrap().as_deref() == Some("1")
+    };
+    insert(&mut s, "c", &[(1, ago(100))]);
+    index(&mut s, "c", 10, None);
+    wait_for("the first is gone", || ids(&mut s, "c").is_empty());
+    // It has nothing to do any more, and then it has.
+    let drop = doc(&[("dropIndexes", text("c")), ("index", text("at_1"))]);
+    s.sql(&format!("CALL documentdb_api.drop_indexes('t', {})", literal(&drop)));
+    wait_for("the worker ends", || !there());
+    index(&mut s, "c", 10, None);
+    wait_for("a worker is there again", || {
+        ids(&mut s, "c");
+        there()
+    });
+    insert(&mut s, "c", &[(2, ago(100))]);
+    wait_for("the second is gone", || ids(&mut s, "c").is_empty());
+    // Somebody ends it: whoever writes has it started again.
+    node.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'ermine upkeep'",
+    )
+    .unwrap();
+    wait_for("the worker is ended", || !there());
+    let mut id = 10;
+    wait_for("a worker is there after all", || {
+        id += 1;
+        insert(&mut s, "d", &[(id, Value::Null)]);
+        there()
+    });
+}
+
+#[test]
+fn an_index_that_has_to_wait_holds_up_no_other() {
+    let cluster = cluster("1");
+    let node = cluster.primary();
+    let (mut s, mut holder) = (Session::open(node), Session::open(node));
+    insert(&mut s, "a", &[(1, ago(100))]);
+    insert(&mut s, "b", &[(1, ago(-100))]);
+    index(&mut s, "a", 100_000, None);
+    assert_eq!(ids(&mut s, "a"), [1]);
+    let b = s.sql("SELECT collection_id FROM documentdb_api_catalog.collections WHERE collection_name = 'b'");
+    holder.sql("BEGIN");
+    holder
+        .sql(&format!("LOCK TABLE documentdb_data.documents_{} IN SHARE MODE", b[0][0].as_deref().unwrap()));
+    index(&mut s, "b", 0, None);
+    let waiting = "FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                   WHERE a.backend_type = 'ermine upkeep' AND l.locktype = 'relation' AND NOT l.granted";
+    let waits = || node.query(&format!("SELECT count(*) {waiting}")).unwrap().as_deref() == Some("1");
+    wait_for("the worker waits for the second", waits);
+    // Now there is something to delete for the first, and the worker begins again with it.
+    let change = sub(&[("name", text("at_1")), ("expireAfterSeconds", Value::Int32(0))]);
+    let command = doc(&[("collMod", text("a")), ("index", change)]);
+    s.sql(&format!("SELECT documentdb_api.coll_mod('t', 'a', {})", literal(&command)));
+    node.execute(&format!("SELECT pg_cancel_backend(pid) {waiting}")).unwrap();
+    wait_for("the first is gone, whatever the second waits for", || ids(&mut s, "a").is_empty());
+    wait_for("the worker waits for the second again", waits);
+    holder.sql("COMMIT");
+    insert(&mut s, "b", &[(2, ago(100))]);
+    wait_for("the second has its turn", || ids(&mut s, "b") == [1]);
+}

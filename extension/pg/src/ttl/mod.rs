@@ -1,7 +1,7 @@
 //! Documents that expire: those whose date under a TTL index is old enough (MongoDB manual, TTL Indexes).
 //!
 //! A field that is no date never expires; of several dates in an array the earliest counts. Deleting goes the way of every
-//! delete, a batch for each index in a transaction.
+//! delete, a batch for each index; the background worker has a transaction for each.
 
 mod worker;
 
@@ -20,43 +20,64 @@ use crate::xact::{Snapshot, subtransaction};
 /// Documents of an index in one go, where the caller does not say.
 const BATCH: usize = 10_000;
 
-/// Deletes expired documents, at most `batch` for each index. True if there may be more.
+/// What makes documents of a collection expire.
+pub struct Target {
+    db: String,
+    name: String,
+    /// Number of the index; 0 stands for what a clustered collection is stored in.
+    index: i64,
+}
+
+impl Target {
+    /// Says that its documents stay for now. What goes wrong with one collection keeps no other one waiting.
+    fn complain(&self, e: &crate::error::Error) {
+        pgrx::warning!("expired documents of {}.{} stay: {}", self.db, self.name, e.message);
+    }
+}
+
+/// Everything that makes documents expire.
+///
+/// # Errors
+/// 25006 on a standby.
+fn targets() -> Result<Vec<Target>> {
+    guard::write()?;
+    let _snapshot = Snapshot::latest();
+    let rows = spi::query(
+        "SELECT c.database_name, c.collection_name, i.index_id
+         FROM documentdb_api_catalog.collection_indexes AS i
+         JOIN documentdb_api_catalog.collections AS c ON c.collection_id OPERATOR(pg_catalog.=) i.collection_id
+         WHERE (i.index_spec).index_expire_after_seconds IS NOT NULL AND i.index_is_valid
+         UNION ALL
+         SELECT c.database_name, c.collection_name, 0 FROM documentdb_api_catalog.collections AS c
+         WHERE documentdb_core.bson_get_value_text(c.storage_options, 'expireAfterSeconds') IS NOT NULL ORDER BY 3, 1, 2",
+        &[],
+    )?;
+    let target = |row: &Vec<spi::Cell>| {
+        let [db, name, index] = &row[..] else { return Err(internal("the index catalog has other columns")) };
+        let own = |cell: &spi::Cell| cell.text().unwrap_or("").to_owned();
+        Ok(Target { db: own(db), name: own(name), index: index.int().unwrap_or(0) })
+    };
+    rows.iter().map(target).collect()
+}
+
+/// Deletes expired documents, at most `batch` for each index, in the transaction of the caller.
 ///
 /// # Errors
 /// 25006 on a standby. What goes wrong with one collection is logged, and the others have their turn.
-pub fn pass(batch: usize) -> Result<bool> {
-    guard::write()?;
-    let rows = {
-        let _snapshot = Snapshot::latest();
-        spi::query(
-            "SELECT c.database_name, c.collection_name, i.index_id
-             FROM documentdb_api_catalog.collection_indexes AS i
-             JOIN documentdb_api_catalog.collections AS c ON c.collection_id OPERATOR(pg_catalog.=) i.collection_id
-             WHERE (i.index_spec).index_expire_after_seconds IS NOT NULL AND i.index_is_valid
-             UNION ALL
-             SELECT c.database_name, c.collection_name, 0 FROM documentdb_api_catalog.collections AS c
-             WHERE documentdb_core.bson_get_value_text(c.storage_options, 'expireAfterSeconds') IS NOT NULL ORDER BY 3, 1, 2",
-            &[],
-        )?
-    };
-    let mut more = false;
-    for row in &rows {
-        let [db, name, index] = &row[..] else { return Err(internal("the index catalog has other columns")) };
-        let (db, name) = (db.text().unwrap_or(""), name.text().unwrap_or(""));
-        let index = index.int().unwrap_or(0);
-        match subtransaction(|| expire(db, name, index, batch)) {
-            Ok(deleted) => more |= deleted >= batch,
-            Err(e) => pgrx::warning!("expired documents of {db}.{name} stay: {}", e.message),
+fn pass(batch: usize) -> Result<()> {
+    for target in targets()? {
+        if let Err(e) = subtransaction(|| expire(&target, batch)) {
+            target.complain(&e);
         }
     }
-    Ok(more)
+    Ok(())
 }
 
 /// Deletes expired documents of one collection by one index.
-fn expire(db: &str, name: &str, index: i64, most: usize) -> Result<usize> {
+fn expire(Target { db, name, index }: &Target, most: usize) -> Result<usize> {
+    let index = *index;
     let Some(collection) = catalog::find_table(db, name)? else { return Ok(0) };
     let found = collection.indexes.iter().find(|i| i64::from(i.id) == index);
-    // 0 stands for what a clustered collection is stored in.
     let seconds = match found {
         Some(index) => index.expire_after.map(i64::from),
         None if index == 0 => collection.expire_after(),
