@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on ends")]
 pub mod case;
 pub mod client;
+pub mod forwarder;
 pub mod proxy;
 pub mod raw;
 pub mod stage;

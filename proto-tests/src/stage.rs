@@ -174,17 +174,23 @@ impl Marks {
 impl Proxy {
     /// Starts the proxy in front of these nodes.
     pub fn start(primary: Option<&Node>, standbys: &[&Node], options: &Options) -> Self {
-        let target = |name: String, node: &Node| PgTarget::new(name, node.url().parse().expect("a URL"));
+        let standbys: Vec<_> = standbys.iter().map(|node| node.url()).collect();
+        Self::at(primary.map(Node::url), &standbys, options)
+    }
+
+    /// Starts the proxy in front of whatever answers at these URLs.
+    pub fn at(primary: Option<String>, standbys: &[String], options: &Options) -> Self {
+        let target = |name: String, url: &str| PgTarget::new(name, url.parse().expect("a URL"));
         let config = Config {
             listeners: Vec::new(),
             debug: None,
             tls: None,
             x509_users: X509Users::Off,
-            primary: primary.map(|node| target("primary".into(), node)),
+            primary: primary.map(|url| target("primary".into(), &url)),
             standbys: standbys
                 .iter()
                 .enumerate()
-                .map(|(n, node)| target(format!("standby-{n}"), node))
+                .map(|(n, url)| target(format!("standby-{n}"), url))
                 .collect(),
             pool: Pool {
                 max_connections: NonZeroUsize::new(options.connections).expect("not zero"),

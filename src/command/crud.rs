@@ -8,6 +8,7 @@ use super::options::{missing, wrong_type};
 use super::request::{Request, Tail, Wishes, required_str};
 use super::{Call, explain, operations};
 use crate::error::{CommandError, Result, Retry, codes};
+use crate::pool::Lease;
 use crate::reply::Reply;
 use crate::session::cursor::{Cursor, Life, Taken};
 use crate::session::held;
@@ -67,6 +68,7 @@ pub(super) async fn first_page(call: Call<'_>, sql: &'static SqlCall) -> Result<
     if let Some(continuation) = first.continuation.filter(|_| first.id != 0) {
         let node = lease.node().clone();
         let lease = if first.pinned {
+            stays(&lease)?;
             if let Err(error) = call.services.cursors.pin(&mut lease) {
                 lease.discard();
                 return Err(error);
@@ -303,6 +305,7 @@ async fn page_within(request: &Request<'_>, cursor: &mut Cursor, budget: Budget)
     let params: [Param<'_>; 3] = [&db, &body, &continuation];
     if let Some(lease) = &mut cursor.lease {
         let row = run::row(lease, budget, &calls::GET_MORE, &params).await.map_err(given_up)?;
+        stays(lease)?;
         return Page::read(row);
     }
     let mut attempt = 0;
@@ -315,6 +318,14 @@ async fn page_within(request: &Request<'_>, cursor: &mut Cursor, budget: Budget)
             Err(error) => return Err(given_up(error)),
         }
     }
+}
+
+/// A cancel that came too late for this page could end any later one, so the cursor that needs this connection ends now.
+///
+/// # Errors
+/// 50 or 11601, as if it had come in time.
+fn stays(lease: &Lease) -> Result<()> {
+    if lease.was_cancelled() { Err(run::cut_off()) } else { Ok(()) }
 }
 
 fn expired() -> CommandError {

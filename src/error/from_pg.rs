@@ -258,9 +258,12 @@ fn info(state: &str, detail: Option<&str>) -> Option<RawDocumentBuf> {
 
 /// The connection ended under a statement: its outcome is unknown.
 pub fn connection_lost(error: tokio_postgres::Error) -> CommandError {
-    CommandError::postgres(codes::INTERRUPTED_DUE_TO_REPL_STATE_CHANGE, STEPPED_DOWN)
-        .retry(Retry::IfReused)
-        .because(error)
+    outcome_unknown().because(error)
+}
+
+/// Nobody knows whether PostgreSQL did what it was sent.
+pub fn outcome_unknown() -> CommandError {
+    CommandError::postgres(codes::INTERRUPTED_DUE_TO_REPL_STATE_CHANGE, STEPPED_DOWN).retry(Retry::IfReused)
 }
 
 /// An error of the extension's own class.

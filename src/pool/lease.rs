@@ -1,5 +1,6 @@
 //! The one owner of a checked-out connection. Its end decides: back to the pool, or discarded.
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use deadpool::managed::Object;
@@ -24,6 +25,10 @@ pub struct Lease {
     busy: Option<Instant>,
     /// The connection must not return to the pool.
     tainted: bool,
+    /// A cancel was sent for it, which may arrive whenever it likes.
+    cancelled: AtomicBool,
+    /// It was taken for writes.
+    pub(super) writes: bool,
     /// The connection served someone before: it may have died unnoticed.
     reused: bool,
 }
@@ -36,7 +41,17 @@ impl Lease {
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let reused = Object::metrics(&object).recycle_count > 0;
-        Self { node, user, object: Some(object), permit: Some(permit), busy: None, tainted: false, reused }
+        Self {
+            node,
+            user,
+            object: Some(object),
+            permit: Some(permit),
+            busy: None,
+            tainted: false,
+            cancelled: AtomicBool::new(false),
+            writes: false,
+            reused,
+        }
     }
 
     /// The node that the connection belongs to.
@@ -52,6 +67,24 @@ impl Lease {
     /// The connection served someone before.
     pub fn reused(&self) -> bool {
         self.reused
+    }
+
+    /// It was taken for writes, from the node that takes them.
+    pub(crate) fn writes(&self) -> bool {
+        self.writes
+    }
+
+    /// Asks PostgreSQL to cancel what the connection runs. The request goes over a connection of its own and is obeyed some
+    /// time after it was sent, perhaps when the statement has ended by itself: whoever had this connection next would be
+    /// hit. So it is closed at the end, however the statement ends.
+    pub(crate) async fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.node.cancel(self.connection().client().cancel_token()).await;
+    }
+
+    /// A cancel was sent: nothing may count on what the connection runs later.
+    pub(crate) fn was_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
     }
 
     /// The connection itself.
@@ -115,7 +148,7 @@ impl Drop for Lease {
             });
             return;
         }
-        if self.tainted || object.client().is_closed() {
+        if self.tainted || *self.cancelled.get_mut() || object.client().is_closed() {
             drop(Object::take(object));
         }
     }

@@ -201,7 +201,7 @@ impl Node {
     }
 
     /// Asks the server to cancel what a connection runs; gives up after a while.
-    pub(crate) async fn cancel(&self, token: CancelToken) {
+    pub(super) async fn cancel(&self, token: CancelToken) {
         let (_, tls) = self.target.now();
         // Whether the request came in time shows at the statement's end, not here.
         let _ = tokio::time::timeout(CANCEL_LIMIT, token.cancel_query(PgConnector::new(tls))).await;
@@ -272,7 +272,8 @@ impl Node {
         user: Option<&Arc<UserRole>>,
         deadline: Option<Instant>,
     ) -> Result<Lease> {
-        let lease = self.checkout(user, deadline).await?;
+        let mut lease = self.checkout(user, deadline).await?;
+        lease.writes = true;
         if !lease.connection().in_recovery() {
             return Ok(lease);
         }

@@ -55,8 +55,9 @@ pub struct UserRole {
 
 impl UserRole {
     /// What gives a connection this role. It ends with the session in a failed transaction if that is refused: a statement
-    /// behind it, sent at the same time, then fails as well instead of running as whoever was there before. None for what
-    /// can't name a role.
+    /// behind it, sent at the same time, then fails as well instead of running as whoever was there before. A cancel that
+    /// is obeyed before the BEGIN leaves no such transaction, so nothing that writes may be sent at the same time. None
+    /// for what can't name a role.
     fn set(&self) -> Option<String> {
         let unusable = self.name.is_empty() || self.name.len() > MAX_NAME || self.name.contains('\0');
         // To PostgreSQL `"none"` is the word NONE, the URL's role itself; neither can be a role's name.

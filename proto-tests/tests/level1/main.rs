@@ -3,6 +3,7 @@
 mod abilities;
 mod batches;
 mod builds;
+mod cancels;
 mod commands;
 mod cursors;
 mod failover;

@@ -13,7 +13,7 @@ use tokio_postgres::{Row, SimpleQueryMessage};
 use super::calls::{self, Guard, SqlCall};
 use crate::error::{CommandError, Result, codes, from_pg};
 use crate::obs::{operation, trace};
-use crate::pool::{Lease, Role, RunsAs, Switch};
+use crate::pool::{Lease, Role, Switch};
 pub use answer::{
     FirstPage, Page, document, flag, from_hex_text, into_document, literal, number, oid, optional_document,
     optional_number,
@@ -39,7 +39,8 @@ pub struct Budget {
 ///
 /// # Errors
 /// What PostgreSQL raised, in MongoDB's words; 50 when the budget is used up (the statement is then cancelled
-/// and the connection discarded when the lease ends); 11602 or 6 when the connection died.
+/// and the connection discarded when the lease ends); 11602 or 6 when the connection died, or when a statement that writes
+/// did not end although it was cancelled.
 pub async fn row(
     lease: &mut Lease,
     budget: Budget,
@@ -78,17 +79,22 @@ async fn one(
     let node = Arc::clone(lease.node());
     let mut span = trace::Statement::begin(call.name, node.name());
     let client = lease.connection().client();
-    let work = as_role(lease, call.runs_as, async {
-        let statement = client.prepare_typed_cached(call.text, call.params).await?;
-        client.query_opt(&statement, params).await
+    let work = as_role(lease, call, async {
+        let statement =
+            client.prepare_typed_cached(call.text, call.params).await.map_err(Failure::Statement)?;
+        if lease.was_cancelled() {
+            return Err(Failure::CutOff);
+        }
+        client.query_opt(&statement, params).await.map_err(Failure::Statement)
     });
-    let outcome = within(budget, lease, work).await?;
+    let outcome = within(budget, lease, call, work).await?;
     match &outcome {
         Ok(_) => {}
         Err(Failure::Statement(error) | Failure::Role(error)) => {
             span.failed(error.code().map_or("connection", |state| state.code()));
         }
         Err(Failure::Refused(_)) => span.failed("refused"),
+        Err(Failure::CutOff) => span.failed("cut off"),
     }
     finish(lease, outcome)
 }
@@ -109,8 +115,9 @@ pub async fn text(
     }
     lease.begin();
     let client = lease.connection().client();
-    let work = as_role(lease, call.runs_as, client.simple_query(statement));
-    let outcome = within(budget, lease, work).await?;
+    let work =
+        as_role(lease, call, async { client.simple_query(statement).await.map_err(Failure::Statement) });
+    let outcome = within(budget, lease, call, work).await?;
     let messages = finish(lease, outcome)?;
     let rows = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
@@ -138,39 +145,58 @@ async fn guard(lease: &mut Lease, budget: Budget, call: &'static SqlCall) -> Res
 enum Failure {
     /// Itself.
     Statement(tokio_postgres::Error),
-    /// The connection did not get the role. The statement that was sent behind it has failed as well.
+    /// The connection did not get the role. A statement that was sent behind it has failed as well, or has only read.
     Role(tokio_postgres::Error),
     /// It must not have the role. Nothing was sent.
     Refused(&'static str),
+    /// The operation was cancelled before it was sent.
+    CutOff,
 }
 
-/// Runs a statement as the role that it needs. A change of the role goes out right before the statement, in the same round trip.
+/// True of a statement that changes something.
+fn changes(lease: &Lease, call: &SqlCall) -> bool {
+    lease.writes() || call.guard != Guard::None
+}
+
+/// Runs a statement as the role that it needs. A change of the role goes out right before the statement, in the same round trip,
+/// where the statement only reads. A change that a cancel met before its BEGIN leaves no failed transaction behind: what was
+/// sent at the same time then runs as whoever was there before. What it read is thrown away; what it wrote would stay. So a
+/// statement that writes waits until the role is there.
 async fn as_role<T>(
     lease: &Lease,
-    runs_as: RunsAs,
-    statement: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    call: &SqlCall,
+    statement: impl Future<Output = std::result::Result<T, Failure>>,
 ) -> std::result::Result<T, Failure> {
     let mut statement = pin!(statement);
-    match lease.switch(runs_as).await.map_err(Failure::Statement)? {
-        Switch::None => statement.as_mut().await.map_err(Failure::Statement),
+    match lease.switch(call.runs_as).await.map_err(Failure::Statement)? {
+        Switch::None => statement.as_mut().await,
         Switch::Refused(why) => Err(Failure::Refused(why)),
         Switch::Send { text, role } => {
             let connection = lease.connection();
+            let change = connection.client().batch_execute(&text);
+            if changes(lease, call) {
+                change.await.map_err(Failure::Role)?;
+                connection.carries(role);
+                return if lease.was_cancelled() { Err(Failure::CutOff) } else { statement.as_mut().await };
+            }
             // Polled in this order, and the driver sends what is polled first first.
-            let (changed, outcome) =
-                tokio::join!(biased; connection.client().batch_execute(&text), statement.as_mut());
+            let (changed, outcome) = tokio::join!(biased; change, statement.as_mut());
             changed.map_err(Failure::Role)?;
             connection.carries(role);
-            outcome.map_err(Failure::Statement)
+            outcome
         }
     }
 }
 
 /// Lets the statement run as long as the budget says and nobody kills the operation, then cancels it and waits for its
 /// true end: a write that was done by then is told as done, and one that is told as cut off does not happen later.
-async fn within<T>(budget: Budget, lease: &Lease, work: impl Future<Output = T>) -> Result<T> {
-    let connection = lease.connection();
-    let work = connection.drive(work);
+async fn within<T>(
+    budget: Budget,
+    lease: &Lease,
+    call: &SqlCall,
+    work: impl Future<Output = T>,
+) -> Result<T> {
+    let work = lease.connection().drive(work);
     let mut work = pin!(work);
     let unless_killed = operation::unless_killed(work.as_mut());
     let ended = match budget.deadline {
@@ -180,13 +206,22 @@ async fn within<T>(budget: Budget, lease: &Lease, work: impl Future<Output = T>)
     if let Some(outcome) = ended {
         return Ok(outcome);
     }
-    lease.node().cancel(connection.client().cancel_token()).await;
+    lease.cancel().await;
     tokio::time::timeout(END_LIMIT, work).await.map_err(|_| {
-        if operation::is_killed() {
-            return interrupted();
-        }
-        CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit")
+        lease.node().report();
+        // Perhaps the server is out of reach, and whether it has done the work nobody knows.
+        if changes(lease, call) { from_pg::outcome_unknown() } else { cut_off() }
     })
+}
+
+/// What an operation is told that was cancelled.
+pub fn cut_off() -> CommandError {
+    if operation::is_killed() { interrupted() } else { expired() }
+}
+
+/// The command's own time limit passed.
+fn expired() -> CommandError {
+    CommandError::client(codes::MAX_TIME_MS_EXPIRED, "operation exceeded time limit")
 }
 
 /// What killOp makes of an operation.
@@ -207,7 +242,7 @@ fn finish<T>(lease: &mut Lease, outcome: std::result::Result<T, Failure>) -> Res
             Err(failed(lease, error))
         }
         Err(Failure::Role(error)) => {
-            // In a failed transaction, and carrying nobody knows whose role.
+            // Perhaps in a failed transaction, and carrying nobody knows whose role.
             lease.taint();
             let refused = [&SqlState::INVALID_PARAMETER_VALUE, &SqlState::INSUFFICIENT_PRIVILEGE];
             if error.code().is_some_and(|state| refused.contains(&state)) {
@@ -216,6 +251,7 @@ fn finish<T>(lease: &mut Lease, outcome: std::result::Result<T, Failure>) -> Res
             Err(failed(lease, error))
         }
         Err(Failure::Refused(why)) => Err(from_pg::denied().because(why)),
+        Err(Failure::CutOff) => Err(cut_off()),
     }
 }
 
