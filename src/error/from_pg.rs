@@ -230,6 +230,11 @@ pub fn denied() -> CommandError {
     CommandError::client(codes::UNAUTHORIZED, DENIED)
 }
 
+/// A write lost against another operation, and did nothing.
+pub fn conflict() -> CommandError {
+    CommandError::postgres(codes::WRITE_CONFLICT, WRITE_CONFLICT).retry(Retry::RolledBack)
+}
+
 /// An error raised by PostgreSQL.
 pub fn db_error(error: &DbError) -> CommandError {
     let mapped = sqlstate(error.code().code(), error.message());

@@ -32,7 +32,7 @@ impl WriteOutcome {
     /// Reads the reply of the extension. Its codes are packed SQLSTATEs, and its messages may be PostgreSQL's.
     ///
     /// # Errors
-    /// A failure that concerns the whole command, such as a lost race, wherever the extension put it; a reply
+    /// A failure that concerns the whole command, such as a time limit, wherever the extension put it; a reply
     /// that is no such document.
     pub fn read(reply: &RawDocument) -> Result<Self> {
         let mut out = Self::default();
@@ -74,6 +74,32 @@ impl WriteOutcome {
             .into_iter()
             .map(|error| WriteError { index: error.index.saturating_add(offset), ..error });
         self.errors.extend(moved);
+    }
+
+    /// The positions of the writes that may run again, because they lost against other operations and did nothing: those
+    /// alone, and in an ordered batch all behind them, which did not run. `count`: how many there are in all.
+    pub fn to_repeat(&self, ordered: bool, count: usize) -> Vec<i32> {
+        let mut lost = self.errors.iter().filter(|error| error.lost()).map(|error| error.index);
+        match lost.next() {
+            Some(first) if ordered => (first..i32::try_from(count).unwrap_or(i32::MAX)).collect(),
+            Some(first) => std::iter::once(first).chain(lost).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Puts what came of a second run of these writes in the place of what they had come to.
+    pub fn replace(&mut self, again: Self, positions: &[i32]) {
+        let at = |index: i32| usize::try_from(index).ok().and_then(|at| positions.get(at)).copied();
+        self.errors.retain(|error| !(error.lost() && positions.contains(&error.index)));
+        let Self { n, n_modified, upserted, errors } = again;
+        self.add(Self { n, n_modified, ..Self::default() }, 0);
+        self.upserted.extend(upserted.into_iter().map(|(index, id)| (at(index).unwrap_or(index), id)));
+        let moved = errors
+            .into_iter()
+            .map(|error| WriteError { index: at(error.index).unwrap_or(error.index), ..error });
+        self.errors.extend(moved);
+        self.upserted.sort_by_key(|(index, _)| *index);
+        self.errors.sort_by_key(|error| error.index);
     }
 
     /// Nothing but a write that failed.
@@ -134,6 +160,11 @@ impl WriteError {
             None => (Code(packed), message.to_owned()),
         };
         Ok(Self { index, code, message, extra })
+    }
+
+    /// It lost against another operation: it has done nothing and may run again.
+    pub fn lost(&self) -> bool {
+        self.code == codes::WRITE_CONFLICT
     }
 
     /// The index whose key was there already, if that is what failed.
@@ -221,11 +252,16 @@ pub fn mapped(packed: i32, message: &str) -> Option<CommandError> {
     Some(from_pg::sqlstate(std::str::from_utf8(&state).ok()?, message))
 }
 
-/// Failures that MongoDB never lists among the writes: it ends the command with them.
-pub fn concerns_the_command(code: Code) -> bool {
-    const WHOLE: [Code; 8] = [
+/// The command cannot go on after this error of some of its writes, all of which it undid.
+pub fn ends_the_command(error: &CommandError) -> bool {
+    error.code != codes::WRITE_CONFLICT && (error.owner != Owner::Client || concerns_the_command(error.code))
+}
+
+/// Failures that MongoDB never lists among the writes: it ends the command with them. A lost race is none of them: the
+/// other writes of the batch are done, and who is told to try again would do them twice.
+fn concerns_the_command(code: Code) -> bool {
+    const WHOLE: [Code; 7] = [
         codes::UNAUTHORIZED,
-        codes::WRITE_CONFLICT,
         codes::MAX_TIME_MS_EXPIRED,
         codes::INTERRUPTED,
         codes::INTERRUPTED_DUE_TO_REPL_STATE_CHANGE,
@@ -300,13 +336,42 @@ mod tests {
     }
 
     #[test]
-    fn lost_races_and_time_limits_end_the_command() {
-        for (packed, code) in [(16_777_220, 112), (16_908_292, 112), (50_463_045, 112), (100_663_618, 10107)]
-        {
-            let error = WriteOutcome::read(&with_error(0, packed, "could not serialize access")).unwrap_err();
-            assert_eq!(error.code, Code(code));
-            assert!(!error.message.contains("serialize"));
+    fn lost_races_are_told_at_their_place_and_may_be_run_again() {
+        let reply = |at: &[i32]| {
+            let errors =
+                at.iter().map(|index| rawdoc! { "index": *index, "code": 16_908_292, "errmsg": "deadlock" });
+            rawdoc! { "n": 2, "nModified": 2, "ok": 1.0, "writeErrors": RawArrayBuf::from_iter(errors) }
+        };
+        for packed in [16_777_220, 16_908_292, 50_463_045] {
+            let outcome = WriteOutcome::read(&with_error(0, packed, "could not serialize access")).unwrap();
+            assert!(outcome.errors[0].lost() && !outcome.errors[0].message.contains("serialize"));
         }
+        let unordered = WriteOutcome::read(&reply(&[1, 3])).unwrap();
+        assert_eq!(unordered.to_repeat(false, 5), [1, 3]);
+        assert_eq!(WriteOutcome::read(&reply(&[2])).unwrap().to_repeat(true, 5), [2, 3, 4]);
+        assert!(WriteOutcome::default().to_repeat(true, 5).is_empty());
+        // One wins, with an upsert, the other one loses again and is told.
+        let mut whole = unordered;
+        let again = rawdoc! {
+            "n": 1, "nModified": 0, "upserted": [{ "index": 0, "_id": "a" }], "ok": 1.0,
+            "writeErrors": [{ "index": 1, "code": 16_908_292, "errmsg": "deadlock" }],
+        };
+        whole.replace(WriteOutcome::read(&again).unwrap(), &[1, 3]);
+        assert_eq!(whole.to_repeat(false, 5), [3]);
+        let told = whole.write();
+        let error = rawdoc! { "index": 3, "code": 112, "errmsg": from_pg::conflict().message.as_ref() };
+        let want = rawdoc! {
+            "n": 3, "upserted": [{ "index": 1, "_id": "a" }], "nModified": 2, "writeErrors": [error], "ok": 1.0,
+        };
+        assert_eq!(told, want);
+    }
+
+    #[test]
+    fn what_concerns_the_command_ends_it() {
+        let reply = with_error(0, 100_663_618, "cannot execute in a read-only transaction");
+        let error = WriteOutcome::read(&reply).unwrap_err();
+        assert_eq!(error.code, codes::NOT_WRITABLE_PRIMARY);
+        assert!(!error.message.contains("transaction"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Long batches, document sequences, and writes that want no answer.
 use bson::{Document, doc};
-use proto_tests::client::Message;
+use proto_tests::client::{Client, Message};
 use proto_tests::wait_until;
 
 use crate::stage;
@@ -168,4 +168,59 @@ fn bulk_write_in_sequences_and_pages() {
     let killed = client.ok(doc! { "killCursors": "$cmd.bulkWrite", "cursors": [id], "$db": "admin" });
     assert_eq!(killed.get_array("cursorsKilled").unwrap().len(), 1);
     assert_eq!(client.code(doc! { "getMore": id, "collection": "$cmd.bulkWrite", "$db": "admin" }), 43);
+}
+
+#[test]
+fn what_is_wrong_at_the_end_of_a_long_batch_hides_nothing_that_was_written() {
+    let mut client = stage().primary();
+    let count = 25_010;
+    client.ok(doc! { "drop": "wrong", "$db": "batches" });
+    client.send(&insert("wrong", documents(0..count), true));
+    assert_eq!(client.receive().unwrap().0.get_i32("n").ok(), Some(count));
+    let mut run = |kind: &str, last: Document, ordered: bool| {
+        let mut writes: Vec<_> = (0..count)
+            .map(|n| match kind {
+                "update" => doc! { "q": { "_id": n }, "u": { "$inc": { "n": 1 } } },
+                _ => doc! { "q": { "_id": n }, "limit": 1 },
+            })
+            .collect();
+        writes[25_005] = last;
+        client.send(&Message {
+            body: doc! { kind: "wrong", "ordered": ordered, "$db": "batches" },
+            sequences: vec![(format!("{kind}s"), writes)],
+            flags: 0,
+        });
+        let reply = client.receive().unwrap().0;
+        let left = |client: &mut Client, query: Document| {
+            client.ok(doc! { "count": "wrong", "query": query, "$db": "batches" }).get_i32("n").unwrap()
+        };
+        let changed = left(&mut client, doc! { "n": { "$gt": 0 } });
+        (reply, changed, left(&mut client, doc! { "_id": { "$gte": 0 } }))
+    };
+    // As MongoDB, which reads all before it writes.
+    for (kind, last, code) in [
+        ("update", doc! { "q": {}, "u": {}, "x": 1 }, 40415),
+        ("update", doc! { "q": {} }, 40414),
+        ("delete", doc! { "q": {} }, 40414),
+    ] {
+        let (reply, changed, left) = run(kind, last, true);
+        assert_eq!((reply.get_i32("code").ok(), changed, left), (Some(code), 0, count), "{reply}");
+    }
+    // What only the extension finds: it is told at its place.
+    for (kind, last, ordered, n) in [
+        ("update", doc! { "q": {}, "u": { "$inc": { "n": 1 } }, "multi": "x" }, true, 25_005),
+        ("delete", doc! { "q": 1, "limit": 1 }, false, count - 1),
+    ] {
+        let (reply, changed, left) = run(kind, last, ordered);
+        assert_eq!(reply.get_i32("n").ok(), Some(n), "{reply}");
+        let errors = reply.get_array("writeErrors").unwrap();
+        let error = errors[0].as_document().unwrap();
+        assert_eq!(
+            (errors.len(), error.get_i32("index").ok(), error.get_i32("code").ok()),
+            (1, Some(25_005), Some(14)),
+            "{reply}"
+        );
+        let wanted = if kind == "update" { (n, count) } else { (0, 1) };
+        assert_eq!((changed, left), wanted, "{kind}");
+    }
 }

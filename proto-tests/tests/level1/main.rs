@@ -5,6 +5,7 @@ mod batches;
 mod builds;
 mod cancels;
 mod commands;
+mod conflicts;
 mod cursors;
 mod failover;
 mod grants;

@@ -10,20 +10,19 @@ use std::ops::Range;
 
 use bson::raw::{RawBsonRef, cstr};
 use bson::{RawDocument, RawDocumentBuf};
-use bytes::BytesMut;
 
 use super::Call;
 use super::options::wrong_type;
 use super::request::Request;
-use super::writes::{MAX_CALL, Place, run_once};
-use crate::error::{CommandError, Owner, Result, codes};
+use super::writes::{MAX_CALL, Part, Place};
+use crate::error::{CommandError, Result, codes};
 use crate::pool::Lease;
 use crate::reply::Reply;
 use crate::reply::ok::is_true;
-use crate::reply::write_errors::{WriteError, WriteOutcome, concerns_the_command};
+use crate::reply::write_errors::{WriteError, WriteOutcome, ends_the_command};
 use crate::session::cursor::{Cursor, Life};
 use crate::session::held::Held;
-use crate::sql::{Param, calls};
+use crate::sql::calls;
 use ops::{Kind, Namespace, Op};
 use tally::Tally;
 
@@ -55,9 +54,9 @@ pub(super) async fn run(call: Call<'_>) -> Result<Reply> {
         let part = operations.get(at..end).unwrap_or_default();
         match write(&call, &mut lease, namespace, part, ordered).await {
             Ok(outcome) => tally.add(first.kind, at..end, outcome, ordered),
-            Err(error) if error.owner != Owner::Client || concerns_the_command(error.code) => {
-                return Err(error);
-            }
+            Err(error) if ends_the_command(&error) => return Err(error),
+            // The client may send all again.
+            Err(error) if at == 0 && error.code == codes::WRITE_CONFLICT => return Err(error),
             Err(_) if end - at > 1 => {
                 alone = end;
                 continue;
@@ -99,16 +98,11 @@ async fn write(
         Kind::Delete => &calls::DELETE,
     };
     let body = command(call.request, kind, namespace, ordered)?;
-    let mut writes = BytesMut::with_capacity(part.iter().map(|op| op.write.as_bytes().len()).sum());
-    for op in part {
-        writes.extend_from_slice(op.write.as_bytes());
-    }
-    let (db, body, writes): (&str, &[u8], &[u8]) = (&namespace.db, body.as_bytes(), &writes);
-    let params: [Param<'_>; 3] = [&db, &body, &writes];
-    let mut outcome = run_once(call, lease, sql, &params, part.len()).await?.outcome()?;
+    let writes: Vec<&RawDocument> = part.iter().map(|op| -> &RawDocument { &op.write }).collect();
+    let part = Part { sql, db: &namespace.db, body: &body, ordered: Some(ordered), writes: &writes };
+    let mut outcome = part.run(call, lease).await?;
     let place = Place { db: &namespace.db, collection: &namespace.collection, inserts: kind == Kind::Insert };
-    let documents = || Ok(part.iter().map(|op| -> &RawDocument { &op.write }).collect());
-    place.describe(lease, documents, &mut outcome).await?;
+    place.describe(lease, || Ok(writes.clone()), &mut outcome).await?;
     Ok(outcome)
 }
 

@@ -6,21 +6,24 @@ use bson::RawDocument;
 use bson::raw::{RawArray, RawBsonRef};
 use bytes::{Bytes, BytesMut};
 
+mod fields;
 mod find_and_modify;
+mod parts;
 mod patterns;
 
 pub(super) use find_and_modify::find_and_modify;
+pub(super) use parts::Part;
+use parts::Written;
 use patterns::{Patterns, key_of, updated_key};
 
 use super::Call;
-use super::exec::{ATTEMPTS, pause};
-use super::options::{missing, unknown_field, wrong_type};
+use super::options::{missing, wrong_type};
 use super::request::Request;
-use crate::error::{CommandError, Owner, Result, Retry, codes};
+use crate::error::{CommandError, Result, codes};
 use crate::pool::Lease;
-use crate::reply::write_errors::WriteOutcome;
-use crate::reply::{Reply, ok};
-use crate::sql::{Param, SqlCall, run};
+use crate::reply::Reply;
+use crate::reply::write_errors::{WriteError, WriteOutcome};
+use crate::sql::{Param, SqlCall};
 
 /// What MongoDB takes in one command, and hello reports.
 pub(super) const MAX_BATCH: usize = 100_000;
@@ -28,23 +31,6 @@ pub(super) const MAX_BATCH: usize = 100_000;
 pub(super) const MAX_CALL: usize = 25_000;
 /// Dotted paths deeper than this are not followed for a message.
 const MAX_DEPTH: usize = 100;
-
-/// What an element of `updates` may have (MongoDB manual, `update`; the last two are sent by routers).
-const UPDATE_FIELDS: &[&str] = &[
-    "q",
-    "u",
-    "c",
-    "multi",
-    "upsert",
-    "arrayFilters",
-    "hint",
-    "collation",
-    "sort",
-    "upsertSupplied",
-    "sampleId",
-];
-/// What an element of `deletes` may have.
-const DELETE_FIELDS: &[&str] = &["q", "limit", "hint", "collation", "sampleId"];
 
 /// The documents of a batch, wherever they stand.
 enum Batch<'a> {
@@ -140,129 +126,27 @@ pub(super) async fn run(call: Call<'_>, sql: &'static SqlCall) -> Result<Reply> 
     }
     let mut lease = call.writer().await?;
     let place = Place::of(request)?;
-    if count > MAX_CALL {
-        let outcome = in_parts(&call, &mut lease, sql, &batch).await;
-        let mut outcome = outcome.map_err(|error| unknown_in_batch(request, &batch, error))?;
-        place.describe(&mut lease, || batch.documents(), &mut outcome).await?;
-        return Ok(outcome.write().into());
-    }
-    let (db, body, sequence) = (request.db, request.forward.as_bytes(), batch.sequence());
-    let params: [Param<'_>; 3] = [&db, &body, &sequence];
-    let written = run_once(&call, &mut lease, sql, &params, count).await;
-    match written.map_err(|error| unknown_in_batch(request, &batch, error))? {
-        Written::All(reply) => Ok(Reply::ready(reply)),
-        Written::Some(mut outcome) => {
-            place.describe(&mut lease, || batch.documents(), &mut outcome).await?;
-            Ok(outcome.write().into())
-        }
-    }
-}
-
-/// A field of a write that is none, where the whole command failed: MongoDB names it before anything else. Looked for only
-/// then, because a batch is long.
-fn unknown_in_batch(request: &Request<'_>, batch: &Batch<'_>, error: CommandError) -> CommandError {
-    let (path, known) = match request.spec.name {
-        "update" => ("update.updates", UPDATE_FIELDS),
-        "delete" => ("delete.deletes", DELETE_FIELDS),
-        _ => return error,
-    };
-    if error.owner != Owner::Client {
-        return error;
-    }
-    let documents = batch.documents().unwrap_or_default();
-    let mut fields = documents.iter().flat_map(|document| document.iter_elements().flatten());
-    match fields.find(|element| !known.contains(&element.key().as_str())) {
-        Some(element) => unknown_field(path, element.key().as_str()).because(error),
-        None => error,
-    }
-}
-
-/// What one call did.
-pub(super) enum Written {
-    /// Everything it was asked to; the reply says so.
-    All(Bytes),
-    /// Not everything.
-    Some(WriteOutcome),
-}
-
-impl Written {
-    /// The outcome, whichever it is.
-    ///
-    /// # Errors
-    /// A reply that cannot be read.
-    pub(super) fn outcome(self) -> Result<WriteOutcome> {
-        match self {
-            Self::All(reply) => WriteOutcome::read(RawDocument::from_bytes(&reply)?),
-            Self::Some(outcome) => Ok(outcome),
-        }
-    }
-}
-
-/// One call with `count` writes, at most [`MAX_CALL`].
-///
-/// # Errors
-/// Whatever ends the whole command. Nothing was written then.
-pub(super) async fn run_once(
-    call: &Call<'_>,
-    lease: &mut Lease,
-    sql: &'static SqlCall,
-    params: &[Param<'_>],
-    count: usize,
-) -> Result<Written> {
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let row = call.write_on(lease, sql, params).await?;
-        let reply = run::into_document(row)?;
-        // There only where something failed (sql-api.md 1.3).
-        if RawDocument::from_bytes(&reply)?.get("writeErrors")?.is_none() {
-            return Ok(Written::All(reply));
-        }
-        match WriteOutcome::read(RawDocument::from_bytes(&reply)?) {
-            Ok(outcome) => return Ok(Written::Some(outcome)),
-            // A lost race in the only write of the batch: nothing was written, so it may run again.
-            Err(error) if count == 1 && error.retry == Retry::RolledBack && attempt < ATTEMPTS => {
-                pause(attempt, call.request.budget.deadline).await?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-async fn in_parts(
-    call: &Call<'_>,
-    lease: &mut Lease,
-    sql: &'static SqlCall,
-    batch: &Batch<'_>,
-) -> Result<WriteOutcome> {
-    let request = call.request;
-    let db = request.db;
-    let ordered = !matches!(request.get("ordered")?, Some(RawBsonRef::Boolean(false)));
-    let body = ok::without(&request.forward, request.spec.sequences)?;
-    let body = body.as_bytes();
-    let documents = batch.documents()?;
-    let mut whole = WriteOutcome::default();
-    let mut offset = 0;
-    for part in documents.chunks(MAX_CALL) {
-        let mut sequence =
-            BytesMut::with_capacity(part.iter().map(|document| document.as_bytes().len()).sum());
-        for document in part {
-            sequence.extend_from_slice(document.as_bytes());
-        }
-        let sequence: &[u8] = &sequence;
+    let mut outcome = if count > MAX_CALL {
+        parts::in_parts(&call, &mut lease, sql, &batch.documents()?).await?
+    } else {
+        let (db, body, sequence) = (request.db, request.forward.as_bytes(), batch.sequence());
         let params: [Param<'_>; 3] = [&db, &body, &sequence];
-        let row = call.write_on(lease, sql, &params).await?;
-        let outcome = WriteOutcome::read(RawDocument::from_bytes(&run::into_document(row)?)?)?;
-        let failed = !outcome.errors.is_empty();
-        whole.add(outcome, offset);
-        if failed && ordered {
-            break;
+        match parts::run_once(&call, &mut lease, sql, &params, count).await {
+            Ok(Written::All(reply)) => return Ok(Reply::ready(reply)),
+            Ok(Written::Some(outcome)) if outcome.errors.iter().any(WriteError::lost) => {
+                // In a box, because it is rare and would make every write larger.
+                Box::pin(parts::again(&call, &mut lease, sql, &batch.documents()?, outcome)).await?
+            }
+            Ok(Written::Some(outcome)) => outcome,
+            Err(error) => {
+                let writes = batch.documents().unwrap_or_default();
+                return Err(fields::unknown_first(request.spec.name, &writes, error));
+            }
         }
-        offset = offset.saturating_add(i32::try_from(part.len()).unwrap_or(i32::MAX));
-    }
-    Ok(whole)
+    };
+    place.describe(&mut lease, || batch.documents(), &mut outcome).await?;
+    Ok(outcome.write().into())
 }
-
 /// Where a batch of writes goes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
