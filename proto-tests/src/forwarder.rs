@@ -1,6 +1,7 @@
 //! Stands between the proxy and PostgreSQL, and does to what passes what networks and signals do at the worst moment.
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ermine_cluster::Node;
@@ -18,7 +19,7 @@ pub struct Forwarder {
 
 #[derive(Debug)]
 struct Shared {
-    server: u16,
+    server: AtomicU16,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -48,7 +49,7 @@ impl Forwarder {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared =
-            Arc::new(Shared { server: node.port(), state: Mutex::default(), changed: Condvar::new() });
+            Arc::new(Shared { server: node.port().into(), state: Mutex::default(), changed: Condvar::new() });
         let all = Arc::clone(&shared);
         std::thread::spawn(move || {
             for client in listener.incoming() {
@@ -75,6 +76,11 @@ impl Forwarder {
         let (direct, own) = (format!("@127.0.0.1:{}/", node.port()), format!("@{}/", self.address));
         assert!(url.contains(&direct), "{url}");
         url.replace(&direct, &own)
+    }
+
+    /// New connections lead to another node.
+    pub fn lead_to(&self, node: &Node) {
+        self.shared.server.store(node.port(), Ordering::Release);
     }
 
     /// Requests to cancel something wait here, until they are let through.
@@ -135,7 +141,7 @@ impl Shared {
 
     /// One connection, until one of both sides ends it.
     fn forward(self: Arc<Self>, mut client: TcpStream) -> Option<()> {
-        let mut server = TcpStream::connect(("127.0.0.1", self.server)).ok()?;
+        let mut server = TcpStream::connect(("127.0.0.1", self.server.load(Ordering::Acquire))).ok()?;
         for stream in [&client, &server] {
             stream.set_nodelay(true).ok()?;
         }

@@ -1,6 +1,6 @@
 //! One connection to PostgreSQL, and how the pool makes and checks it.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
@@ -26,6 +26,9 @@ const ROLE: &str = "SELECT in_recovery, CASE WHEN in_recovery THEN ''::text \
      FROM (SELECT pg_catalog.pg_is_in_recovery() AS in_recovery, pg_catalog.pg_last_wal_receive_lsn() AS received, \
      pg_catalog.pg_last_wal_replay_lsn() AS replayed) AS state";
 
+/// Which database cluster a server is of. Asked beside, because it may be withheld.
+const SYSTEM: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
+
 /// An open connection with what its server said when last asked.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -34,6 +37,8 @@ pub(crate) struct Connection {
     /// The server behind this very connection was in recovery. An address can lead to different servers over
     /// time, so this is known per connection and not only per node.
     in_recovery: AtomicBool,
+    /// The timeline that server writes to.
+    timeline: AtomicU32,
     /// As whom its statements run.
     pub(super) carried: Carried,
 }
@@ -54,9 +59,16 @@ impl Connection {
         self.in_recovery.load(Ordering::Acquire)
     }
 
+    /// The timeline that the server behind the connection writes to. It has not changed since it was asked: a primary stays on
+    /// its timeline as long as it runs.
+    pub(super) fn timeline(&self) -> u32 {
+        self.timeline.load(Ordering::Acquire)
+    }
+
     /// Asks the server again.
     pub(super) async fn ask_role(&self) -> Result<Observation, tokio_postgres::Error> {
         let seen = self.drive(ask_role(&self.client)).await?;
+        self.timeline.store(seen.timeline, Ordering::Release);
         self.in_recovery.store(seen.role == Role::Standby, Ordering::Release);
         Ok(seen)
     }
@@ -64,7 +76,9 @@ impl Connection {
 
 /// Asks a server what it is.
 pub(super) async fn ask_role(client: &tokio_postgres::Client) -> Result<Observation, tokio_postgres::Error> {
-    let row = client.query_typed_one(ROLE, &[]).await?;
+    let (row, system) = tokio::join!(client.query_typed_one(ROLE, &[]), client.query_typed_one(SYSTEM, &[]));
+    let row = row?;
+    let system = system.and_then(|row| row.try_get::<_, i64>(0)).map_or(0, i64::cast_unsigned);
     let in_recovery: bool = row.try_get(0)?;
     let timeline: &str = row.try_get(1)?;
     let role = if in_recovery { Role::Standby } else { Role::Primary };
@@ -77,7 +91,7 @@ pub(super) async fn ask_role(client: &tokio_postgres::Client) -> Result<Observat
         },
         _ => Lag::default(),
     };
-    Ok(Observation { role, timeline: u32::from_str_radix(timeline, 16).unwrap_or(0), lag })
+    Ok(Observation { role, timeline: u32::from_str_radix(timeline, 16).unwrap_or(0), system, lag })
 }
 
 /// For a URL with several hosts that does not say which of them it wants: how to find one that is what the node is called, to
@@ -148,7 +162,13 @@ impl Manager for NodeManager {
         };
         let (seen, carried) = driver.drive(asked).await?;
         self.metrics.opened();
-        Ok(Connection { client, driver, in_recovery: AtomicBool::new(seen.role == Role::Standby), carried })
+        Ok(Connection {
+            client,
+            driver,
+            in_recovery: AtomicBool::new(seen.role == Role::Standby),
+            timeline: AtomicU32::new(seen.timeline),
+            carried,
+        })
     }
 
     async fn recycle(

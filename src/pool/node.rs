@@ -1,4 +1,5 @@
 //! One PostgreSQL node: its pool, its budgets, its state.
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::storage::Storage;
 use crate::config;
 use crate::error::{CommandError, Result, Retry, codes, from_pg};
 use crate::obs::metrics::{Metrics, PoolMetrics};
+use crate::obs::operation;
 use crate::tasks::Tasks;
 use crate::tls::PgConnector;
 
@@ -266,33 +268,68 @@ impl Node {
     /// Takes a connection whose server takes writes, as that server says itself.
     ///
     /// # Errors
-    /// As [`Node::checkout`], and 10107 when the server is in recovery.
+    /// As [`Node::checkout`], 10107 when the server is in recovery or was superseded, and 11601 when the operation was killed.
     pub async fn checkout_writable(
         self: &Arc<Self>,
         user: Option<&Arc<UserRole>>,
         deadline: Option<Instant>,
     ) -> Result<Lease> {
         let mut lease = self.checkout(user, deadline).await?;
-        lease.writes = true;
-        if !lease.connection().in_recovery() {
-            return Ok(lease);
+        let newest = self.state.newest();
+        if !lease.connection().in_recovery() && lease.connection().timeline() < newest {
+            // Opened when the address led to a server that others have taken the place of.
+            lease.discard();
+            drop(self.pool.retain(|open, _| open.in_recovery() || open.timeline() >= newest));
+            self.report();
+            lease = self.checkout(user, deadline).await?;
         }
-        // It was a standby when the connection opened; it may have been promoted since.
-        match lease.connection().ask_role().await {
-            Ok(seen) if seen.role == Role::Primary => {
+        if lease.connection().in_recovery() {
+            // It was a standby when the connection opened; it may have been promoted since. In a box, because it is rare.
+            lease = Box::pin(self.promoted(lease, deadline)).await?;
+        }
+        if lease.connection().timeline() < self.state.newest() {
+            lease.discard();
+            return Err(not_primary());
+        }
+        lease.writes = true;
+        Ok(lease)
+    }
+
+    /// The connection, if its server says that it is the primary by now.
+    async fn promoted(&self, lease: Lease, deadline: Option<Instant>) -> Result<Lease> {
+        let limit = Instant::now() + self.connect;
+        let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
+        let asked = {
+            let mut asked = pin!(lease.connection().ask_role());
+            tokio::time::timeout_at(limit, operation::unless_killed(asked.as_mut())).await
+        };
+        match asked {
+            Ok(Some(Ok(seen))) => {
                 self.observe(seen);
-                Ok(lease)
-            }
-            Ok(seen) => {
-                self.observe(seen);
+                if seen.role == Role::Primary {
+                    return Ok(lease);
+                }
                 // Another server may answer at this address by now: let go of this connection.
                 lease.discard();
                 Err(not_primary())
             }
-            Err(error) => {
+            Ok(Some(Err(error))) => {
                 lease.discard();
                 self.lost(&error);
                 Err(self.unreachable(error))
+            }
+            Ok(None) => {
+                lease.discard();
+                Err(CommandError::client(codes::INTERRUPTED, "operation was interrupted"))
+            }
+            Err(_) => {
+                lease.discard();
+                if deadline.is_some_and(|deadline| deadline <= limit) {
+                    self.report();
+                    return Err(expired());
+                }
+                self.lost(&"no answer in time");
+                Err(self.unreachable("no answer in time"))
             }
         }
     }

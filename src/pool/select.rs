@@ -26,13 +26,14 @@ impl Pools {
     /// The node that takes writes.
     ///
     /// # Errors
-    /// 10107 when every node that answers is in recovery, 189 when none answers. Nothing was sent.
+    /// 10107 when every node that answers is in recovery or was superseded by another one, 189 when none answers. Nothing was
+    /// sent.
     pub fn writer(&self) -> Result<&Arc<Node>> {
-        // After a switch an old primary can come back for a moment: the higher timeline is the newer one.
-        let known = self.nodes.iter().filter(|node| node.role() == Role::Primary);
-        if let Some(node) =
-            known.reduce(|best, node| if node.timeline() > best.timeline() { node } else { best })
-        {
+        // After a switch an old primary can come back, or go on where nobody fenced it. The higher timeline is the newer one, and
+        // as long as it is away nobody takes writes.
+        let newest = self.topology.newest();
+        let current = |node: &&Arc<Node>| node.role() == Role::Primary && node.timeline() >= newest;
+        if let Some(node) = self.nodes.iter().find(current) {
             return Ok(node);
         }
         // Not asked yet: the connection's own question decides whether it takes writes.

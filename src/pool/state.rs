@@ -50,6 +50,8 @@ pub(super) struct Observation {
     pub role: Role,
     /// The timeline a primary writes to; 0 for a standby.
     pub timeline: u32,
+    /// Which database cluster it is a server of (PostgreSQL's system identifier); 0: it does not tell.
+    pub system: u64,
     /// Of a standby.
     pub lag: Lag,
 }
@@ -91,6 +93,11 @@ impl State {
         self.timeline.load(Ordering::Acquire)
     }
 
+    /// The highest timeline that any node has written to.
+    pub(super) fn newest(&self) -> u32 {
+        self.topology.newest()
+    }
+
     pub(super) fn lag(&self) -> Lag {
         Lag {
             time: Duration::from_millis(self.lag_millis.load(Ordering::Relaxed)),
@@ -119,6 +126,7 @@ impl State {
         self.lag_bytes.store(seen.lag.bytes, Ordering::Relaxed);
         if seen.role == Role::Primary {
             self.was_primary.store(true, Ordering::Release);
+            self.topology.writes(seen.system, seen.timeline);
         }
         self.set(seen.role)
     }
@@ -144,11 +152,20 @@ pub struct Topology {
     /// New at every start.
     pub process_id: ObjectId,
     counter: watch::Sender<i64>,
+    /// The highest timeline that any primary has written to.
+    newest: AtomicU32,
+    /// Of which database cluster.
+    system: AtomicU64,
 }
 
 impl Default for Topology {
     fn default() -> Self {
-        Self { process_id: ObjectId::new(), counter: watch::Sender::new(0) }
+        Self {
+            process_id: ObjectId::new(),
+            counter: watch::Sender::new(0),
+            newest: AtomicU32::new(0),
+            system: AtomicU64::new(0),
+        }
     }
 }
 
@@ -156,6 +173,26 @@ impl Topology {
     /// The count now.
     pub fn counter(&self) -> i64 {
         *self.counter.borrow()
+    }
+
+    /// The highest timeline that any primary has written to, as far as is known. A primary on a lower one was superseded: what
+    /// it still takes is lost when it is rewound.
+    pub(super) fn newest(&self) -> u32 {
+        self.newest.load(Ordering::Acquire)
+    }
+
+    /// A primary of this database cluster writes to this timeline. Another cluster at the same address, after everything was
+    /// set up anew, begins again with its own.
+    fn writes(&self, system: u64, timeline: u32) {
+        let before = self.system.load(Ordering::Acquire);
+        if system != 0 && system != before {
+            self.system.store(system, Ordering::Release);
+            if before != 0 {
+                self.newest.store(timeline, Ordering::Release);
+                return;
+            }
+        }
+        self.newest.fetch_max(timeline, Ordering::AcqRel);
     }
 
     /// What hello and errors tell of it.
@@ -178,18 +215,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_newest_timeline_is_one_of_the_cluster() {
+        let topology = Topology::default();
+        let newest = |system, timeline| {
+            topology.writes(system, timeline);
+            topology.newest()
+        };
+        assert_eq!((newest(7, 2), newest(7, 3), newest(7, 2), newest(0, 1)), (2, 3, 3, 3));
+        // Set up anew.
+        assert_eq!((newest(8, 1), newest(8, 2), newest(0, 1)), (1, 2, 2));
+    }
+
+    #[test]
     fn the_counter_moves_only_on_news() {
         let topology = Arc::new(Topology::default());
         let state = State::new(Arc::clone(&topology));
         assert_eq!(state.role(), Role::Unknown);
-        let primary = Observation { role: Role::Primary, timeline: 1, lag: Lag::default() };
+        let primary = Observation { role: Role::Primary, timeline: 1, system: 0, lag: Lag::default() };
         assert!(state.observe(primary));
         assert!(!state.observe(primary));
         assert_eq!(topology.counter(), 1);
         assert!(state.lost());
         assert!(!state.lost());
         assert_eq!(topology.counter(), 2);
-        assert!(state.observe(Observation { role: Role::Standby, timeline: 0, lag: Lag::default() }));
+        assert!(state.observe(Observation {
+            role: Role::Standby,
+            timeline: 0,
+            system: 0,
+            lag: Lag::default()
+        }));
         assert!(state.was_primary());
         assert_eq!(topology.counter(), 3);
     }

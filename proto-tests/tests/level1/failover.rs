@@ -1,8 +1,10 @@
 //! Nodes that go away and come back, while clients go on.
 use bson::{Document, doc};
-use ermine_cluster::Stop;
+use ermine::pool::Role;
+use ermine_cluster::{Node, Stop};
 use proto_tests::client::Client;
-use proto_tests::stage::{Options, Stage};
+use proto_tests::forwarder::Forwarder;
+use proto_tests::stage::{Options, Proxy, Stage};
 use proto_tests::wait_until;
 
 /// What a client may be told while a node is away: never a wrong answer, never PostgreSQL's words.
@@ -198,4 +200,99 @@ fn reads_are_shared_between_standbys_and_survive_the_loss_of_one() {
     for _ in 0..20 {
         assert!(find(&mut secondary).contains_key("cursor"));
     }
+}
+
+/// The documents of the collection that this very node has.
+fn documents(node: &Node) -> i64 {
+    let id = "SELECT collection_id FROM documentdb_api_catalog.collections \
+              WHERE database_name = 'failover' AND collection_name = 'c'";
+    let count =
+        format!("SELECT count(*) FROM documentdb_data.documents_{}", node.query(id).unwrap().unwrap());
+    node.query(&count).unwrap().unwrap().parse().unwrap()
+}
+
+fn insert() -> Document {
+    doc! { "insert": "c", "documents": [{}], "$db": "failover" }
+}
+
+#[test]
+fn a_superseded_primary_takes_no_writes_while_its_successor_is_away() {
+    let stage = prepared(1);
+    let mut client = stage.primary();
+    let (old, new) = (stage.cluster.primary(), stage.cluster.standby());
+    // Nobody fences the old one.
+    new.promote().unwrap();
+    let node = stage.context().pools.nodes()[1].clone();
+    wait_until("the new primary is known", || node.role() == Role::Primary);
+    client.ok(insert());
+    assert_eq!((documents(old), documents(new)), (1, 2));
+    new.stop(Stop::Fast).unwrap();
+    wait_until("the new primary is missed", || node.role() == Role::Down);
+    for _ in 0..3 {
+        let reply = client.run(insert());
+        assert!(away(&reply), "the old primary took a write: {reply}");
+    }
+    assert_eq!(documents(old), 1);
+    new.start().unwrap();
+    wait_until("the new primary is used again", || {
+        let reply = client.run(insert());
+        reply.contains_key("n") || !away(&reply)
+    });
+    assert_eq!((documents(old), documents(new)), (1, 3));
+}
+
+#[test]
+fn a_connection_to_a_superseded_primary_takes_no_writes() {
+    let stage = prepared(1);
+    let (old, new) = (stage.cluster.primary(), stage.cluster.standby());
+    // One address, behind which the server changes.
+    let forwarder = Forwarder::start(old);
+    let proxy = Proxy::at(Some(forwarder.url(old)), &[], &options(0));
+    let mut client =
+        Client::connect(proxy.primary).logged_in(proto_tests::stage::USER, proto_tests::stage::PASSWORD);
+    client.ok(insert());
+    stage.replayed();
+    new.promote().unwrap();
+    forwarder.lead_to(new);
+    // Of the old server's connections that of the probe ends, which asks the new one then.
+    old.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ermine_service' \
+         AND (query LIKE '%pg_is_in_recovery%' OR query LIKE '%pg_control_system%')",
+    )
+    .unwrap();
+    let node = proxy.context.pools.nodes()[0].clone();
+    wait_until("the new primary is known", || node.timeline() == 2);
+    client.ok(insert());
+    assert_eq!((documents(old), documents(new)), (2, 3));
+}
+
+#[test]
+fn a_server_that_does_not_say_what_it_is_holds_no_write_up() {
+    let stage = prepared(1);
+    let (mut client, mut reader) = (stage.primary(), stage.secondary());
+    let standby = stage.cluster.standby();
+    client.ok(insert());
+    assert!(found(&find(&mut reader)));
+    stage.cluster.primary().stop(Stop::Fast).unwrap();
+    standby.promote().unwrap();
+    let node = stage.context().pools.nodes()[1].clone();
+    wait_until("the new primary is known", || node.role() == Role::Primary);
+    // Connections that were opened to a standby are asked what it is by now; that of the probe is not concerned.
+    let pooled = "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE usename = 'ermine_service' \
+                  AND query NOT LIKE '%pg_is_in_recovery%' AND query NOT LIKE '%pg_control_system%' \
+                  AND query NOT LIKE '%server_version%'";
+    let pooled = standby.query(pooled).unwrap().unwrap();
+    let halt = |halt: bool| {
+        for process in pooled.split(' ') {
+            standby.halt_process(process.parse().unwrap(), halt).unwrap();
+        }
+    };
+    let before = documents(standby);
+    halt(true);
+    let mut limited = insert();
+    limited.insert("maxTimeMS", 50);
+    let reply = client.run(limited);
+    halt(false);
+    assert_eq!(reply.get_i32("code").ok(), Some(50), "{reply}");
+    assert_eq!(documents(standby), before);
 }
