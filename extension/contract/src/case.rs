@@ -75,6 +75,11 @@ impl Case {
         self.line.get("approximate") == Some(&Value::Bool(true))
     }
 
+    /// Whether the call has a time limit, so that its answer depends on how fast the machine is.
+    pub fn timed(&self) -> bool {
+        self.line.get("call").is_some_and(|call| call.to_string().contains("\"maxTimeMS\""))
+    }
+
     /// Names and values of the settings.
     pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         let settings = self.line.get("settings").and_then(Value::as_object);

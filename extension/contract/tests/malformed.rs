@@ -101,7 +101,9 @@ fn a_time_limit_ends_a_command_and_leaves_nothing_of_it() {
         {"q": {"$expr": {"$gt": [{"$size": {"$range": [0, 20000]}}, "$_id"]}}, "u": {"$set": {"z": 1}}, "multi": true},
         {"q": {"$expr": {"$gt": [{"$size": {"$range": [0, 20000]}}, "$_id"]}}, "u": {"$set": {"z": 2}}, "multi": true}]}"#;
     let sql = format!("SELECT p_success FROM documentdb_api.update('malformed', '{slow}')");
-    assert_eq!(ask(&mut client, &sql), Ok(Some("f".into())));
+    // On a slow machine the time may be over before the first update, and then the whole command fails.
+    let answer = (0..5).map(|_| ask(&mut client, &sql)).find(|answer| *answer != Err("57014".into()));
+    assert_eq!(answer, Some(Ok(Some("f".into()))));
     let count = r#"SELECT document OPERATOR(documentdb_core.->>) 'n'
         FROM documentdb_api.count_query('malformed', '{"count": "slow", "query": {"z": {"$exists": true}}}')"#;
     assert_eq!(ask(&mut client, count), Ok(Some("0".into())));

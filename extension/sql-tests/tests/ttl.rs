@@ -65,19 +65,19 @@ fn what_expires_and_what_does_not() {
     let cluster = cluster("0");
     let mut s = Session::open(cluster.primary());
     let documents = [
-        (1, ago(61)),
-        (2, ago(50)),
-        (3, ago(-100)),
+        (1, ago(3601)),
+        (2, ago(3000)),
+        (3, ago(-3600)),
         (4, text("1970-01-01")),
         (5, Value::Int32(0)),
         (6, Value::Null),
-        (7, Value::array_of(&[ago(-100), ago(1000)])),
+        (7, Value::array_of(&[ago(-3600), ago(5000)])),
         (8, Value::array_of(&[text("x"), ago(10)])),
         (9, Value::DateTime(i64::MIN)),
         (10, Value::Timestamp { t: 0, i: 1 }),
     ];
     insert(&mut s, "c", &documents);
-    index(&mut s, "c", 60, None);
+    index(&mut s, "c", 3600, None);
     s.sql("CALL documentdb_api_internal.delete_expired_rows()");
     assert_eq!(ids(&mut s, "c"), [2, 3, 4, 5, 6, 8, 10]);
     // Changed with collMod.

@@ -1,7 +1,7 @@
 //! A capped collection that several writers fill: after a crash it holds the newest of what was acknowledged, in order.
 
 use engine::{Doc, Value, number};
-use sql_tests::{Address, Answer, Client, Lost, Rng, Session, doc, literal, sub};
+use sql_tests::{Answer, Client, Lost, Rng, Session, doc, literal, sub};
 
 /// Most documents.
 const MAX: usize = 50;
@@ -37,8 +37,7 @@ impl Log {
     }
 
     /// Writes until the connection is lost.
-    pub fn run(&mut self, address: &Address) {
-        let mut client = Client::connect(address).expect("a connection");
+    pub fn run(&mut self, mut client: Client) {
         loop {
             let n = i32::try_from(1 + self.rng.below(4)).unwrap_or(1);
             let ids = self.next..self.next + n;

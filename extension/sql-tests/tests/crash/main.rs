@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ermine_cluster::{Cluster, Extension, build_extension};
-use sql_tests::{Rng, Session, address};
+use sql_tests::{Client, Rng, Session, address};
 use writer::{Indexer, Writer};
 
 /// Concurrent writers, each with documents of its own.
@@ -52,15 +52,20 @@ fn acknowledged_writes_and_indexes_survive_crashes() {
         let acknowledged = AtomicUsize::new(0);
         let wanted = 20 + rng.below(150);
         let (primary, address) = (cluster.primary(), address(cluster.primary()));
+        // All are connected before the server may be killed.
+        let connect = || Client::connect(&address).expect("a connection");
         std::thread::scope(|scope| {
             for writer in &mut writers {
-                scope.spawn(|| writer.run(&address, &acknowledged));
+                let (client, acknowledged) = (connect(), &acknowledged);
+                scope.spawn(move || writer.run(client, acknowledged));
             }
             for log in &mut logs {
-                scope.spawn(|| log.run(&address));
+                let client = connect();
+                scope.spawn(move || log.run(client));
             }
-            scope.spawn(|| indexer.run(&address));
-            let patience = Instant::now() + Duration::from_secs(60);
+            let client = connect();
+            scope.spawn(|| indexer.run(client));
+            let patience = Instant::now() + Duration::from_secs(180);
             while acknowledged.load(Ordering::Relaxed) < wanted {
                 assert!(Instant::now() < patience, "the writers make no progress");
                 std::thread::sleep(Duration::from_millis(1));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use engine::{Doc, Val, Value, number};
-use sql_tests::{Address, Answer, Client, Lost, Rng, Session, doc, literal, sub, unhex};
+use sql_tests::{Answer, Client, Lost, Rng, Session, doc, literal, sub, unhex};
 
 use crate::model::{Row, SHARED, small, tags, words};
 
@@ -95,8 +95,7 @@ impl Writer {
     }
 
     /// Writes until the connection is lost.
-    pub fn run(&mut self, address: &Address, acknowledged: &AtomicUsize) {
-        let mut client = Client::connect(address).expect("a connection");
+    pub fn run(&mut self, mut client: Client, acknowledged: &AtomicUsize) {
         loop {
             let write = self.next_write();
             match client.statement(&write.sql) {
@@ -347,8 +346,7 @@ pub struct Indexer {
 
 impl Indexer {
     /// Works until the connection is lost.
-    pub fn run(&mut self, address: &Address) {
-        let mut client = Client::connect(address).expect("a connection");
+    pub fn run(&mut self, mut client: Client) {
         loop {
             let sql = if self.built {
                 let drop = doc(&[
