@@ -6,11 +6,12 @@ use pgrx::pg_sys::Datum;
 use super::batch::{self, operations};
 use super::change::{Search, Step};
 use super::context::Context;
+use super::place::Place;
 use super::{fail, put_errors, retry};
 use crate::access::Hint;
-use crate::catalog::{self, Collection, names, null_argument};
+use crate::catalog::{names, null_argument};
 use crate::error::{Error, Result};
-use crate::storage::{Access, Table};
+use crate::storage::Access;
 use crate::sys::{Call, varlena};
 use crate::{guard, spec, xact};
 
@@ -55,12 +56,13 @@ impl<'a> Statement<'a> {
         Ok(Statement { filter, one, hint, collation })
     }
 
-    fn run(&self, collection: Option<&Collection>, context: &Context) -> Result<i32> {
+    fn run(&self, place: Option<&Place>, context: &Context) -> Result<i32> {
+        let collection = place.map(|p| &*p.collection);
         let query = context.query(self.filter, &spec::effective(self.collation, collection)?)?;
-        let Some(collection) = collection else { return Ok(0) };
-        let Some(table) = Table::open_if_there(collection, Access::Delete)? else { return Ok(0) };
+        let Some(Place { collection, table }) = place else { return Ok(0) };
+        table.require(Access::Delete)?;
         let hint = Hint::parse(collection, self.hint)?;
-        let search = Search { collection, table: &table, query: &query, sort: None, hint };
+        let search = Search { collection, table, query: &query, sort: None, hint };
         guard::disk_full()?;
         if self.one {
             Ok(i32::from(search.one(|_| Ok(Step::Remove))?.is_some()))
@@ -105,20 +107,19 @@ impl<'a> Delete<'a> {
         names::check_system(db, self.collection)?;
         guard::write()?;
         xact::limit_time(self.max_time);
-        let collection = catalog::find_table(db, self.collection)?;
-        let single = matches!(&self.statements[..], [only] if only.one);
-        retry::remembered(collection.as_deref(), transaction.filter(|_| single), || {
-            self.execute(collection.as_deref())
-        })
+        let place = Place::find(db, self.collection, Access::Delete, false)?;
+        let place = place.as_ref();
+        let single = transaction.filter(|_| matches!(&self.statements[..], [only] if only.one));
+        retry::remembered(place.map(|p| &*p.collection), single, || self.execute(place))
     }
 
-    fn execute(&self, collection: Option<&Collection>) -> Result<(Vec<u8>, bool)> {
+    fn execute(&self, place: Option<&Place>) -> Result<(Vec<u8>, bool)> {
         let outcome = batch::run(
             self.statements.len(),
             self.ordered,
-            collection,
-            |range| range.map(|i| self.statements[i].run(collection, &self.context)).collect(),
-            |i| self.statements[i].run(collection, &self.context),
+            place.map(|p| &*p.collection),
+            |range| range.map(|i| self.statements[i].run(place, &self.context)).collect(),
+            |i| self.statements[i].run(place, &self.context),
         )?;
         // A conflict under REPEATABLE READ ends the transaction, as the official extension has it for deletes.
         let conflict = |(_, e): &(usize, Error)| e.is(b"40001");

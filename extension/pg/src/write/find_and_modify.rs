@@ -8,14 +8,15 @@ use pgrx::pg_sys::Datum;
 use super::change::{Search, Step};
 use super::context::Context;
 use super::modify::{Modified, Modify};
+use super::place::Place;
 use super::validate::Check;
 use super::{batch, fail, retry};
 use crate::access::Hint;
-use crate::catalog::{self, Collection, names, null_argument};
+use crate::catalog::{names, null_argument};
 use crate::error::{Error, Result, caught};
-use crate::storage::{Access, Table};
+use crate::storage::Access;
 use crate::sys::varlena;
-use crate::{ddl, guard, spec, xact};
+use crate::{guard, spec, xact};
 
 /// What MongoDB puts before an error that only the documents bring about.
 const DURING: &str = "Plan executor error during findAndModify";
@@ -113,15 +114,15 @@ impl<'a> FindAndModify<'a> {
         names::check_system(db, self.collection)?;
         guard::write()?;
         xact::limit_time(self.max_time);
-        let mut collection = catalog::find_table(db, self.collection)?;
-        if collection.is_none() && self.modify.upsert {
-            collection = Some(ddl::ensure(db, self.collection)?);
-        }
-        let collection = collection.as_deref();
-        Ok(retry::remembered(collection, transaction, || Ok((self.execute(collection)?, true)))?.0)
+        let access = if self.remove { Access::Delete } else { Access::Update };
+        let place = Place::find(db, self.collection, access, self.modify.upsert)?;
+        let place = place.as_ref();
+        let run = || Ok((self.execute(place)?, true));
+        Ok(retry::remembered(place.map(|p| &*p.collection), transaction, run)?.0)
     }
 
-    fn execute(&self, collection: Option<&Collection>) -> Result<Vec<u8>> {
+    fn execute(&self, place: Option<&Place>) -> Result<Vec<u8>> {
+        let collection = place.map(|p| &*p.collection);
         let collation = spec::effective(self.modify.collation, collection)?;
         let projection = match self.fields {
             Some(fields) => Some(Projection::parse(fields, Kind::Find, &self.context.parse(&collation))?),
@@ -137,22 +138,22 @@ impl<'a> FindAndModify<'a> {
             }
         };
         if self.remove {
-            let removed = match collection {
-                Some(c) => self.remove(c, &query).map_err(|e| e.during(DURING))?,
+            let removed = match place {
+                Some(p) => self.remove(p, &query).map_err(|e| e.during(DURING))?,
                 None => None,
             };
             let value = removed.map(|d| show(&d)).transpose()?;
             return Ok(reply(i32::from(value.is_some()), None, None, value));
         }
-        let Some(collection) = collection else {
+        let Some(place) = place else {
             self.modify.check(&self.context)?;
             return Ok(reply(0, Some(false), None, None));
         };
-        let check = Check::new(collection, self.bypass)?;
-        let explain = |e| batch::explain(e, Some(collection));
+        let check = Check::new(&place.collection, self.bypass)?;
+        let explain = |e| batch::explain(e, Some(&place.collection));
         // PostgreSQL's errors become values here only to be raised again in other words.
         let modified =
-            caught(|| self.modify.run(collection, &check, &self.context, Some(DURING))).map_err(explain)?;
+            caught(|| self.modify.run(place, &check, &self.context, Some(DURING))).map_err(explain)?;
         Ok(match modified {
             Modified::Many { .. } | Modified::Nothing => reply(0, Some(false), None, None),
             Modified::One(c) => {
@@ -167,12 +168,13 @@ impl<'a> FindAndModify<'a> {
         })
     }
 
-    fn remove(&self, collection: &Collection, query: &engine::query::Query) -> Result<Option<Vec<u8>>> {
+    fn remove(&self, place: &Place, query: &engine::query::Query) -> Result<Option<Vec<u8>>> {
         let sort = self.modify.sort.map(SortSpec::parse).transpose()?;
         let sort = sort.map(|s| s.collated(query.collation()));
-        let Some(table) = Table::open_if_there(collection, Access::Delete)? else { return Ok(None) };
+        let Place { collection, table } = place;
+        table.require(Access::Delete)?;
         let hint = Hint::parse(collection, self.modify.hint)?;
-        let search = Search { collection, table: &table, query, sort: sort.as_ref(), hint };
+        let search = Search { collection, table, query, sort: sort.as_ref(), hint };
         guard::disk_full()?;
         Ok(search.one(|_| Ok(Step::Remove))?.map(|c| c.old))
     }

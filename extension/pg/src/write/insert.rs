@@ -5,13 +5,14 @@ use pgrx::pg_sys::{self, Datum};
 
 use super::batch::{self, operations};
 use super::id::{MAX_DOCUMENT, Prepared, prepare};
+use super::place::Place;
 use super::validate::Check;
 use super::{capped, fail, put_errors, retry};
-use crate::catalog::{Collection, null_argument};
+use crate::catalog::null_argument;
 use crate::error::Result;
-use crate::storage::{Access, NewRow, Table};
+use crate::storage::{Access, NewRow};
 use crate::sys::{Call, varlena};
-use crate::{ddl, guard, spec, xact};
+use crate::{guard, spec, xact};
 
 /// An insert command.
 struct Insert<'a> {
@@ -55,16 +56,13 @@ impl<'a> Insert<'a> {
     fn run(&self, db: &str, transaction: Option<&str>) -> Result<(Vec<u8>, bool)> {
         guard::write()?;
         xact::limit_time(self.max_time);
-        loop {
-            let collection = ddl::ensure(db, self.collection)?;
-            // Dropped since it was found: then it is made again.
-            let Some(table) = Table::lock(&collection, Access::Insert) else { continue };
-            let single = transaction.filter(|_| self.documents.len() == 1);
-            return retry::remembered(Some(&collection), single, || self.execute(&collection, &table));
-        }
+        let place = Place::ensure(db, self.collection, Access::Insert)?;
+        let single = transaction.filter(|_| self.documents.len() == 1);
+        retry::remembered(Some(&place.collection), single, || self.execute(&place))
     }
 
-    fn execute(&self, collection: &Collection, table: &Table) -> Result<(Vec<u8>, bool)> {
+    fn execute(&self, place: &Place) -> Result<(Vec<u8>, bool)> {
+        let Place { collection, table } = place;
         let check = Check::new(collection, self.bypass)?;
         let _snapshot = xact::Snapshot::fresh();
         let ready = |i: usize| -> Result<Prepared<'a>> {

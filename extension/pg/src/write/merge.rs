@@ -1,7 +1,5 @@
 //! Documents written by a pipeline's last stage (`$out`, `$merge`).
 
-use std::rc::Rc;
-
 use engine::collation::Collation;
 use engine::{Doc, Val, codes};
 use pgrx::pg_sys;
@@ -9,17 +7,18 @@ use pgrx::pg_sys;
 use super::context::Context;
 use super::id::prepare;
 use super::modify::{Modified, Modify};
+use super::place::Place;
 use super::validate::Check;
 use super::{batch, capped, fail};
-use crate::catalog::{self, Collection};
+use crate::catalog;
 use crate::error::{Error, Result, caught};
-use crate::storage::{Access, NewRow, Table};
+use crate::guard;
+use crate::storage::{Access, NewRow};
 use crate::xact::{Snapshot, check_interrupts, subtransaction};
-use crate::{ddl, guard};
 
 /// The collection a pipeline writes to.
 pub struct Target {
-    collection: Rc<Collection>,
+    place: Place,
     check: Check,
 }
 
@@ -32,17 +31,14 @@ impl Target {
     /// # Errors
     /// CommandNotSupportedOnView for a view.
     pub fn open(db: &str, name: &str, bypass: bool) -> Result<Target> {
-        let collection = match catalog::find_table(db, name)? {
-            Some(c) => c,
-            None => ddl::ensure(db, name)?,
-        };
-        let check = Check::new(&collection, bypass)?;
-        Ok(Target { collection, check })
+        let place = Place::ensure(db, name, Access::Insert)?;
+        let check = Check::new(&place.collection, bypass)?;
+        Ok(Target { place, check })
     }
 
     /// Is it capped?
     pub fn is_capped(&self) -> bool {
-        self.collection.capped.is_some()
+        self.place.collection.capped.is_some()
     }
 
     /// Until the transaction ends nobody else writes to it.
@@ -55,12 +51,12 @@ impl Target {
 
     /// `db.collection`
     pub fn namespace(&self) -> String {
-        self.collection.namespace()
+        self.place.collection.namespace()
     }
 
     /// Its number.
     pub fn id(&self) -> i64 {
-        self.collection.id
+        self.place.collection.id
     }
 
     /// Inserts documents.
@@ -70,7 +66,8 @@ impl Target {
     pub fn insert(&self, documents: &[Vec<u8>]) -> Result<()> {
         let run = || {
             guard::disk_full()?;
-            let table = Table::open(&self.collection, Access::Insert)?;
+            let Place { collection, table } = &self.place;
+            table.require(Access::Insert)?;
             let _snapshot = Snapshot::fresh();
             let mut rows = Vec::with_capacity(documents.len());
             for d in documents {
@@ -82,7 +79,7 @@ impl Target {
             }
             let new: Vec<NewRow<'_>> =
                 rows.iter().map(|p| NewRow { object_id: &p.object_id, document: &p.document }).collect();
-            capped::insert(&table, &self.collection, &new)?;
+            capped::insert(table, collection, &new)?;
             // SAFETY: makes the rows visible to what follows in this transaction.
             unsafe { pg_sys::CommandCounterIncrement() };
             Ok(())
@@ -107,7 +104,7 @@ impl Target {
             collation: None,
             constants: None,
         };
-        let modified = caught(|| modify.run(&self.collection, &self.check, context, None));
+        let modified = caught(|| modify.run(&self.place, &self.check, context, None));
         match modified.map_err(|e| self.explain(e))? {
             Modified::Nothing => Ok(false),
             Modified::Many { .. } | Modified::One(_) | Modified::Inserted(_) => Ok(true),
@@ -139,7 +136,7 @@ impl Target {
     }
 
     fn explain(&self, e: Error) -> Error {
-        batch::explain(e, Some(&self.collection))
+        batch::explain(e, Some(&self.place.collection))
     }
 }
 

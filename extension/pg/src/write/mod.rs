@@ -10,6 +10,7 @@ mod id;
 mod insert;
 mod merge;
 mod modify;
+mod place;
 mod retry;
 mod update;
 mod validate;

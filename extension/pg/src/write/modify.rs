@@ -8,13 +8,14 @@ use engine::{Doc, Val, codes};
 use super::change::{Changed, Search, Step};
 use super::context::Context;
 use super::id::prepare;
+use super::place::Place;
 use super::validate::Check;
 use super::{batch, capped, fail};
 use crate::access::Hint;
 use crate::catalog::Collection;
-use crate::error::{Result, internal};
+use crate::error::Result;
 use crate::spec::effective;
-use crate::storage::{Access, NewRow, Table};
+use crate::storage::{Access, NewRow};
 use crate::xact::subtransaction;
 
 /// What to change and how, as the command gives it.
@@ -103,37 +104,25 @@ impl Modify<'_> {
     /// Runs it; `during` says in whose words what the documents make impossible is reported, where it is not this statement's own.
     pub fn run(
         &self,
-        collection: &Collection,
+        place: &Place,
         check: &Check,
         context: &Context,
         during: Option<&str>,
     ) -> Result<Modified> {
         crate::guard::disk_full()?;
-        let parsed = self.parse(context, Some(collection))?;
-        let hint = Hint::parse(collection, self.hint)?;
-        let done = self.execute(collection, check, &parsed, hint);
+        let parsed = self.parse(context, Some(&place.collection))?;
+        let hint = Hint::parse(&place.collection, self.hint)?;
+        let done = self.execute(place, check, &parsed, hint);
         done.map_err(|e| match during {
             Some(what) => e.during(what),
             None => e,
         })
     }
 
-    fn execute(
-        &self,
-        collection: &Collection,
-        check: &Check,
-        parsed: &Parsed,
-        hint: Hint,
-    ) -> Result<Modified> {
-        let Some(table) = Table::open_if_there(collection, Access::Update)? else {
-            return if self.upsert {
-                Err(internal("the collection was dropped meanwhile"))
-            } else {
-                Ok(Modified::Nothing)
-            };
-        };
-        let search =
-            Search { collection, table: &table, query: &parsed.query, sort: parsed.sort.as_ref(), hint };
+    fn execute(&self, place: &Place, check: &Check, parsed: &Parsed, hint: Hint) -> Result<Modified> {
+        let Place { collection, table } = place;
+        table.require(Access::Update)?;
+        let search = Search { collection, table, query: &parsed.query, sort: parsed.sort.as_ref(), hint };
         let positional = parsed.update.is_positional().then_some(&parsed.query);
         let step = |old: Doc<'_>| {
             Ok(match parsed.update.apply(old, positional)? {
@@ -156,7 +145,7 @@ impl Modify<'_> {
             if !self.upsert {
                 return Ok(Modified::Nothing);
             }
-            match subtransaction(|| insert(collection, &table, parsed, check)) {
+            match subtransaction(|| insert(place, parsed, check)) {
                 Ok(document) => return Ok(Modified::Inserted(document)),
                 // Somebody has just inserted it: then it is there to be updated, or the key is another document's.
                 Err(e) if e.is(b"23505") && search.any()? => {}
@@ -167,12 +156,12 @@ impl Modify<'_> {
     }
 }
 
-fn insert(c: &Collection, table: &Table, parsed: &Parsed, check: &Check) -> Result<Vec<u8>> {
+fn insert(place: &Place, parsed: &Parsed, check: &Check) -> Result<Vec<u8>> {
     let document = upsert_document(&parsed.query, &parsed.update)?;
     let prepared = prepare(Doc::trusted(&document))?;
     check.document(None, Doc::trusted(&prepared.document))?;
     let row = NewRow { object_id: &prepared.object_id, document: &prepared.document };
-    capped::insert(table, c, &[row])?;
+    capped::insert(&place.table, &place.collection, &[row])?;
     // SAFETY: makes the row visible to what follows in this transaction.
     unsafe { pgrx::pg_sys::CommandCounterIncrement() };
     Ok(prepared.document.into_owned())

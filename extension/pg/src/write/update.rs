@@ -6,12 +6,14 @@ use pgrx::pg_sys::Datum;
 use super::batch::{self, operations};
 use super::context::Context;
 use super::modify::{Modified, Modify};
+use super::place::Place;
 use super::validate::Check;
 use super::{fail, put_errors, refuse_in_transaction, retry};
-use crate::catalog::{self, Collection, names, null_argument};
+use crate::catalog::{names, null_argument};
 use crate::error::Result;
+use crate::storage::Access;
 use crate::sys::{Call, varlena};
-use crate::{ddl, guard, spec, xact};
+use crate::{guard, spec, xact};
 
 /// One element of `updates`.
 fn statement(d: Doc<'_>) -> Result<Modify<'_>> {
@@ -108,23 +110,22 @@ impl<'a> Update<'a> {
         names::check_system(db, self.collection)?;
         guard::write()?;
         xact::limit_time(self.max_time);
-        let mut collection = catalog::find_table(db, self.collection)?;
-        if collection.is_none() && self.statements.iter().any(|s| s.upsert) {
-            collection = Some(ddl::ensure(db, self.collection)?);
-        }
-        let collection = collection.as_deref();
-        let single = matches!(&self.statements[..], [only] if !only.multi);
-        retry::remembered(collection, transaction.filter(|_| single), || self.execute(collection))
+        let upserts = self.statements.iter().any(|s| s.upsert);
+        let place = Place::find(db, self.collection, Access::Update, upserts)?;
+        let place = place.as_ref();
+        let single = transaction.filter(|_| matches!(&self.statements[..], [only] if !only.multi));
+        retry::remembered(place.map(|p| &*p.collection), single, || self.execute(place))
     }
 
-    fn execute(&self, collection: Option<&Collection>) -> Result<(Vec<u8>, bool)> {
+    fn execute(&self, place: Option<&Place>) -> Result<(Vec<u8>, bool)> {
+        let collection = place.map(|p| &*p.collection);
         let check = collection.map(|c| Check::new(c, self.bypass)).transpose()?;
         let one = |i: usize| -> Result<Count> {
-            let (Some(collection), Some(check)) = (collection, &check) else {
+            let (Some(place), Some(check)) = (place, &check) else {
                 self.statements[i].check(&self.context)?;
                 return Ok(Count::default());
             };
-            Ok(match self.statements[i].run(collection, check, &self.context, None)? {
+            Ok(match self.statements[i].run(place, check, &self.context, None)? {
                 Modified::Many { matched, changed } => {
                     Count { matched: matched as i32, changed: changed as i32, upserted: None }
                 }
