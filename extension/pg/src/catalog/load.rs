@@ -8,9 +8,9 @@ use engine::{Doc, Val};
 use pgrx::pg_sys::{self, Oid};
 
 use super::{Capped, Collection, Index, Level, Validator};
-use crate::error::{Result, internal};
+use crate::error::{Error, Result, internal};
 use crate::spi::{self, Cell, Param};
-use crate::xact::Snapshot;
+use crate::xact::{Snapshot, check_interrupts};
 use crate::{builds, upkeep};
 
 /// Oid of a relation by schema and name; invalid if there is none.
@@ -35,8 +35,53 @@ pub fn catalog_oids() -> Result<[Oid; 2]> {
     ])
 }
 
+/// How often an entry is read whose relations are not there, before they are missed.
+const TRIES: usize = 5;
+
 /// The entry of this name as it is committed now, or changed by this transaction.
+///
+/// # Errors
+/// XX000 for a collection whose relations are missing.
 pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
+    for _ in 1..TRIES {
+        match read(db, name) {
+            // Rows are those of a snapshot, relations those of this moment: between both another transaction may have
+            // dropped the collection, or made it, of which this backend's caches are about to hear.
+            Err(Unread::Missing(_)) => {
+                check_interrupts();
+                // SAFETY: forgets what can be read again, as PostgreSQL does when it has lost track of changes.
+                unsafe { pg_sys::InvalidateSystemCaches() };
+            }
+            Err(Unread::Failed(e)) => return Err(e),
+            Ok(found) => return Ok(found),
+        }
+    }
+    read(db, name).map_err(|e| match e {
+        Unread::Missing(what) => internal(format!("{what} of {db}.{name} is missing")),
+        Unread::Failed(e) => e,
+    })
+}
+
+/// Why an entry could not be read.
+enum Unread {
+    /// A relation is not there.
+    Missing(&'static str),
+    Failed(Error),
+}
+
+impl From<Error> for Unread {
+    fn from(e: Error) -> Self {
+        Unread::Failed(e)
+    }
+}
+
+impl From<engine::Error> for Unread {
+    fn from(e: engine::Error) -> Self {
+        Unread::Failed(e.into())
+    }
+}
+
+fn read(db: &str, name: &str) -> core::result::Result<Option<Collection>, Unread> {
     let _snapshot = Snapshot::latest();
     let rows = spi::query(
         "SELECT collection_id, collection_uuid, view_definition, validator, validation_level, validation_action,
@@ -55,7 +100,7 @@ pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
         heap = relation(c"documentdb_data", &format!("documents_{id}"))?;
         pk = relation(c"documentdb_data", &format!("collection_pk_{id}"))?;
         if heap == pg_sys::InvalidOid || pk == pg_sys::InvalidOid {
-            return Err(internal(format!("the data table of {db}.{name} is missing")));
+            return Err(Unread::Missing("the data table"));
         }
         indexes = self::indexes(id)?;
         let expires = options.as_deref().is_some_and(|o| Doc::trusted(o).get("expireAfterSeconds").is_some());
@@ -98,14 +143,14 @@ pub fn collection(db: &str, name: &str) -> Result<Option<Collection>> {
 }
 
 /// The bounds that are among a collection's options.
-fn capped(id: i64, options: Doc<'_>) -> Result<Option<Capped>> {
+fn capped(id: i64, options: Doc<'_>) -> core::result::Result<Option<Capped>, Unread> {
     if options.get("capped").and_then(Val::as_bool) != Some(true) {
         return Ok(None);
     }
     let number = |name| options.get(name).and_then(engine::number::exact_i64);
     let order = relation(c"documentdb_data", &format!("collection_order_{id}"))?;
     if order == pg_sys::InvalidOid {
-        return Err(internal(format!("the order of collection {id} is missing")));
+        return Err(Unread::Missing("the order"));
     }
     Ok(Some(Capped { size: number("size").unwrap_or(0), max: number("max"), order }))
 }
