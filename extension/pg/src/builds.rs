@@ -141,16 +141,6 @@ pub fn release() -> Result<()> {
     Ok(())
 }
 
-/// [`pause`]s the builds of a collection that is about to go, and forgets them.
-pub fn stop(collection: i64) -> Result<()> {
-    pause(collection)?;
-    spi::run(
-        "DELETE FROM documentdb_api_catalog.documentdb_index_queue WHERE collection_id OPERATOR(pg_catalog.=) $1",
-        &[Param::Int8(collection)],
-    )?;
-    Ok(())
-}
-
 /// Cancels what workers are doing for this collection.
 fn cancel(collection: i64) -> Result<()> {
     let _snapshot = Snapshot::latest();

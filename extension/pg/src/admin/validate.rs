@@ -1,9 +1,11 @@
 //! `validate` and `compact`.
 
 use super::spi;
+use crate::catalog::{self, Collection};
 use crate::error::Result;
 use crate::spi::Param;
 use crate::sys::varlena;
+use crate::{builds, ddl};
 use engine::{Code, Doc, DocWriter, Error, Val, Value, codes};
 use pgrx::pg_sys;
 
@@ -141,26 +143,22 @@ fn squeeze(spec: Doc<'_>) -> Result<Vec<u8>> {
             "Invalid command compact specification, missing database or collection name",
         ));
     }
-    let id = match look_up(db, name)? {
-        Named::Table(id) => id,
-        Named::View => {
-            return Err(fail(
-                codes::COMMAND_NOT_SUPPORTED_ON_VIEW,
-                format!("Namespace {db}.{name} is a view, not a collection"),
-            ));
-        }
-        Named::Nothing => {
-            return Err(fail(codes::NAMESPACE_NOT_FOUND, format!("ns does not exist: {db}.{name}")));
-        }
+    // Nobody drops it while it is rewritten; that a standby rewrites nothing PostgreSQL says below.
+    // SAFETY: reads the server's state.
+    let only_look = dry_run || unsafe { pg_sys::RecoveryInProgress() };
+    let found = if only_look { catalog::find(db, name)? } else { ddl::lock(db, name)? };
+    let Some(collection) = found else {
+        return Err(fail(codes::NAMESPACE_NOT_FOUND, format!("ns does not exist: {db}.{name}")));
     };
-    let table = format!("documentdb_data.documents_{id}");
+    collection.require_table()?;
+    let table = format!("documentdb_data.documents_{}", collection.id);
     let mut out = DocWriter::new();
     out.put("ok", &Value::Double(1.0));
     if dry_run {
         out.put("estimatedBytesFreed", &Value::Int64(dead_bytes(&table)?));
     } else {
         let before = total_size(&table)?;
-        rewrite(&table)?;
+        rewrite(&collection)?;
         out.put("bytesFreed", &Value::Int64((before - total_size(&table)?).max(0)));
     }
     Ok(out.finish())
@@ -194,14 +192,12 @@ unsafe extern "C-unwind" {
     fn cluster_rel(table: pg_sys::Oid, index: pg_sys::Oid, params: *mut ClusterParams);
 }
 
-fn rewrite(table: &str) -> Result<()> {
-    let query = format!("SELECT '{table}'::regclass::oid::int8");
-    let oid = first_int(&query)?;
+fn rewrite(collection: &Collection) -> Result<()> {
+    let oid = collection.heap;
     let mut params = ClusterParams { options: 0 };
-    // SAFETY: the OID was just looked up. cluster_rel takes its own lock and does what VACUUM FULL does; ownership is
-    // the caller's to check.
+    // SAFETY: the OID of a table that nobody drops. cluster_rel takes its own lock and does what VACUUM FULL does; ownership is the
+    // caller's to check.
     unsafe {
-        let oid = pg_sys::Oid::from(u32::try_from(oid).unwrap_or(0));
         if !pg_sys::pg_class_ownercheck(oid, pg_sys::GetUserId()) {
             pg_sys::aclcheck_error(
                 pg_sys::AclResult::ACLCHECK_NOT_OWNER,
@@ -209,6 +205,8 @@ fn rewrite(table: &str) -> Result<()> {
                 pg_sys::get_rel_name(oid),
             );
         }
+        // A build of an index makes way; the lock would wait for it, and everybody else behind the lock.
+        builds::pause(collection.id)?;
         crate::sys::guarded(|| cluster_rel(oid, pg_sys::InvalidOid, &raw mut params));
     }
     Ok(())

@@ -49,6 +49,11 @@ pub fn find(db: &str, name: &str) -> Result<Option<Rc<Collection>>> {
     Ok(Some(found))
 }
 
+/// Takes an entry out.
+pub fn forget(db: &str, name: &str) {
+    CACHE.with_borrow_mut(|c| c.by_name.get_mut(db).and_then(|names| names.remove(name)));
+}
+
 fn register() {
     let first = CACHE.with_borrow_mut(|c| !core::mem::replace(&mut c.registered, true));
     if first {

@@ -154,6 +154,14 @@ pub fn find(db: &str, name: &str) -> Result<Option<Rc<Collection>>> {
     cache::find(db, name)
 }
 
+/// As [`find`], read from the catalog's tables now. The cache hears of another transaction's change only a moment after
+/// that transaction's locks on rows are no longer waited for.
+pub fn find_anew(db: &str, name: &str) -> Result<Option<Rc<Collection>>> {
+    names::check_length(db, name)?;
+    cache::forget(db, name);
+    cache::find(db, name)
+}
+
 /// The collection of this name, views refused.
 pub fn find_table(db: &str, name: &str) -> Result<Option<Rc<Collection>>> {
     let found = find(db, name)?;

@@ -4,13 +4,13 @@ use engine::{DocWriter, codes};
 use pgrx::pg_sys::{self, Datum};
 
 use super::table::{self, Options};
-use super::{fail, rename, storage};
+use super::{fail, lock, rename, storage};
 use crate::catalog::{self, Collection};
 use crate::error::{Result, internal};
-use crate::guard;
 use crate::storage::{Access, NewRow, Scan, Table};
 use crate::write::capped;
 use crate::xact::{Snapshot, check_interrupts};
+use crate::{builds, guard};
 
 /// Documents that are copied at once.
 const BATCH: usize = 500;
@@ -30,7 +30,7 @@ fn clone(db: &str, from: &str, to: &str, size: i64, source: Source) -> Result<()
         return Err(fail(codes::INVALID_OPTIONS, "Capped collection size must be greater than zero"));
     }
     guard::write()?;
-    let Some(old) = catalog::find(db, from)? else {
+    let Some(old) = lock::one(db, from)? else {
         let text = format!("source collection {db}.{from} does not exist");
         return Err(fail(codes::NAMESPACE_NOT_FOUND, text));
     };
@@ -42,7 +42,9 @@ fn clone(db: &str, from: &str, to: &str, size: i64, source: Source) -> Result<()
         Source::Stays => pg_sys::ShareLock,
         Source::Goes => pg_sys::AccessExclusiveLock,
     };
-    // SAFETY: waits for whoever uses the table; one that is gone by then is found out below.
+    // Behind its row, which whoever drops the table has: a build of an index makes way, the others are waited for.
+    builds::pause(old.id)?;
+    // SAFETY: waits for a lock on a table that is there.
     unsafe { pg_sys::LockRelationOid(old.heap, mode as i32) };
     if catalog::find(db, to)?.is_some() {
         let text = format!(
@@ -76,7 +78,8 @@ fn scan<'t>(table: &'t Table, c: &Collection) -> Result<Scan<'t>> {
 fn copy(old: &Collection, new: &Collection, size: i64) -> Result<()> {
     let bytes = |document: &[u8]| i64::try_from(document.len()).unwrap_or(i64::MAX);
     let (source, target) = (Table::open(old, Access::Read)?, Table::open(new, Access::Insert)?);
-    let _snapshot = Snapshot::fresh();
+    // Whatever the isolation level is: what was committed before the table was locked would be lost otherwise.
+    let _snapshot = Snapshot::latest();
     let mut total = 0;
     let mut rows = scan(&source, old)?;
     while let Some(row) = rows.next() {
@@ -122,6 +125,7 @@ pgfn! {
         let (db, name) = (call.text(0)?, call.text(1)?);
         let passing = format!("tmp{:016x}.convertToCapped", crate::read::random()?);
         clone(db, name, &passing, call.i64(2)?, Source::Goes)?;
+        // The row of the old one is locked since before it was copied: the name is still its own.
         rename::rename((db, &passing), (db, name), true)?;
         Ok(Datum::null())
     }

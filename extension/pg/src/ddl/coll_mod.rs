@@ -4,8 +4,8 @@ use engine::{Doc, DocWriter, Val, Value, codes};
 
 use super::options::{ValidatorFields, view_definition};
 use super::table::level_name;
-use super::{fail, storage, view};
-use crate::catalog::{self, Collection, Index, null_argument};
+use super::{fail, lock, storage, view};
+use crate::catalog::{Collection, Index, null_argument};
 use crate::error::Result;
 use crate::spi::{self, Param};
 use crate::sys::varlena;
@@ -289,7 +289,8 @@ pgfn! {
             return Err(fail(codes::BAD_VALUE, message));
         }
         guard::write()?;
-        let found = catalog::find(db, name)?;
+        // What is changed is computed from what is there: nobody else may change it meanwhile.
+        let found = lock::one(db, name)?;
         let collection = found.ok_or_else(|| fail(codes::NAMESPACE_NOT_FOUND, "ns does not exist"))?;
         Ok(varlena(&change.run(&collection)?))
     }

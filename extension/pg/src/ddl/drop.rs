@@ -3,43 +3,40 @@
 use engine::codes;
 use pgrx::pg_sys::{self, Datum};
 
-use super::fail;
 use super::table::AsAdmin;
+use super::{fail, lock};
 use crate::catalog::{self, Collection};
 use crate::error::{Error, Result};
 use crate::spi::{self, Cell, Param};
 use crate::{builds, guard, xact};
 
-/// Drops a collection or view; false when there is none.
-pub fn drop(db: &str, name: &str) -> Result<bool> {
-    // Waits for another transaction that drops the same one, and then finds nothing.
-    let rows = spi::run_returning(
-        "DELETE FROM documentdb_api_catalog.collections
-         WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.=) $2
-         RETURNING collection_id, view_definition IS NOT NULL",
-        &[Param::Text(Some(db)), Param::Text(Some(name))],
+/// What the catalog keeps of a collection beside its row, by its number.
+const PARTS: [&str; 3] = ["collection_indexes", "documentdb_index_queue", "capped_collections"];
+
+/// Drops a collection or view whose row is [locked](lock).
+pub fn drop(c: &Collection) -> Result<()> {
+    let id = [Param::Int8(c.id)];
+    spi::run(
+        "DELETE FROM documentdb_api_catalog.collections WHERE collection_id OPERATOR(pg_catalog.=) $1",
+        &id,
     )?;
-    let Some(row) = rows.first() else { return Ok(false) };
-    let (id, is_view) = (row.first().and_then(Cell::int), row.get(1).and_then(Cell::bool));
-    let Some(id) = id else { return Ok(false) };
-    if is_view == Some(true) {
-        return Ok(true);
+    if c.view.is_some() {
+        return Ok(());
     }
-    spi::run(
-        "DELETE FROM documentdb_api_catalog.collection_indexes WHERE collection_id OPERATOR(pg_catalog.=) $1",
-        &[Param::Int8(id)],
-    )?;
-    spi::run(
-        "DELETE FROM documentdb_api_catalog.capped_collections WHERE collection_id OPERATOR(pg_catalog.=) $1",
-        &[Param::Int8(id)],
-    )?;
-    builds::stop(id)?;
-    let _admin = AsAdmin::new()?;
-    spi::run(
-        &format!("DROP TABLE IF EXISTS documentdb_data.documents_{id}, documentdb_data.retry_{id}"),
-        &[],
-    )?;
-    Ok(true)
+    builds::pause(c.id)?;
+    {
+        let _admin = AsAdmin::new()?;
+        let tables = format!("documentdb_data.documents_{0}, documentdb_data.retry_{0}", c.id);
+        spi::run(&format!("DROP TABLE IF EXISTS {tables}"), &[])?;
+    }
+    // Not before: another transaction that enters an index has the table until it ends.
+    for part in PARTS {
+        let sql = format!(
+            "DELETE FROM documentdb_api_catalog.{part} WHERE collection_id OPERATOR(pg_catalog.=) $1"
+        );
+        spi::run(&sql, &id)?;
+    }
+    Ok(())
 }
 
 /// A table can be dropped by its owner, the role of all members of documentdb_admin_role.
@@ -67,18 +64,22 @@ pgfn! {
         let (Some(db), Some(name)) = (call.opt_text(0)?, call.opt_text(1)?) else { return Ok(Datum::from(false)) };
         let found = catalog::find(db, name)?;
         guard_drop(found.is_some())?;
-        if let (Some(c), Some(wanted)) = (&found, call.arg(3)) {
-            // SAFETY: the argument is declared uuid: 16 bytes behind a pointer.
-            let wanted = unsafe { core::slice::from_raw_parts(wanted.cast_mut_ptr::<u8>(), 16) };
-            if c.uuid.as_ref().map(<[u8; 16]>::as_slice) != Some(wanted) {
+        let Some(found) = found else { return Ok(Datum::from(false)) };
+        // SAFETY: the argument is declared uuid: 16 bytes behind a pointer.
+        let wanted = call.arg(3).map(|uuid| unsafe { core::slice::from_raw_parts(uuid.cast_mut_ptr::<u8>(), 16) });
+        let check = |c: &Collection| {
+            if wanted.is_some_and(|wanted| c.uuid.as_ref().map(<[u8; 16]>::as_slice) != Some(wanted)) {
                 let message = format!("drop collection {} UUID mismatch", c.namespace());
                 return Err(fail(codes::COLLECTION_UUID_MISMATCH, message));
             }
-        }
-        if let Some(c) = &found {
-            require_owner(c)?;
-        }
-        Ok(Datum::from(found.is_some() && drop(db, name)?))
+            require_owner(c)
+        };
+        check(&found)?;
+        // By the time that it can be locked the name may be gone, or another collection's.
+        let Some(found) = lock::one(db, name)? else { return Ok(Datum::from(false)) };
+        check(&found)?;
+        drop(&found)?;
+        Ok(Datum::from(true))
     }
 }
 pgfn! {
@@ -89,7 +90,7 @@ pgfn! {
             let _snapshot = xact::Snapshot::latest();
             spi::query(
                 "SELECT collection_name FROM documentdb_api_catalog.collections
-                 WHERE database_name OPERATOR(pg_catalog.=) $1 ORDER BY collection_name",
+                 WHERE database_name OPERATOR(pg_catalog.=) $1 ORDER BY collection_id",
                 &[Param::Text(Some(db))],
             )?
         };
@@ -97,7 +98,9 @@ pgfn! {
         for row in &names {
             if let Some(name) = row.first().and_then(Cell::text) {
                 xact::check_interrupts();
-                drop(db, name)?;
+                if let Some(c) = lock::one(db, name)? {
+                    drop(&c)?;
+                }
             }
         }
         Ok(Datum::null())

@@ -1,9 +1,11 @@
 //! Collections, views and databases as objects: create, drop, rename, change.
 
 mod capped;
+mod case;
 mod coll_mod;
 mod create;
 mod drop;
+mod lock;
 mod options;
 mod rename;
 mod shard;
@@ -12,6 +14,7 @@ mod table;
 mod version;
 mod view;
 
+pub use lock::one as lock;
 pub use table::{AsAdmin, ensure};
 
 use engine::Code;

@@ -1,45 +1,59 @@
 //! renameCollection.
 
+use std::rc::Rc;
+
 use engine::{Doc, codes};
 use pgrx::pg_sys::Datum;
 
-use super::{drop, fail};
-use crate::catalog::{self, names, null_argument};
+use super::{case, drop, fail, lock};
+use crate::catalog::{self, Collection, names, null_argument};
 use crate::error::{Error, Result};
 use crate::spi::{self, Param};
+use crate::xact::subtransaction;
 use crate::{guard, spec};
 
 /// Gives a collection another name, in another database too: only the catalog changes.
 pub fn rename(from: (&str, &str), to: (&str, &str), drop_target: bool) -> Result<()> {
-    let Some(source) = catalog::find(from.0, from.1)? else {
-        return Err(no_source(from));
-    };
+    source(catalog::find(from.0, from.1)?, from)?;
+    names::check_new(to.0, to.1)?;
+    guard::write()?;
+    if from.0 != to.0 {
+        case::check(to.0)?;
+    }
+    loop {
+        let (found, target) = lock::both(from, to)?;
+        let source = source(found, from)?;
+        if let Some(target) = target {
+            if !drop_target || target.id == source.id {
+                return Err(fail(codes::NAMESPACE_EXISTS, "target namespace exists"));
+            }
+            drop::drop(&target)?;
+        }
+        match subtransaction(|| give(&source, to)) {
+            // Another transaction has just made a collection of that name.
+            Err(e) if e.is(b"23505") => {}
+            done => return done,
+        }
+    }
+}
+
+fn give(source: &Collection, to: (&str, &str)) -> Result<()> {
+    spi::run(
+        "UPDATE documentdb_api_catalog.collections SET database_name = $2, collection_name = $3
+         WHERE collection_id OPERATOR(pg_catalog.=) $1",
+        &[Param::Int8(source.id), Param::Text(Some(to.0)), Param::Text(Some(to.1))],
+    )?;
+    Ok(())
+}
+
+/// The collection that is to have another name: there, and not a view.
+fn source(found: Option<Rc<Collection>>, from: (&str, &str)) -> Result<Rc<Collection>> {
+    let source = found.ok_or_else(|| no_source(from))?;
     if source.view.is_some() {
         let message = format!("cannot rename view: {}", source.namespace());
         return Err(fail(codes::COMMAND_NOT_SUPPORTED_ON_VIEW, message));
     }
-    names::check_new(to.0, to.1)?;
-    guard::write()?;
-    if let Some(target) = catalog::find(to.0, to.1)? {
-        if !drop_target || target.id == source.id {
-            return Err(fail(codes::NAMESPACE_EXISTS, "target namespace exists"));
-        }
-        drop::drop(to.0, to.1)?;
-    }
-    let moved = spi::run(
-        "UPDATE documentdb_api_catalog.collections SET database_name = $3, collection_name = $4
-         WHERE database_name OPERATOR(pg_catalog.=) $1 AND collection_name OPERATOR(pg_catalog.=) $2",
-        &[
-            Param::Text(Some(from.0)),
-            Param::Text(Some(from.1)),
-            Param::Text(Some(to.0)),
-            Param::Text(Some(to.1)),
-        ],
-    )?;
-    if moved == 0 {
-        return Err(no_source(from));
-    }
-    Ok(())
+    Ok(source)
 }
 
 fn no_source((db, name): (&str, &str)) -> Error {

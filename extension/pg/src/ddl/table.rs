@@ -2,14 +2,16 @@
 
 use std::rc::Rc;
 
+use engine::Doc;
 use engine::collation::Collation;
-use engine::{Doc, codes};
 use pgrx::pg_sys;
 
+use super::case;
 use crate::am::option_text;
 use crate::catalog::{self, Collection, Level, Validator, names};
 use crate::error::{Error, Result, internal};
 use crate::spi::{self, Param};
+use crate::xact::check_interrupts;
 use crate::{guard, guc};
 
 /// What a new collection is made with.
@@ -30,17 +32,20 @@ pub struct Options<'a> {
 /// # Errors
 /// 42P01 when missing collections are not to be made; everything [`create`] gives.
 pub fn ensure(db: &str, name: &str) -> Result<Rc<Collection>> {
-    if let Some(found) = catalog::find_table(db, name)? {
-        return Ok(found);
+    loop {
+        if let Some(found) = catalog::find_table(db, name)? {
+            return Ok(found);
+        }
+        guard::write()?;
+        if !guc::flag(c"documentdb.enable_create_collection_on_insert") {
+            return Err(Error::native(b"42P01", format!("collection '{name}' does not exist")));
+        }
+        // Made by another transaction, it may have been dropped again by the time it is looked for.
+        if create(db, name, &Options::default())? {
+            pgrx::notice!("creating collection");
+        }
+        check_interrupts();
     }
-    guard::write()?;
-    if !guc::flag(c"documentdb.enable_create_collection_on_insert") {
-        return Err(Error::native(b"42P01", format!("collection '{name}' does not exist")));
-    }
-    if create(db, name, &Options::default())? {
-        pgrx::notice!("creating collection");
-    }
-    catalog::find_table(db, name)?.ok_or_else(|| internal("a collection vanished while it was made"))
 }
 
 /// Makes a collection or view; false when another transaction has made one of this name meanwhile.
@@ -50,7 +55,7 @@ pub fn ensure(db: &str, name: &str) -> Result<Rc<Collection>> {
 pub fn create(db: &str, name: &str, options: &Options<'_>) -> Result<bool> {
     names::check_new(db, name)?;
     guard::standby()?;
-    check_case(db)?;
+    case::check(db)?;
     let (level, action) = match options.validator {
         None => (None, None),
         Some(v) => (Some(level_name(v.level)), Some(if v.refuse { "error" } else { "warn" })),
@@ -88,25 +93,6 @@ pub fn level_name(level: Level) -> &'static str {
         Level::Off => "off",
         Level::Strict => "strict",
         Level::Moderate => "moderate",
-    }
-}
-
-/// Databases whose names differ only in case cannot be together, as in MongoDB.
-fn check_case(db: &str) -> Result<()> {
-    let _snapshot = crate::xact::Snapshot::latest();
-    let rows = spi::query(
-        "SELECT database_name FROM documentdb_api_catalog.collections
-         WHERE pg_catalog.lower(database_name) OPERATOR(pg_catalog.=) pg_catalog.lower($1)
-           AND database_name OPERATOR(pg_catalog.<>) $1 LIMIT 1",
-        &[Param::Text(Some(db))],
-    )?;
-    match rows.first().and_then(|r| r.first()).and_then(spi::Cell::text) {
-        None => Ok(()),
-        Some(there) => Err(engine::Error::new(
-            codes::DATABASE_DIFFER_CASE,
-            format!("db already exists with different case already have: [{there}] trying to create [{db}]"),
-        )
-        .into()),
     }
 }
 
