@@ -1,6 +1,7 @@
 //! One PostgreSQL node: its pool, its budgets, its state.
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool::Runtime;
@@ -46,6 +47,8 @@ pub struct Node {
     limits: (Option<Duration>, Option<Duration>),
     connect: Duration,
     pub(super) state: Arc<State>,
+    /// That its writes go to another primary was told.
+    superseded: AtomicBool,
     pub(super) metrics: PoolMetrics,
     pub(super) roles: Roles,
     pub(super) target: config::PgTarget,
@@ -88,6 +91,7 @@ impl Node {
             limits: (sizes.max_lifetime, sizes.max_idle),
             connect: sizes.connect_timeout,
             state,
+            superseded: AtomicBool::new(false),
             metrics,
             roles: Roles::new(sizes.run_as_user),
             target: target.clone(),
@@ -191,6 +195,12 @@ impl Node {
     pub(super) fn observe(&self, seen: Observation) {
         if self.state.observe(seen) {
             info!(node = %self.name, role = ?seen.role, timeline = seen.timeline, "node role changed");
+        }
+        let newest = self.state.newest();
+        let superseded = seen.role == Role::Primary && seen.timeline < newest;
+        if self.superseded.swap(superseded, Ordering::Relaxed) != superseded && superseded {
+            let timeline = seen.timeline;
+            warn!(node = %self.name, timeline, newest, "a primary of an older timeline gets no writes: another one took its place");
         }
     }
 
