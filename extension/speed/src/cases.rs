@@ -153,6 +153,7 @@ pub fn run(mut client: Client, options: &Options) -> Result<bool, Failure> {
     points(&b, &table)?;
     inserts(&b)?;
     scans(&b)?;
+    counts(&b)?;
     pages(&b)?;
     memory(&b, clock.0)?;
     let rows = b.rows.borrow();
@@ -281,6 +282,40 @@ fn scans(b: &Bench) -> Result<(), Failure> {
             })
         },
         &mut || b.plain(&scan, 1, 0),
+    )
+}
+
+/// A count of a hundredth of the documents.
+fn counts(b: &Bench) -> Result<(), Failure> {
+    let count = b.prepare("SELECT documentdb_api.count_query($1, $2::bytea)::bytea")?;
+    let plain = b.prepare(
+        "SELECT count(*) FROM plain WHERE (document ->> 'a')::int8 >= $1 AND (document ->> 'a')::int8 < $2",
+    )?;
+    let (times, wanted) = (20, b.count / 100);
+    let start = |id: i64| id * 9 / 10;
+    b.case(
+        "count of a hundredth by an index | by an expression index",
+        1.5,
+        &mut || {
+            for _ in 0..times {
+                let low = start(b.id());
+                let range = sub(&[("$gte", int(low)), ("$lt", int(low + wanted))]);
+                let command = command(&[("count", text("c")), ("query", sub(&[("a", range)]))]);
+                let reply: Vec<u8> = b.client.borrow_mut().query_one(&count, &[&"t", &command])?.get(0);
+                let n = Doc::trusted(&reply).get("n").and_then(engine::number::exact_i64);
+                if n != Some(wanted) {
+                    return Err(format!("{n:?} documents instead of {wanted}").into());
+                }
+            }
+            Ok(times)
+        },
+        &mut || {
+            for _ in 0..times {
+                let low = start(b.id());
+                b.client.borrow_mut().query_one(&plain, &[&low, &(low + wanted)])?;
+            }
+            Ok(times)
+        },
     )
 }
 

@@ -98,6 +98,33 @@ fn prescribed_ways() {
 }
 
 #[test]
+fn a_skip_beyond_the_last_leaves_nothing() {
+    let (_cluster, mut s) = filled();
+    let none: [i32; 0] = [];
+    let skip = |n: i32| ("skip", int(n));
+    let natural = |n: i32| ("hint", sub(&[("$natural", int(n))]));
+    let ways = [
+        vec![],
+        vec![natural(-1)],
+        vec![("filter", sub(&[("b", int(2))])), natural(1)],
+        vec![("filter", sub(&[("b", int(2))]))],
+        vec![("hint", sub(&[("_id", int(1))]))],
+        vec![("sort", sub(&[("_id", int(-1))]))],
+        vec![("sort", sub(&[("a", int(1))]))],
+        vec![("sort", sub(&[("zz", int(1)), ("_id", int(1))]))],
+    ];
+    for way in ways {
+        let n = i32::try_from(ids(&mut s, &way).len()).unwrap();
+        let with = |more: &[(&'static str, Value)]| [way.as_slice(), more].concat();
+        assert_eq!(ids(&mut s, &with(&[skip(n - 1)])).len(), 1, "{way:?}");
+        for beyond in [n, n + 1, n + 50] {
+            assert_eq!(ids(&mut s, &with(&[skip(beyond)])), none, "{way:?}");
+            assert_eq!(ids(&mut s, &with(&[skip(beyond), ("limit", int(3))])), none, "{way:?}");
+        }
+    }
+}
+
+#[test]
 fn every_choice_of_an_or_has_its_index() {
     let (_cluster, mut s) = filled();
     let or = |list: &[Value]| ("$or", Value::array_of(list));

@@ -140,6 +140,10 @@ pub(super) fn set_field(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Re
         bail!(codes::LOCATION4161109, "{name} requires 'input' to be specified");
     }
     match args.first().map(|e| (e, e.as_constant())) {
+        // No field has such a name, and a document can't hold it.
+        Some((_, Some(Some(Value::String(field))))) if field.contains('\0') => {
+            bail!(codes::LOCATION16411, "FieldPath field names may not contain null bytes ('\0').")
+        }
         Some((_, Some(Some(Value::String(_))))) => {}
         Some((_, Some(other))) => bail!(
             codes::LOCATION4161107,
@@ -147,7 +151,12 @@ pub(super) fn set_field(op: &'static Operator, v: Val<'_>, sc: &Scope<'_>) -> Re
             super::render::type_of(other.as_ref())
         ),
         Some((e, None)) => {
-            let path = e.as_field_path().map_or_else(|| "$…".into(), |p| format!("${}", p.dotted()));
+            let Some(path) = e.as_field_path().map(|p| format!("${}", p.dotted())) else {
+                bail!(
+                    codes::LOCATION4161106,
+                    "{name} requires 'field' to evaluate to a constant, but got a non-constant argument"
+                )
+            };
             bail!(
                 codes::LOCATION4161108,
                 "A field path reference which is not allowed in this context. Did you mean {{$literal: '{path}'}}?"

@@ -41,6 +41,12 @@ impl FieldPath {
         Ok(Self(parts))
     }
 
+    /// One is the other, or lies below it.
+    #[must_use]
+    pub fn overlaps(&self, other: &FieldPath) -> bool {
+        self.0.iter().zip(&other.0).all(|(a, b)| a == b)
+    }
+
     /// Has no component.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -56,10 +56,13 @@ fn computed_fields<'s>(
         let depth = above.len();
         above.extend(path::split(e.name())?);
         match e.val.as_doc() {
-            Some(d) if !d.is_empty() && !is_operator(d) => computed_fields(d, above, cx, root)?,
+            Some(d) if !d.is_empty() && !is_operator(d) => {
+                check_fields(d)?;
+                computed_fields(d, above, cx, root)?;
+            }
             operator => {
                 if let Some(d) = operator.filter(|d| is_operator(*d)) {
-                    check_operator(d)?;
+                    check_call(d)?;
                 }
                 root.insert(above, Leaf::Compute(Expr::parse(e.val, cx)?))?;
             }
@@ -72,6 +75,48 @@ fn computed_fields<'s>(
 /// The first field begins with a dollar sign.
 fn is_operator(d: Doc<'_>) -> bool {
     d.first().is_some_and(|e| e.name().starts_with('$'))
+}
+
+/// A field of `$addFields` is one expression, of an operator that there is.
+fn check_call(d: Doc<'_>) -> Result<()> {
+    if d.iter().nth(1).is_some() {
+        bail!(
+            codes::LOCATION40181,
+            "Invalid $addFields :: caused by :: an expression specification must contain exactly one field, the name of the expression. Found {} fields in {}",
+            d.iter().count(),
+            crate::extjson::canonical(d)
+        );
+    }
+    match d.first() {
+        Some(e) if !expr::is_operator(e.name()) => bail!(
+            codes::INVALID_PIPELINE_OPERATOR,
+            "Invalid $addFields :: caused by :: Unrecognized expression '{}'",
+            e.name()
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// What `$addFields` does not take as names of fields below a field.
+fn check_fields(d: Doc<'_>) -> Result<()> {
+    for e in d {
+        if e.name().starts_with('$') {
+            bail!(
+                codes::LOCATION40181,
+                "Invalid $addFields :: caused by :: an expression specification must contain exactly one field, the name of the expression. Found {} fields in {}",
+                d.iter().count(),
+                crate::extjson::canonical(d)
+            );
+        }
+        if e.name().contains('.') {
+            bail!(
+                codes::LOCATION40183,
+                "Invalid $addFields :: caused by :: cannot use dotted field name '{}' in a sub object",
+                e.name()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The operator of a field itself is refused in other words than one inside an expression.

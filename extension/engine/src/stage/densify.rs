@@ -174,7 +174,7 @@ impl Densify {
 pub(super) fn densify(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let Some(spec) = v.as_doc() else {
         bail!(
-            codes::LOCATION5733401,
+            codes::FAILED_TO_PARSE,
             "The $densify stage specification must be an object, found {}",
             v.type_name()
         )
@@ -203,7 +203,10 @@ pub(super) fn densify(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     };
     let Some(field) = field else { return missing("field") };
     let Some(range) = range else { return missing("range") };
-    if by.contains(&field) {
+    if let Some(other) = range.iter().find(|e| !matches!(e.name(), "step" | "bounds" | "unit")) {
+        bail!(codes::LOCATION40415, "BSON field '$densify.range.{}' is an unknown field.", other.name());
+    }
+    if by.iter().any(|path| path.overlaps(&field)) {
         bail!(
             codes::LOCATION8993000,
             "BSON field '$densify.partitionByFields' contains the field that is being densified"
@@ -226,6 +229,10 @@ pub(super) fn densify(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     }
     let unit = match range.get("unit") {
         None => None,
+        Some(u) if u.as_str().is_none() => {
+            wrong("$densify.range.unit", u, "string")?;
+            None
+        }
         Some(u) => match u.as_str().and_then(Unit::named) {
             Some(u) => Some(u),
             None => {
@@ -294,11 +301,27 @@ fn range_bounds(v: Val<'_>, step: &Value, unit: Option<Unit>, by: &[FieldPath]) 
             };
             let dates = matches!((low, high), (Value::DateTime(_), Value::DateTime(_)));
             let numbers = Num::of(low).is_some() && Num::of(high).is_some();
-            if !(dates || numbers) || compare_values(low, high) == Ordering::Greater {
+            if compare_values(low, high) == Ordering::Greater {
                 bail!(codes::LOCATION5733402, "{SHAPE}");
             }
-            if dates != unit.is_some() {
-                bail!(codes::LOCATION5733402, "{SHAPE}");
+            let is_date = matches!(low, Value::DateTime(_));
+            match (is_date, Num::of(low).is_some()) {
+                (true, _) if !dates => bail!(
+                    codes::LOCATION5733405,
+                    "a bounding array that begins with a date must end with one"
+                ),
+                (true, _) if unit.is_none() => {
+                    bail!(codes::LOCATION5733410, "a bounding array of dates needs a unit of the step")
+                }
+                (false, true) if !numbers => bail!(
+                    codes::LOCATION5733406,
+                    "a bounding array that begins with a number must end with one"
+                ),
+                (false, true) if unit.is_some() => {
+                    bail!(codes::LOCATION5733409, "a bounding array of numbers takes no unit of the step")
+                }
+                (false, false) => bail!(codes::LOCATION5946800, "{SHAPE}"),
+                _ => {}
             }
             if numbers && (low.ty() != high.ty() || low.ty() != step.ty()) {
                 bail!(
@@ -308,6 +331,6 @@ fn range_bounds(v: Val<'_>, step: &Value, unit: Option<Unit>, by: &[FieldPath]) 
             }
             Ok(Bounds::Explicit(low.clone(), high.clone()))
         }
-        _ => bail!(codes::LOCATION5733402, "{SHAPE}"),
+        _ => bail!(codes::LOCATION5733404, "{SHAPE}"),
     }
 }

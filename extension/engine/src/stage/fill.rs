@@ -4,7 +4,7 @@ use super::window::{Bounds, Function, Output, Windows, sort_by};
 use super::{ParseContext, Stage};
 use crate::error::Result;
 use crate::expr::{self, Expr, FieldPath};
-use crate::raw::{Doc, Val};
+use crate::raw::{Doc, Val, View};
 use crate::value::{DocWriter, Value};
 use crate::{bail, codes};
 use std::rc::Rc;
@@ -21,7 +21,14 @@ pub(super) fn fill(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let (mut partition, mut by_fields, mut sort, mut output) = (None, None, None, None);
     for e in spec {
         match e.name() {
-            "partitionBy" => partition = Some(Expr::parse(e.val, &cx)?),
+            "partitionBy" => match e.val.view() {
+                View::String(_) | View::Document(_) => partition = Some(Expr::parse(e.val, &cx)?),
+                _ => bail!(
+                    codes::TYPE_MISMATCH,
+                    "BSON field '$fill.partitionBy' is the wrong type '{}', expected types '[string, object]'",
+                    e.val.type_name()
+                ),
+            },
             "partitionByFields" => by_fields = Some(fields_expression(e.val, &cx)?),
             "sortBy" => sort = Some(object("sortBy", e.val)?),
             "output" => output = Some(object("output", e.val)?),
@@ -47,7 +54,7 @@ pub(super) fn fill(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let (mut outputs, mut constants) = (Vec::new(), Vec::new());
     for e in output {
         let path = FieldPath::parse(e.name())?;
-        let function = method(e.name(), e.val, &cx, sort.is_some(), sort_field.is_some())?;
+        let function = method(e.name(), e.val, &cx, sort_field.is_some())?;
         let list = if matches!(function, Function::Constant(_)) { &mut constants } else { &mut outputs };
         list.push(Output { path, function, bounds: Bounds::Partition });
     }
@@ -99,7 +106,7 @@ fn fields_expression(v: Val<'_>, cx: &expr::ParseContext) -> Result<Expr> {
     Value::Document(key.finish()).with_val(|v| Expr::parse(v, cx))
 }
 
-fn method(name: &str, v: Val<'_>, cx: &expr::ParseContext, sorted: bool, single: bool) -> Result<Function> {
+fn method(name: &str, v: Val<'_>, cx: &expr::ParseContext, single: bool) -> Result<Function> {
     let field = || {
         let path = format!("${name}");
         Value::String(path).with_val(|v| Expr::parse(v, cx))
@@ -132,12 +139,7 @@ fn method(name: &str, v: Val<'_>, cx: &expr::ParseContext, sorted: bool, single:
             }
             Ok(Function::LinearFill(field()?))
         }
-        Some(Some("locf")) => {
-            if !sorted {
-                bail!(codes::FAILED_TO_PARSE, "$locf requires a sortBy");
-            }
-            Ok(Function::Locf(field()?))
-        }
+        Some(Some("locf")) => Ok(Function::Locf(field()?)),
         _ => bail!(codes::LOCATION6050202, "Method must be either locf or linear"),
     }
 }

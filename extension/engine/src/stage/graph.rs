@@ -205,6 +205,7 @@ pub(super) fn graph_lookup(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage
                 ),
             },
             "from" => match e.val.view() {
+                View::String("") => bail!(codes::INVALID_NAMESPACE, "invalid $graphLookup namespace: "),
                 View::String(s) => from = Some(s.to_owned()),
                 _ => bail!(
                     codes::FAILED_TO_PARSE,

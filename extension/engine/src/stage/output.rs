@@ -56,10 +56,18 @@ pub(super) fn out(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
             v.type_name()
         ),
     };
+    if let Some(db) = internal(&target) {
+        bail!(codes::LOCATION31321, "Can't $out to internal database: {db}");
+    }
     if target.collection.starts_with("system.") {
         bail!(codes::LOCATION17385, " Can't $out to special collection: {}", target.collection);
     }
     Ok(Rc::new(Write(Output::Out { target })))
+}
+
+/// The database of a target, if it is one of the server's own.
+fn internal(target: &Target) -> Option<&str> {
+    target.db.as_deref().filter(|db| matches!(*db, "admin" | "config" | "local"))
 }
 
 pub(super) fn merge(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
@@ -97,6 +105,9 @@ pub(super) fn merge(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn Stage>> {
     let Some(target) = target else {
         bail!(codes::LOCATION40414, "BSON field '$merge.into' is missing but a required field")
     };
+    if let Some(db) = internal(&target) {
+        bail!(codes::LOCATION31320, "Can't $merge to internal database: {db}");
+    }
     if target.collection.starts_with("system.") {
         bail!(codes::LOCATION31319, " Can't $merge to special collection: {}", target.collection);
     }
@@ -166,6 +177,7 @@ fn name_of(matched: &MatchedAction) -> &'static str {
 
 fn into(v: Val<'_>) -> Result<Target> {
     match v.view() {
+        View::String("") => bail!(codes::LOCATION5786800, "$merge 'into' field cannot be an empty string"),
         View::String(s) => Ok(Target { db: None, collection: s.to_owned() }),
         View::Document(d) => {
             let mut target = Target::default();
@@ -177,7 +189,10 @@ fn into(v: Val<'_>) -> Result<Target> {
                 }
             }
             if target.collection.is_empty() {
-                bail!(codes::LOCATION51178, "$merge 'into' field must specify a 'coll' that is not empty");
+                bail!(
+                    codes::LOCATION5786801,
+                    "$merge 'into' field must specify a 'coll' that is not empty, null or undefined"
+                );
             }
             Ok(target)
         }
@@ -222,7 +237,10 @@ fn fields(v: Val<'_>) -> Result<Vec<String>> {
 fn when_matched(v: Val<'_>) -> Result<MatchedAction> {
     if let Some(list) = v.as_array() {
         for stage in list.values() {
-            let name = stage.as_doc().and_then(Doc::first).map_or("", |e| e.name());
+            let Some(stage) = stage.as_doc() else {
+                bail!(codes::TYPE_MISMATCH, "Each element of the 'pipeline' array must be an object")
+            };
+            let name = stage.first().map_or("", |e| e.name());
             if !matches!(
                 name,
                 "$addFields" | "$set" | "$project" | "$unset" | "$replaceRoot" | "$replaceWith"

@@ -154,6 +154,9 @@ pub(super) fn count(v: Val<'_>, _: &ParseContext) -> Result<Rc<dyn Stage>> {
         Some(s) if s.starts_with('$') => {
             bail!(codes::LOCATION40158, "the count field cannot be a $-prefixed path")
         }
+        Some(s) if s.contains('\0') => {
+            bail!(codes::LOCATION40159, "the count field cannot contain a null byte")
+        }
         Some(s) if s.contains('.') => bail!(codes::LOCATION40160, "the count field cannot contain '.'"),
         Some(s) => Ok(Rc::new(Count(s.to_owned()))),
     }

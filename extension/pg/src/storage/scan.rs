@@ -44,6 +44,8 @@ pub struct Scan<'t> {
     slot: *mut pg_sys::TupleTableSlot,
     /// Detoasted documents: emptied at each step.
     memory: pg_sys::MemoryContext,
+    /// There is no further row, and PostgreSQL would begin again if it were asked.
+    ended: bool,
     table: core::marker::PhantomData<&'t Table>,
 }
 
@@ -92,6 +94,7 @@ impl<'t> Scan<'t> {
                 kind: Kind::Heap(scan, direction(backward)),
                 slot,
                 memory: scratch(),
+                ended: false,
                 table: core::marker::PhantomData,
             }
         }
@@ -115,6 +118,7 @@ impl<'t> Scan<'t> {
                 kind: Kind::HeapFrom(scan, direction(backward)),
                 slot,
                 memory: scratch(),
+                ended: false,
                 table: core::marker::PhantomData,
             }
         }
@@ -133,7 +137,7 @@ impl<'t> Scan<'t> {
             pg_sys::index_rescan(scan, keys.as_mut_ptr(), n, core::ptr::null_mut(), 0);
             let direction = direction(!forward);
             let kind = Kind::Index { scan, index, keys, direction, ordered: false };
-            Ok(Scan { kind, slot, memory: scratch(), table: core::marker::PhantomData })
+            Ok(Scan { kind, slot, memory: scratch(), ended: false, table: core::marker::PhantomData })
         }
     }
 
@@ -168,13 +172,16 @@ impl<'t> Scan<'t> {
             let scan = pg_sys::index_beginscan(rel, index, pg_sys::GetActiveSnapshot(), n, 0);
             pg_sys::index_rescan(scan, keys.as_mut_ptr(), n, core::ptr::null_mut(), 0);
             let kind = Kind::Index { scan, index, keys, direction: direction(backward), ordered: true };
-            Ok(Scan { kind, slot, memory: scratch(), table: core::marker::PhantomData })
+            Ok(Scan { kind, slot, memory: scratch(), ended: false, table: core::marker::PhantomData })
         }
     }
 
     /// The next row.
     pub fn next(&mut self) -> Option<Row<'_>> {
         check_interrupts();
+        if self.ended {
+            return None;
+        }
         // SAFETY: descriptors and slot are this scan's and open.
         unsafe {
             pg_sys::MemoryContextReset(self.memory);
@@ -188,6 +195,7 @@ impl<'t> Scan<'t> {
                 }
             };
             if !found {
+                self.ended = true;
                 return None;
             }
             let mut row = row(self.slot, (*self.slot).tts_tid, self.memory);

@@ -1,7 +1,7 @@
 //! Arithmetic.
 
 use super::num::{self, Num};
-use super::{any_nullish, arg, dec128, null};
+use super::{any_nullish, arg, dec128, is_null, null};
 use crate::bail;
 use crate::codes;
 use crate::error::Result;
@@ -247,13 +247,14 @@ fn round_decimal(d: dec128::D, place: i32, rounding: Rounding) -> dec128::D {
 }
 
 fn round_to(name: &'static str, args: &[Computed], rounding: Rounding) -> Result<Computed> {
-    if any_nullish(args) {
-        return null();
-    }
-    let Some(v) = arg(args, 0) else { return null() };
+    // A wrong first argument is told before a missing second.
+    let Some(v) = arg(args, 0).filter(|v| !is_null(Some(v))) else { return null() };
     let Some(n) = Num::of(v) else {
         bail!(codes::LOCATION51081, "{name} only supports numeric types, not {}", v.type_name())
     };
+    if any_nullish(args) {
+        return null();
+    }
     let place = match arg(args, 1) {
         None => 0,
         Some(p) => precision(name, p)?,

@@ -129,6 +129,9 @@ pub(crate) fn to_i64_truncating(d: &D) -> Option<i64> {
     cx.set_rounding(Rounding::Down);
     let mut r = *d;
     cx.round(&mut r);
+    if r.is_zero() {
+        return Some(0);
+    }
     // A whole number beyond 19 digits can't be an int64; asking first keeps the expansion below small.
     if i64::from(r.exponent()) + i64::from(r.digits()) > 19 {
         return None;

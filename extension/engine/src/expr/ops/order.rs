@@ -84,6 +84,16 @@ pub(in crate::expr) fn check_sort_by(by: Val<'_>) -> Result<()> {
             if !is_direction(e.val) {
                 bail!(codes::BAD_VALUE, "The $sort element value must be either 1 or -1");
             }
+            if e.name().is_empty() {
+                bail!(codes::BAD_VALUE, "The $sort field cannot be empty");
+            }
+            if e.name().split('.').any(str::is_empty) {
+                bail!(
+                    codes::BAD_VALUE,
+                    "The $sort field is a dotted field but has an empty part: {}",
+                    e.name()
+                );
+            }
         }
         return Ok(());
     }

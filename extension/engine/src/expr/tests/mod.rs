@@ -223,6 +223,9 @@ fn what_mongodb_answers_otherwise_than_one_might_think() {
         // A double is rounded by its exact value.
         ("{}", r#"{"$round":[2.675,2]}"#, "2.67"),
         ("{}", r#"{"$round":[7.25,1]}"#, "7.2"),
+        ("{}", r#"{"$round":["a",null]}"#, "51081 $round only supports numeric types, not string"),
+        ("{}", r#"{"$round":[5,-19]}"#, "0"),
+        ("{}", r#"{"$toLong":{"$numberDecimal":"0E+20"}}"#, "0"),
         ("{}", r#"{"$type":{"$ln":{"$numberDecimal":"NaN"}}}"#, "\"double\""),
         // Matches of nothing: before each character, not behind the last.
         ("{}", r#"{"$size":{"$regexFindAll":{"input":"abc","regex":""}}}"#, "3"),

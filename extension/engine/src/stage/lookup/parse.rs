@@ -23,6 +23,7 @@ pub(in crate::stage) fn lookup(v: Val<'_>, cx: &ParseContext) -> Result<Rc<dyn S
     for e in spec {
         match e.name() {
             "from" => match e.val.as_str() {
+                Some("") => bail!(codes::INVALID_NAMESPACE, "invalid $lookup namespace: "),
                 Some(s) => from = Some(s.to_owned()),
                 None => bail!(
                     codes::FAILED_TO_PARSE,

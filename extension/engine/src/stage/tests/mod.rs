@@ -1,5 +1,6 @@
 //! Rules of stages and of pipelines as a whole.
 
+mod codes;
 mod limits;
 
 use super::{Docs, Host, NoHost, Output, ParseContext, Pipeline, Wanted, ready};

@@ -59,7 +59,7 @@ impl Bounds {
                 let (low, high) = pair("documents", v, cx)?;
                 for b in [&low, &high] {
                     if let Bound::By(n) = b
-                        && num::to_i64_exact(n).is_none()
+                        && num::to_i32_exact(n).is_none()
                     {
                         bail!(codes::FAILED_TO_PARSE, "Numeric document-based bounds must be an integer");
                     }
@@ -81,6 +81,10 @@ impl Bounds {
                 }
                 Ok(Bounds::Range { low, high, unit })
             }
+            (None, None) if unit.is_some() => bail!(
+                codes::FAILED_TO_PARSE,
+                "Window bounds can only specify 'unit' with range-based bounds."
+            ),
             (None, None) => Ok(Bounds::Partition),
         }
     }

@@ -41,6 +41,12 @@ pub(in crate::stage) fn set_window_fields(v: Val<'_>, cx: &ParseContext) -> Resu
     let mut outputs: Vec<Output> = Vec::new();
     for e in output {
         let path = FieldPath::parse(e.name())?;
+        if outputs.iter().any(|o| o.path.overlaps(&path)) {
+            bail!(
+                codes::LOCATION6307900,
+                "$setWindowFields 'output' specification contains two conflicting paths"
+            );
+        }
         let (function, bounds) = field(e.name(), e.val, &cx, sort.is_some(), sort_field.as_ref())?;
         outputs.push(Output { path, function, bounds });
     }
@@ -161,6 +167,10 @@ fn function(
                 _ => Function::DocumentNumber,
             })
         }
+        "$shift" | "$locf" | "$linearFill" if explicit => match op {
+            "$shift" => bail!(codes::FAILED_TO_PARSE, "$shift does not accept a 'window' field"),
+            _ => bail!(codes::FAILED_TO_PARSE, "'window' field is not allowed in {op}"),
+        },
         "$shift" => shift(arg, cx, sorted),
         "$derivative" | "$integral" => {
             if op == "$derivative" && !explicit {
@@ -212,8 +222,8 @@ fn shift(arg: Val<'_>, cx: &expr::ParseContext, sorted: bool) -> Result<Function
     for e in d {
         match e.name() {
             "output" => output = Some(Expr::parse(e.val, cx)?),
-            "by" => match num::to_i64_exact(&Value::from(e.val)) {
-                Some(n) => by = Some(n),
+            "by" => match num::to_i32_exact(&Value::from(e.val)) {
+                Some(n) => by = Some(i64::from(n)),
                 None => bail!(
                     codes::FAILED_TO_PARSE,
                     "'$shift:by' field must be an integer, but found by: {}",
