@@ -17,12 +17,13 @@ pub fn write(server: &Server, output: &Output, documents: Docs<'_>) -> Result<()
     match output {
         Output::Out { target } => {
             let db = target.db.as_deref().unwrap_or(&server.db);
-            out(server, &write::Target::open(db, &target.collection, server.bypass)?, documents)
+            // Otherwise two of them would leave each other's documents, and another writer's would stay.
+            out(server, &write::Target::open(db, &target.collection, server.bypass, true)?, documents)
         }
         Output::Merge { target, on, matched, not_matched } => {
             let db = target.db.as_deref().unwrap_or(&server.db);
             write::verify_unique(db, &target.collection, on, server.collation())?;
-            let target = write::Target::open(db, &target.collection, server.bypass)?;
+            let target = write::Target::open(db, &target.collection, server.bypass, false)?;
             let rule = Rule { on, matched, not_matched: *not_matched, plain: Context::new(None)? };
             for d in documents {
                 crate::xact::check_interrupts();
@@ -40,8 +41,6 @@ fn out(server: &Server, target: &write::Target, documents: Docs<'_>) -> Result<(
         let text = format!("namespace '{}' is capped so it can't be used for $out", target.namespace());
         return Err(Error::new(codes::LOCATION17152, text).into());
     }
-    // Otherwise two of them would leave each other's documents, and another writer's would stay.
-    target.lock_alone();
     spi::run(&format!("DELETE FROM documentdb_data.documents_{}", target.id()), &[])?;
     let (mut batch, mut size) = (Vec::new(), 0);
     for d in documents {

@@ -16,12 +16,15 @@ pub enum Access {
     Update,
     /// DELETE
     Delete,
+    /// INSERT, while nobody else writes
+    Replace,
 }
 
 impl Access {
     fn lock(self) -> i32 {
         match self {
             Access::Read => pg_sys::AccessShareLock as i32,
+            Access::Replace => pg_sys::ShareRowExclusiveLock as i32,
             _ => pg_sys::RowExclusiveLock as i32,
         }
     }
@@ -29,7 +32,7 @@ impl Access {
     fn privilege(self) -> pg_sys::AclMode {
         let bits = match self {
             Access::Read => pg_sys::ACL_SELECT,
-            Access::Insert => pg_sys::ACL_INSERT,
+            Access::Insert | Access::Replace => pg_sys::ACL_INSERT,
             Access::Update => pg_sys::ACL_UPDATE,
             Access::Delete => pg_sys::ACL_DELETE,
         };

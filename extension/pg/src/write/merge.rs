@@ -26,12 +26,12 @@ pub struct Target {
 const TRIES: usize = 10;
 
 impl Target {
-    /// The collection, made if it is missing.
+    /// The collection, made if it is missing. `alone`: until the transaction ends nobody else writes to it.
     ///
     /// # Errors
     /// CommandNotSupportedOnView for a view.
-    pub fn open(db: &str, name: &str, bypass: bool) -> Result<Target> {
-        let place = Place::ensure(db, name, Access::Insert)?;
+    pub fn open(db: &str, name: &str, bypass: bool, alone: bool) -> Result<Target> {
+        let place = Place::ensure(db, name, if alone { Access::Replace } else { Access::Insert })?;
         let check = Check::new(&place.collection, bypass)?;
         Ok(Target { place, check })
     }
@@ -39,14 +39,6 @@ impl Target {
     /// Is it capped?
     pub fn is_capped(&self) -> bool {
         self.place.collection.capped.is_some()
-    }
-
-    /// Until the transaction ends nobody else writes to it.
-    pub fn lock_alone(&self) {
-        // SAFETY: waits for the lock as any statement would; a table that is gone by then is found out by what follows.
-        unsafe {
-            pg_sys::LockRelationOid(self.collection.heap, pg_sys::ShareRowExclusiveLock as pg_sys::LOCKMODE)
-        };
     }
 
     /// `db.collection`
