@@ -3,8 +3,8 @@
 
 use engine::Value;
 use sql_tests::builds::{
-    RELATIONS, count, create, drop_index, hold, index, insert, number, plan, status, wait, wait_for_row,
-    wait_for_worker,
+    RELATIONS, command, count, create, drop_index, hold, index, insert, number, plan, status, wait,
+    wait_for_row, wait_for_worker,
 };
 use sql_tests::{Session, cluster, literal};
 
@@ -198,6 +198,44 @@ fn one_of_them_can_be_dropped_or_all_given_up() {
     s.sql("SELECT documentdb_api.drop_collection('t', 'c')");
     holder.sql("COMMIT");
     assert_eq!((number(&mut s, RELATIONS), left_over(&mut s)), (0, 0));
+}
+
+#[test]
+fn an_index_made_at_once_is_taken_over_from_another_command() {
+    let cluster = cluster();
+    let node = cluster.primary();
+    let (mut s, mut door, mut holder) = (Session::open(node), Session::open(node), Session::open(node));
+    insert(&mut s, "c", 0..500);
+    let at_once = |index| {
+        let command = literal(&command("c", &[index]));
+        format!("SELECT documentdb_api_internal.create_indexes_non_concurrently('t', {command}, true)")
+    };
+    s.sql("SET statement_timeout = '30s'");
+    // Built, and its command fails afterwards.
+    let requests = halfway_to_failure(&mut s, &mut door, &mut holder);
+    s.sql(&at_once(index("b", true)));
+    assert!(plan(&mut s, "c", "b").starts_with("IXSCAN b_1"));
+    holder.sql("COMMIT");
+    assert!(!wait(&mut s, &requests).1);
+    assert!(plan(&mut s, "c", "b").starts_with("IXSCAN b_1"));
+    assert_eq!((count(&mut s, "c", "b"), number(&mut s, RELATIONS), left_over(&mut s)), (1, 1, 0));
+    s.sql(&drop_index("c", "b_1"));
+    // In the middle of its build, and in a transaction that the build would have to wait for.
+    hold(&mut holder);
+    let requests = create(&mut s, "c", &[index("a", false), index("b", true)]);
+    wait_for_worker(&mut s);
+    s.sql("BEGIN");
+    s.sql("SET LOCAL statement_timeout = '30s'");
+    let complete = create(&mut s, "c", &[index("a", false)]);
+    assert!(status(&mut s, &complete).2);
+    assert!(plan(&mut s, "c", "a").starts_with("IXSCAN a_1"));
+    s.sql("COMMIT");
+    holder.sql("COMMIT");
+    assert!(wait(&mut s, &requests).1);
+    for field in ["a", "b"] {
+        assert!(plan(&mut s, "c", field).starts_with(&format!("IXSCAN {field}_1")));
+    }
+    assert_eq!((number(&mut s, RELATIONS), left_over(&mut s)), (2, 0));
 }
 
 #[test]

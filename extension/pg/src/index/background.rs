@@ -33,20 +33,20 @@ pgfn! {
 }
 
 fn request(db: &str, command: Doc<'_>, at_once: bool) -> Result<(Vec<u8>, Vec<u8>)> {
-    let done = Command::parse(db, command)?.enter(db)?;
+    let done = Command::parse(db, command)?.enter(db, at_once)?;
     let c = &done.collection;
     let none = || Doc::EMPTY.bytes().to_vec();
     // With the collection made just now there is nothing to build from: a failure is the command's.
     if done.made_collection() || (done.new.is_empty() && done.going.is_empty()) {
-        for (id, s) in &done.new {
-            build(c, *id, s)?;
-        }
+        done.build()?;
         return Ok((done.reply(), none()));
     }
-    if !done.new.is_empty() {
+    if at_once {
+        done.build()?;
+    } else if !done.new.is_empty() {
         // SAFETY: the number of this transaction, which has written.
         let here = unsafe { pg_sys::GetTopTransactionId() };
-        if at_once || is_empty(c)? || !builds::start(here) {
+        if is_empty(c)? || !builds::start(here) {
             for (id, s) in &done.new {
                 build(c, *id, s)?;
             }

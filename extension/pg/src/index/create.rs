@@ -34,7 +34,27 @@ pub struct Done {
     pub collection: Rc<Collection>,
 }
 
+/// What a command finds.
+struct Found {
+    collection: Rc<Collection>,
+    /// Indexes that are not there.
+    new: Vec<Spec>,
+    /// Numbers of those that another command is having built.
+    going: Vec<i32>,
+}
+
 impl Done {
+    /// Builds everything within the call.
+    ///
+    /// # Errors
+    /// As [`build`].
+    pub fn build(&self) -> Result<()> {
+        for id in &self.going {
+            take_over(&self.collection, *id)?;
+        }
+        self.new.iter().try_for_each(|(id, s)| build(&self.collection, *id, s))
+    }
+
     /// `{raw: {defaultShard: {…, ok: 1}}, ok: 1}`
     pub fn reply(&self) -> Vec<u8> {
         let mut w = DocWriter::new();
@@ -112,8 +132,9 @@ impl<'a> Command<'a> {
         Ok(Command { collection: name, specs })
     }
 
-    /// Enters the new indexes in the catalog; they are built by [`build`].
-    pub fn enter(self, db: &str) -> Result<Done> {
+    /// Enters the new indexes in the catalog; they are built by [`build`]. `at_once`: those that another command is having built
+    /// are to be built as well, by [`take_over`].
+    pub fn enter(self, db: &str, at_once: bool) -> Result<Done> {
         let known = catalog::find_table(db, self.collection)?;
         let created_collection = known.is_none();
         let collection = match known {
@@ -124,6 +145,27 @@ impl<'a> Command<'a> {
             }
         };
         builds::enter(collection.id)?;
+        let mut found = self.compare(db, &collection)?;
+        if at_once && !found.going.is_empty() {
+            // From here on nobody else makes them valid or takes them away.
+            builds::pause(collection.id)?;
+            found = self.compare(db, &collection)?;
+        }
+        let Found { collection, new, going } = found;
+        let before = count(&collection);
+        if !new.is_empty() {
+            guard::write()?;
+        }
+        let mut entered = Vec::new();
+        for s in new {
+            entered.push((enter(&collection, &s)?, s));
+        }
+        let after = before + i32::try_from(entered.len()).unwrap_or(0);
+        Ok(Done { before, after, created_collection, new: entered, going, collection })
+    }
+
+    /// What there is already.
+    fn compare(&self, db: &str, collection: &Rc<Collection>) -> Result<Found> {
         // Another command may just have been at it.
         let mut going = Vec::new();
         for (id, queued) in worker::unfinished(collection.id)? {
@@ -134,12 +176,12 @@ impl<'a> Command<'a> {
                 remove(id)?;
             }
         }
-        let collection = catalog::find_table(db, self.collection)?.unwrap_or(collection);
-        let before = count(&collection);
+        let collection = catalog::find_table(db, self.collection)?.unwrap_or_else(|| collection.clone());
         let mut asked = Vec::new();
         let mut all: Vec<Index> = collection.secondary().cloned().collect();
         let mut new: Vec<Spec> = Vec::new();
-        for mut s in self.specs {
+        for s in &self.specs {
+            let mut s = s.clone();
             // An index that says nothing orders strings as the collection does.
             s.collation.get_or_insert_with(|| collection.collation.clone());
             if crate::access::is_id_pattern(Doc::trusted(&s.key)) {
@@ -161,15 +203,7 @@ impl<'a> Command<'a> {
                 new.push(s);
             }
         }
-        if !new.is_empty() {
-            guard::write()?;
-        }
-        let mut entered = Vec::new();
-        for s in new {
-            entered.push((enter(&collection, &s)?, s));
-        }
-        let after = before + i32::try_from(entered.len()).unwrap_or(0);
-        Ok(Done { before, after, created_collection, new: entered, going: asked, collection })
+        Ok(Found { collection, new, going: asked })
     }
 }
 
@@ -294,22 +328,36 @@ pub fn definition(collection: i64, id: i32, unique: bool, spec: &str, how: &str)
 /// DuplicateKey 11000 for a unique index over equal keys; the errors of making keys.
 pub fn build(c: &Collection, id: i32, s: &Spec) -> Result<()> {
     builds::pause(c.id)?;
-    let built = {
-        let _admin = ddl::AsAdmin::new()?;
-        crate::error::caught(|| spi::run(&statement(c, id, s, ""), &[]))
-    };
-    if let Err(e) = built {
-        if e.is(b"23505") {
-            let text = format!("Duplicate key violation on the requested collection: Index '{}'", s.name);
-            return Err(Error::new(codes::DUPLICATE_KEY, text).into());
-        }
-        return Err(e);
+    make(&statement(c, id, s, ""), &s.name)?;
+    worker::validate(id)
+}
+
+/// Builds at once what another command has in the queue, and takes it from there: it stays even if that one fails. Builds of
+/// the collection are [paused](builds::pause).
+///
+/// # Errors
+/// As [`build`].
+fn take_over(c: &Collection, id: i32) -> Result<()> {
+    let index = c.indexes.iter().find(|i| i.id == id);
+    let i = index.ok_or_else(|| crate::error::internal("an index vanished while it was looked at"))?;
+    if !worker::is_complete(id)? {
+        super::drop_relation(id)?;
+        let (partial, wildcard) = (i.partial.as_deref(), i.wildcard.as_deref());
+        let spec = option_text(&i.key, i.sparse, i.unique, partial, wildcard, i.options.as_deref());
+        make(&definition(c.id, id, i.unique, &spec, ""), &i.name)?;
     }
-    spi::run(
-        "UPDATE documentdb_api_catalog.collection_indexes SET index_is_valid = true WHERE index_id OPERATOR(pg_catalog.=) $1",
-        &[Param::Int4(Some(id))],
-    )?;
-    Ok(())
+    worker::validate(id)
+}
+
+fn make(statement: &str, name: &str) -> Result<()> {
+    let _admin = ddl::AsAdmin::new()?;
+    crate::error::caught(|| spi::run(statement, &[])).map(drop).map_err(|e| {
+        if !e.is(b"23505") {
+            return e;
+        }
+        let text = format!("Duplicate key violation on the requested collection: Index '{name}'");
+        Error::new(codes::DUPLICATE_KEY, text).into()
+    })
 }
 
 pgfn! {
@@ -318,10 +366,8 @@ pgfn! {
         not_null(call)?;
         let db = call.opt_text(0)?.ok_or_else(|| null_argument("dbName"))?;
         let command = Doc::trusted(call.opt_bytes(1).ok_or_else(|| null_argument("arg"))?);
-        let done = Command::parse(db, command)?.enter(db)?;
-        for (id, s) in &done.new {
-            build(&done.collection, *id, s)?;
-        }
+        let done = Command::parse(db, command)?.enter(db, true)?;
+        done.build()?;
         Ok(varlena(&done.reply()))
     }
 }

@@ -11,6 +11,7 @@ use crate::catalog::Index;
 use crate::error::Result;
 
 /// An index as it is asked for.
+#[derive(Clone)]
 pub struct Spec {
     /// Name.
     pub name: String,

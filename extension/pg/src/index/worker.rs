@@ -160,14 +160,14 @@ fn build(collection: i64, job: &Job) -> Result<()> {
     };
     // First the relations, whose entries would go on to stand in the way of writers; with nothing built as the queue has
     // it this begins anew if it is interrupted.
-    persistent(|| reset(job))?;
-    for id in job.together.iter().chain([&job.index]) {
+    let going = persistent(|| reset(job))?;
+    for id in &going {
         match clear(*id) {
             Err(e) if e.is(b"57014") => return make_way(collection, job),
             other => other?,
         }
     }
-    persistent(|| fail(job, &reason))
+    persistent(|| fail(&going, &reason))
 }
 
 fn clear(index: i32) -> Result<()> {
@@ -184,7 +184,7 @@ fn clear(index: i32) -> Result<()> {
 }
 
 /// Is this index built to its end?
-fn is_complete(index: i32) -> Result<bool> {
+pub(super) fn is_complete(index: i32) -> Result<bool> {
     let relation = crate::catalog::relation(c"documentdb_data", &format!("documents_rum_index_{index}"))?;
     let _snapshot = Snapshot::latest();
     let rows = spi::query(
@@ -226,40 +226,47 @@ fn settle(collection: i64) -> Result<()> {
             left.push(number(index));
         }
     }
-    for (index, _) in built.iter().filter(|(_, together)| !together.iter().any(|id| left.contains(id))) {
-        let id = [Param::Int4(Some(*index))];
-        spi::run(
-            "UPDATE documentdb_api_catalog.collection_indexes SET index_is_valid = true WHERE index_id OPERATOR(pg_catalog.=) $1",
-            &id,
-        )?;
-        spi::run(
-            "DELETE FROM documentdb_api_catalog.documentdb_index_queue WHERE index_id OPERATOR(pg_catalog.=) $1",
-            &id,
-        )?;
-    }
+    let whole = built.iter().filter(|(_, together)| !together.iter().any(|id| left.contains(id)));
+    whole.map(|(index, _)| *index).try_for_each(validate)
+}
+
+/// The index may be used from now on, and is in the queue no more.
+pub(super) fn validate(index: i32) -> Result<()> {
+    let id = [Param::Int4(Some(index))];
+    spi::run(
+        "UPDATE documentdb_api_catalog.collection_indexes SET index_is_valid = true WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &id,
+    )?;
+    spi::run(
+        "DELETE FROM documentdb_api_catalog.documentdb_index_queue WHERE index_id OPERATOR(pg_catalog.=) $1",
+        &id,
+    )?;
     Ok(())
 }
 
-/// What the command has built so far is to be built again: it is about to go.
-fn reset(job: &Job) -> Result<()> {
+/// What the command has built so far is to be built again: it is about to go. All of its indexes that are still its own.
+fn reset(job: &Job) -> Result<Vec<i32>> {
     let _snapshot = Snapshot::latest();
-    for id in &job.together {
-        spi::run(
-            "UPDATE documentdb_api_catalog.documentdb_index_queue SET index_cmd_status = $2
-             WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.=) 3",
+    let others = job.together.iter().filter(|id| **id != job.index);
+    let mut going = Vec::new();
+    for id in others.chain([&job.index]) {
+        let there = spi::run(
+            "UPDATE documentdb_api_catalog.documentdb_index_queue
+             SET index_cmd_status = CASE WHEN index_cmd_status OPERATOR(pg_catalog.=) 3 THEN $2 ELSE index_cmd_status END
+             WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_cmd_status OPERATOR(pg_catalog.<=) 3",
             &[Param::Int4(Some(*id)), Param::Int4(Some(QUEUED))],
         )?;
+        if there > 0 {
+            going.push(*id);
+        }
     }
-    Ok(())
+    Ok(going)
 }
 
-/// The index and those of the same command are out of the catalog, and the reason is in the queue.
-fn fail(job: &Job, reason: &crate::error::Error) -> Result<()> {
+/// The indexes of a command are out of the catalog, and the reason is in the queue.
+fn fail(going: &[i32], reason: &crate::error::Error) -> Result<()> {
     let _snapshot = Snapshot::latest();
-    for id in job.together.iter().filter(|id| **id != job.index).chain([&job.index]) {
-        record(*id, reason)?;
-    }
-    Ok(())
+    going.iter().try_for_each(|id| record(*id, reason))
 }
 
 /// Takes an index out of the catalog and keeps the reason.
