@@ -117,3 +117,32 @@ def test_closing_early(seen):
     with db.c.find(batch_size=10).sort("k", 1) as cursor:
         assert next(cursor)["k"] == 0
     assert size(db.c) == COUNT
+
+
+def test_a_cursor_ends_with_an_error_where_its_collection_went(primary, db):
+    def opened(name, *stages):
+        db[name].drop()
+        db[name].insert_many([{"_id": i} for i in range(10)])
+        cursor = db[name].aggregate([*stages], batchSize=2) if stages else db[name].find(batch_size=2)
+        next(cursor), next(cursor)
+        return cursor, db.command("listCollections", filter={"name": name})["cursor"]["firstBatch"][0]["info"]["uuid"].as_uuid()
+
+    def killed(cursor, text):
+        with pytest.raises(OperationFailure) as error:
+            list(cursor)
+        assert (error.value.code, error.value.details["errmsg"]) == (175, text)
+
+    for stages in ((), ({"$match": {"_id": {"$gte": 0}}},)):
+        cursor, uuid = opened("c", *stages)
+        db.c.drop()
+        killed(cursor, f"collection dropped. UUID {uuid}")
+        cursor, uuid = opened("c", *stages)
+        db.c.rename("d", dropTarget=True)
+        killed(cursor, f"collection renamed from '{db.name}.c' to '{db.name}.d'. UUID {uuid}")
+    cursor, uuid = opened("c")
+    db.c.drop()
+    db.c.insert_one({"_id": 1})
+    killed(cursor, f"collection dropped. UUID {uuid}")
+    cursor, uuid = opened("c")
+    primary.drop_database(db.name)
+    killed(cursor, f"collection dropped. UUID {uuid}")

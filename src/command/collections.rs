@@ -1,54 +1,14 @@
-//! create, drop, renameCollection, collMod and collStats.
+//! drop, renameCollection, collMod and collStats.
 use bson::raw::{RawArray, RawBsonRef, cstr};
 use bson::{RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
 
-use super::options::{missing, number, wrong_type};
+use super::options::{missing, not_a_number, number, wrong_type};
 use super::request::{Request, check_database, required_str};
-use super::{Call, crud};
+use super::{Call, create, crud};
 use crate::error::{Code, CommandError, Result, codes};
 use crate::reply::Reply;
-use crate::reply::ok::{self, is_true};
+use crate::reply::ok;
 use crate::sql::{Param, calls, run};
-
-/// create: all options go to the extension.
-pub(super) async fn create(call: Call<'_>) -> Result<Reply> {
-    let request = call.request;
-    let capped = request.get("capped")?.is_some_and(is_true);
-    let invalid = |message| Err(CommandError::client(codes::INVALID_OPTIONS, message));
-    let clustered = request.get("clusteredIndex")?.is_some();
-    if !capped && !clustered && (request.get("size")?.is_some() || request.get("max")?.is_some()) {
-        return invalid(
-            "the 'capped' field needs to be true when either the 'size' or 'max' fields are present",
-        );
-    }
-    let timed = request.get("timeseries")?.is_some() || clustered;
-    if !timed && request.get("expireAfterSeconds")?.is_some() {
-        return invalid(
-            "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified",
-        );
-    }
-    if request.get("collation")?.is_some_and(|value| !is_simple(value)) {
-        let (row, _lease) = call.write(&calls::KEEPS_COLLATION, &[]).await?;
-        if !run::flag(&row, 0)? {
-            return Err(CommandError::client(
-                codes::COMMAND_NOT_SUPPORTED,
-                "The option 'collation' of the command 'create' is not supported by the installed storage extension",
-            ));
-        }
-    }
-    let (db, body) = (request.db, request.forward.as_bytes());
-    let params: [Param<'_>; 2] = [&db, &body];
-    let (row, _lease) = call.write(&calls::CREATE, &params).await?;
-    let reply = run::document(&row, 0)?;
-    Ok(ok::with_double_ok(RawDocument::from_bytes(&reply)?)?.into())
-}
-
-/// The collation that compares bytes, or none. Anything else is the extension's to judge.
-fn is_simple(collation: RawBsonRef<'_>) -> bool {
-    collation.as_document().is_some_and(|collation| {
-        collation.is_empty() || collation.get_str("locale").is_ok_and(|locale| locale == "simple")
-    })
-}
 
 /// drop: a missing collection is no error, as in MongoDB 7.
 pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
@@ -127,7 +87,11 @@ pub(super) async fn rename(call: Call<'_>) -> Result<Reply> {
         return Err(wrong_type("renameCollection.renameCollection", request.target, "string"));
     };
     let to = required_str(request, "to")?;
-    let drop_target = request.get("dropTarget")?.is_some_and(is_true);
+    let drop_target = match request.get("dropTarget")? {
+        None | Some(RawBsonRef::Null) => false,
+        Some(RawBsonRef::Boolean(drop)) => drop,
+        Some(other) => return Err(wrong_type("renameCollection.dropTarget", other, "bool")),
+    };
     let ((from_db, from_name), (to_db, to_name)) = (split_namespace(from)?, split_namespace(to)?);
     if from == to {
         return Err(CommandError::client(codes::ILLEGAL_OPERATION, "Can't rename a collection to itself"));
@@ -189,6 +153,7 @@ fn bytes(request: &Request<'_>) -> Result<i64> {
 /// collMod.
 pub(super) async fn modify(call: Call<'_>) -> Result<Reply> {
     let request = call.request;
+    request.get("viewOn")?.map_or(Ok(()), create::check_view_on)?;
     let (db, collection, body) = (request.db, request.collection()?, request.forward.as_bytes());
     let params: [Param<'_>; 3] = [&db, &collection, &body];
     let (row, _lease) = call.write(&calls::COLL_MOD, &params).await?;
@@ -216,13 +181,7 @@ pub(super) fn scale(request: &Request<'_>) -> Result<f64> {
         Some(value) => value,
     };
     let field = format!("{}.scale", request.spec.name);
-    let scale = number(value).ok_or_else(|| {
-        let plain = wrong_type(&field, value, "");
-        CommandError {
-            message: plain.message.replace("type ''", "types '[long, int, decimal, double]'").into(),
-            ..plain
-        }
-    })?;
+    let scale = number(value).ok_or_else(|| not_a_number(&field, value))?;
     let whole = scale.trunc();
     if whole < 1.0 {
         let message = format!("BSON field 'scale' value must be >= 1, actual value '{whole}'");

@@ -4,7 +4,8 @@ use bson::{RawDocument, RawDocumentBuf, rawdoc};
 
 use super::Call;
 use super::collections::scale;
-use crate::error::{CommandError, Result, codes};
+use super::options::{not_a_number, number};
+use crate::error::{Code, CommandError, Result, codes};
 use crate::reply::Reply;
 use crate::reply::ok::{self, is_true};
 use crate::sql::{Param, calls, run};
@@ -12,6 +13,13 @@ use crate::sql::{Param, calls, run};
 /// dropDatabase: names the database only if there was one.
 pub(super) async fn drop(call: Call<'_>) -> Result<Reply> {
     let db = call.request.db;
+    match number(call.request.target).map(f64::trunc) {
+        Some(1.0) => {}
+        Some(_) => {
+            return Err(CommandError::client(Code(5_255_100), "Have to pass 1 as 'drop' parameter"));
+        }
+        None => return Err(not_a_number("dropDatabase.dropDatabase", call.request.target)),
+    }
     if matches!(db, "admin" | "config" | "local") {
         let message = format!("Dropping the '{db}' database is prohibited.");
         return Err(CommandError::client(codes::ILLEGAL_OPERATION, message));

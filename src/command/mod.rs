@@ -4,6 +4,7 @@
 //! through the nodes that the route allows.
 mod bulk_write;
 mod collections;
+mod create;
 mod crud;
 mod databases;
 mod duplicates;

@@ -338,6 +338,15 @@ pub fn wrong_type(field: &str, value: RawBsonRef<'_>, expected: &str) -> Command
     CommandError::client(codes::TYPE_MISMATCH, message)
 }
 
+/// 14 in MongoDB's words for what is no number; the place of the last quote is MongoDB's.
+pub fn not_a_number(field: &str, value: RawBsonRef<'_>) -> CommandError {
+    let message = format!(
+        "BSON field '{field}' is the wrong type '{}', expected types '[long, int, decimal, double']",
+        type_name(value.element_type())
+    );
+    CommandError::client(codes::TYPE_MISMATCH, message)
+}
+
 /// 40415 in MongoDB's words.
 pub fn unknown_field(of: &str, field: &str) -> CommandError {
     CommandError::client(crate::error::Code(40415), format!("BSON field '{of}.{field}' is an unknown field."))

@@ -9,9 +9,10 @@ use super::spec::{
     Auth, Command, Kind, Opt, Policy, Run, Target, ignored, noted, pass, rejected, unless, used,
 };
 use super::{
-    bulk_write, collections, crud, databases, explain, grants, hash, indexes, login, maintenance, metadata,
-    operations, profile, rights, sessions, users, writes,
+    bulk_write, collections, create, crud, databases, explain, grants, hash, indexes, login, maintenance,
+    metadata, operations, profile, rights, sessions, users, writes,
 };
+use crate::error::codes;
 use crate::sql::calls;
 
 /// The entry of this name, or of which this name is an alias.
@@ -245,13 +246,13 @@ pub static COMMANDS: &[Command] = &[
         target: Target::Collection,
         kind: Kind::Admin,
         api_v1: true,
-        run: Run::Flow(|call| Box::pin(collections::create(call))),
+        run: Run::Flow(|call| Box::pin(create::run(call))),
         options: &[&[
             pass("capped"),
             pass("size"),
             pass("max"),
             pass("autoIndexId"),
-            pass("idIndex"),
+            used("idIndex"),
             pass("validator"),
             pass("validationLevel"),
             pass("validationAction"),
@@ -262,11 +263,18 @@ pub static COMMANDS: &[Command] = &[
             pass("changeStreamPreAndPostImages"),
             pass("expireAfterSeconds"),
             pass("collation"),
-            unless("encryptedFields", Empty),
+            ignored("encryptedFields", "anything but null is refused, as a standalone server does"),
             ignored("storageEngine", "the storage has no settings per collection"),
             ignored("indexOptionDefaults", "the storage has no settings per collection"),
             ignored("flags", "obsolete"),
-            unless("temp", False),
+            Opt {
+                name: "temp",
+                policy: Policy::RefusedUnless(
+                    False,
+                    codes::INVALID_OPTIONS,
+                    "the 'temp' field is an invalid option",
+                ),
+            },
         ]],
         help: "Creates a collection or a view.",
         ..DEFAULTS

@@ -166,6 +166,8 @@ const NATIVE: &[Native] = &[
         Retry::Never,
         "The command is nested more deeply than the storage allows",
     ),
+    // The only thing with columns that a client can ask for is an index.
+    native("54011", Code(13103), Owner::Client, Retry::Never, "too many compound keys"),
     native(
         "55000",
         codes::INVALID_OPTIONS,
@@ -325,6 +327,7 @@ mod tests {
             ("42P01", 26),
             ("53100", 14031),
             ("53300", 462),
+            ("54011", 13103),
             ("57014", 50),
             ("57P01", 11602),
             ("57P03", 13436),

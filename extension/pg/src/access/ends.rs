@@ -33,7 +33,8 @@ impl Ends<'_> {
 /// The way from `min` to `max` along the hinted index.
 ///
 /// # Errors
-/// BadValue when they are not of that index or its collation, or in the wrong order.
+/// 51174 when they are not of that index or its collation, 51175 in the wrong order,
+/// NoQueryExecutionPlans 291 for a hint that is no index.
 pub(super) fn between(
     table: &Table,
     c: &Collection,
@@ -41,11 +42,15 @@ pub(super) fn between(
     want: &Want<'_>,
     id_plan: impl Fn(Ids) -> Plan,
 ) -> Result<Plan> {
-    let incompatible = || Error::new(codes::BAD_VALUE, "The index chosen is not compatible with min/max");
+    let incompatible = || Error::new(codes::LOCATION51174, "The index chosen is not compatible with min/max");
     let disordered = || {
-        let text = "The value provided for min() does not come before the value provided for max() in the query hint";
-        Error::new(codes::BAD_VALUE, text)
+        let text = "The value provided for min() does not come before the value provided for max() in the hinted index";
+        Error::new(codes::LOCATION51175, text)
     };
+    if matches!(want.hint, Hint::Natural { .. }) {
+        let text = "min and max are incompatible with $natural";
+        return Err(Error::new(codes::UNABLE_TO_FIND_INDEX, text).into());
+    }
     let Ends { min, max } = want.ends;
     let strings = [min, max].into_iter().flatten().flat_map(Doc::values).any(engine::compare::has_string);
     if want.hint == Hint::Id {

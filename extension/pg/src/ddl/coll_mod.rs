@@ -5,7 +5,7 @@ use engine::{Doc, DocWriter, Val, Value, codes};
 use super::options::{ValidatorFields, view_definition};
 use super::table::level_name;
 use super::{fail, lock, storage, view};
-use crate::catalog::{Collection, Index, null_argument};
+use crate::catalog::{Collection, ID_INDEX, Index, null_argument};
 use crate::error::Result;
 use crate::spi::{self, Param};
 use crate::sys::varlena;
@@ -68,7 +68,10 @@ impl<'a> IndexChange<'a> {
             (None, Some(key)) => engine::compare::docs(key, Doc::trusted(&i.key)).is_eq(),
             (None, None) => false,
         };
-        let id = self.name == Some("_id_") || self.key.is_some_and(crate::access::is_id_pattern);
+        let id = self.name == Some(ID_INDEX) || self.key.is_some_and(crate::access::is_id_pattern);
+        if id && self.expire_after.is_some() {
+            return Err(invalid("the _id field does not support TTL indexes"));
+        }
         if id && self.hidden.is_some() {
             return Err(fail(codes::BAD_VALUE, "can't hide _id index"));
         }
@@ -87,6 +90,10 @@ impl<'a> IndexChange<'a> {
     /// Changes the catalog and tells old and new values.
     fn run(&self, collection: &Collection, reply: &mut DocWriter) -> Result<()> {
         let index = self.find(collection)?;
+        let compound = Doc::trusted(&index.key).iter().nth(1).is_some();
+        if self.expire_after.is_some() && index.expire_after.is_none() && compound {
+            return Err(invalid("TTL indexes are single-field indexes, compound indexes do not support TTL"));
+        }
         if let Some(new) = self.expire_after
             && index.expire_after.map(i64::from) != Some(new)
         {

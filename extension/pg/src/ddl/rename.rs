@@ -24,6 +24,10 @@ pub fn rename(from: (&str, &str), to: (&str, &str), drop_target: bool) -> Result
         let (found, target) = lock::both(from, to)?;
         let source = source(found, from)?;
         if let Some(target) = target {
+            if target.view.is_some() {
+                let message = format!("a view already exists with that name: {}", target.namespace());
+                return Err(fail(codes::NAMESPACE_EXISTS, message));
+            }
             if !drop_target || target.id == source.id {
                 return Err(fail(codes::NAMESPACE_EXISTS, "target namespace exists"));
             }

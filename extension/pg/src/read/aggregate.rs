@@ -11,7 +11,7 @@ use super::page::Page;
 use super::pipeline::{Run, Whereabouts, variables};
 use super::spec::{Aggregate, Find, default_batch};
 use super::walk::Parsed;
-use super::{held, spool};
+use super::{gone, held, spool};
 use crate::error::Result;
 use crate::{catalog, spec};
 
@@ -185,7 +185,7 @@ fn go_on(
     shown: Option<&Parsed>,
 ) -> Result<Option<Next>> {
     if run.collection.as_ref().is_none_or(|c| c.id != s.collection) {
-        return Ok(None);
+        return Err(gone::error(db, s)?);
     }
     if page.is_full() {
         return Ok(Some(Next::Stream(s.clone())));

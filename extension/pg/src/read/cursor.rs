@@ -1,8 +1,8 @@
 //! What a cursor's next call needs: the continuation document that the proxy keeps for us.
 //!
 //! `{qi: id, qp: its result is kept, qk: kind of command, qc: the command, …}` as the official one begins; then either
-//! `at` (where a stream goes on: `{c: collection id, w: way, p: position, n: documents left, f: file of the table}`) or `qf` and `qo` (file and
-//! offset of a result that was computed as a whole).
+//! `at` (where a stream goes on: `{c: collection id, m: its name, u: its UUID, w: way, p: position, n: documents left, f: file of the table}`)
+//! or `qf` and `qo` (file and offset of a result that was computed as a whole).
 
 use engine::raw::View;
 use engine::{Doc, DocWriter, Value};
@@ -26,6 +26,10 @@ pub enum Kind {
 pub struct Stream {
     /// The collection's number: one of the same name made later is another.
     pub collection: i64,
+    /// What it was called and its UUID, to tell what became of it. Continuations of older versions do not know.
+    pub name: String,
+    /// See `name`.
+    pub uuid: Option<[u8; 16]>,
     /// Number of the index, 0 for the table, -1 for the primary key.
     pub way: i64,
     /// Place.
@@ -71,6 +75,10 @@ impl Continuation<'_> {
             Next::Stream(s) => {
                 let mut at = DocWriter::new();
                 at.put("c", &Value::Int64(s.collection));
+                at.put_str("m", &s.name);
+                if let Some(uuid) = s.uuid {
+                    at.put("u", &Value::Binary { subtype: 4, bytes: uuid.to_vec() });
+                }
                 at.put("w", &Value::Int64(s.way));
                 at.put_doc("p", Doc::trusted(&s.position.encode()));
                 if let Some(n) = s.left {
@@ -112,6 +120,11 @@ pub fn decode(d: Doc<'_>) -> Result<Continuation<'_>> {
     let next = if let Some(at) = d.get("at").and_then(|v| v.as_doc()) {
         Next::Stream(Stream {
             collection: long(at, "c").ok_or_else(bad)?,
+            name: at.get("m").and_then(|v| v.as_str()).unwrap_or_default().to_owned(),
+            uuid: at.get("u").and_then(|v| match v.view() {
+                View::Binary { bytes, .. } => bytes.try_into().ok(),
+                _ => None,
+            }),
             way: long(at, "w").ok_or_else(bad)?,
             position: Position::decode(at.get("p").and_then(|v| v.as_doc()).ok_or_else(bad)?)?,
             left: long(at, "n"),

@@ -15,6 +15,7 @@ mod count;
 mod cursor;
 mod distinct;
 mod find;
+mod gone;
 mod held;
 mod host;
 mod lists;

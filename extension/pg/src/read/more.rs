@@ -11,7 +11,7 @@ use super::find::{fill, spill};
 use super::page::Page;
 use super::spec::{Find, batch_size, non_empty, required, unknown};
 use super::walk::{Opened, Parsed};
-use super::{aggregate, held, spool, tail};
+use super::{aggregate, gone, held, spool, tail};
 use crate::access::Position;
 use crate::catalog;
 use crate::error::{Result, internal};
@@ -123,14 +123,13 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
         return aggregate::stream(db, c.command, s, page);
     }
     let f = Find::parse(c.command)?;
-    let found = catalog::find(db, f.collection)?.filter(|there| !f.tailable || there.id == s.collection);
-    let Some(collection) = found else { return if f.tailable { Err(dropped()) } else { Ok(None) } };
+    let Some(collection) = catalog::find(db, f.collection)? else { return Err(gone::error(db, s)?) };
     let parsed = Parsed::new(&f, Some(&collection))?;
     if collection.view.is_some() {
         return aggregate::stream_view(db, &f, &parsed, s, page);
     }
     if collection.id != s.collection {
-        return Ok(None);
+        return Err(gone::error(db, s)?);
     }
     let start = matches!(s.position, Position::Start);
     if f.tailable || s.way == 0 {
@@ -166,10 +165,6 @@ fn stream(db: &str, c: &Continuation<'_>, s: &Stream, page: &mut Page) -> Result
         file.put(&first)?;
         spill(file, &mut walk, &parsed, left.map(|n| n - 1))
     })
-}
-
-fn dropped() -> crate::error::Error {
-    Error::new(codes::QUERY_PLAN_KILLED, "collection dropped").into()
 }
 
 pgfn! {

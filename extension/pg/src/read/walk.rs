@@ -50,6 +50,7 @@ impl Parsed {
         };
         let query = Query::parse(f.filter, &cx)?;
         let known = Known { text: query.text().is_some(), near: query.near().is_some() };
+        check_company(f, known)?;
         let cx = ParseContext { known, ..cx };
         let (sort, by_score) = meta::sort(f.sort, Known { near: false, ..known });
         let projection = Projection::parse(f.projection, Kind::Find, &cx)?;
@@ -199,7 +200,8 @@ impl Opened {
     /// A stream that goes on from a position of this.
     pub fn stream(&self, position: Position, left: Option<i64>) -> Stream {
         let file = position.is_of_rows().then(|| self.table.file());
-        Stream { collection: self.collection.id, way: self.way(), position, left, file }
+        let c = &self.collection;
+        Stream { collection: c.id, name: c.name.clone(), uuid: c.uuid, way: self.way(), position, left, file }
     }
 
     /// Number of the way, for [`Opened::again`].
@@ -282,7 +284,7 @@ fn number(way: &Way) -> i64 {
 /// What can be said of `min` and `max` without looking at indexes.
 ///
 /// # Errors
-/// BadValue without a hint, and when they name different fields.
+/// 51173 without a hint, 51176 when they name different fields.
 fn check_ends(f: &Find<'_>) -> Result<()> {
     if f.min.is_none() && f.max.is_none() {
         return Ok(());
@@ -290,14 +292,40 @@ fn check_ends(f: &Find<'_>) -> Result<()> {
     if let (Some(min), Some(max)) = (f.min, f.max)
         && !min.iter().map(|e| e.name()).eq(max.iter().map(|e| e.name()))
     {
-        return Err(Error::new(codes::BAD_VALUE, "min and max must have the same field names").into());
+        return Err(Error::new(codes::LOCATION51176, "min and max must have the same field names").into());
     }
     let none = f.hint.is_none_or(|v| v.as_doc().is_some_and(Doc::is_empty));
     if none {
         let text = "When using min()/max() a hint of which index to use must be provided";
-        return Err(Error::new(codes::BAD_VALUE, text).into());
+        return Err(Error::new(codes::LOCATION51173, text).into());
     }
     Ok(())
+}
+
+/// What cannot stand beside a `$text`, a `$near` or a sort by `$natural`.
+///
+/// # Errors
+/// BadValue in MongoDB's words.
+fn check_company(f: &Find<'_>, known: Known) -> Result<()> {
+    let hint = f.hint.filter(|v| v.as_doc().is_none_or(|d| !d.is_empty()));
+    let hint_natural = hint.and_then(|v| v.as_doc()).and_then(|d| d.get("$natural"));
+    let sort_natural = f.sort.get("$natural");
+    let against = |sort, hint| engine::number::exact_i64(sort) != engine::number::exact_i64(hint);
+    let text = match (sort_natural, hint_natural) {
+        (Some(_), _) if known.near => "geoNear expression not allowed with $natural sort order",
+        (_, Some(_)) if known.near => "geoNear expression not allowed with $natural hint",
+        _ if known.text && known.near => "text and geoNear not allowed in same query",
+        (Some(_), _) if known.text => "text expression not allowed with $natural sort order",
+        _ if known.text && hint.is_some() => "text and hint not allowed in same query",
+        _ if known.text && f.tailable => "text and tailable cursor not allowed in same query",
+        _ if known.near && f.tailable => "Tailable cursors and geo $near cannot be used together",
+        (Some(_), None) if hint.is_some() => "index hint not allowed with $natural sort order",
+        (Some(sort), Some(hint)) if against(sort, hint) => {
+            "$natural hint must be in the same direction as $natural sort order"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::new(codes::BAD_VALUE, text).into())
 }
 
 /// The document with what it carries behind its own fields.

@@ -43,13 +43,6 @@ impl<'a> Insert<'a> {
         }
         let collection = spec::collection_name(name.ok_or_else(|| spec::missing("insert.insert"))?)?;
         let documents = operations("insert", "documents", documents, sequence)?;
-        for d in &documents {
-            let size = d.bytes().len();
-            if size > MAX_DOCUMENT {
-                let message = format!("Size {size} is larger than MaxDocumentSize {MAX_DOCUMENT}");
-                return Err(fail(codes::BAD_VALUE, message));
-            }
-        }
         Ok(Insert { collection, documents, ordered, bypass, max_time })
     }
 
@@ -66,6 +59,7 @@ impl<'a> Insert<'a> {
         let check = Check::new(collection, self.bypass)?;
         let _snapshot = xact::Snapshot::fresh();
         let ready = |i: usize| -> Result<Prepared<'a>> {
+            check_size(self.documents[i])?;
             let p = prepare(self.documents[i])?;
             check.document(None, Doc::trusted(&p.document))?;
             Ok(p)
@@ -97,6 +91,16 @@ impl<'a> Insert<'a> {
         put_errors(&mut reply, &outcome.errors);
         Ok((reply.finish(), outcome.errors.is_empty()))
     }
+}
+
+/// An error of the document alone, as every other mistake in one.
+fn check_size(document: Doc<'_>) -> Result<()> {
+    let size = document.bytes().len();
+    if size <= MAX_DOCUMENT {
+        return Ok(());
+    }
+    let text = format!("object to insert too large. size in bytes: {size}, max size: {MAX_DOCUMENT}");
+    Err(fail(codes::BAD_VALUE, text))
 }
 
 fn row<'r>(p: &'r Prepared<'_>) -> NewRow<'r> {
