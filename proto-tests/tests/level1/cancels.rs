@@ -191,7 +191,11 @@ fn a_write_whose_end_nobody_saw_is_not_told_as_cut_off() {
     writer.ok(doc! { "insert": "c", "documents": [{ "_id": 1 }], "$db": "unseen" });
     behind.forwarder.hold_answers(true);
     behind.forwarder.refuse(true);
-    send(&mut writer, doc! { "insert": "c", "documents": [{ "_id": 2 }], "maxTimeMS": 50, "$db": "unseen" });
+    // Time enough for the write itself, on a slow machine too.
+    send(
+        &mut writer,
+        doc! { "insert": "c", "documents": [{ "_id": 2 }], "maxTimeMS": 2000, "$db": "unseen" },
+    );
     wait_until("the document is there", || {
         let count = reader.ok(doc! { "count": "c", "query": { "_id": 2 }, "$db": "unseen" });
         count.get_i32("n").ok() == Some(1)
