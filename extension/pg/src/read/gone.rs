@@ -24,12 +24,13 @@ pub fn error(db: &str, s: &Stream) -> Result<crate::error::Error> {
     let now = rows.first().and_then(|row| Some((row.first()?.text()?, row.get(1)?.text()?)));
     let uuid = s.uuid.map(|uuid| format!(". UUID {}", hyphenated(uuid))).unwrap_or_default();
     let text = match now {
-        // A rename to another database copies in MongoDB, and drops here.
         Some((to_db, to)) if to_db == db && to != s.name && !s.name.is_empty() => {
             format!("collection renamed from '{db}.{}' to '{to_db}.{to}'{uuid}", s.name)
         }
         Some((to_db, _)) if to_db == db => "the view this cursor reads was dropped or changed".to_owned(),
-        _ => format!("collection dropped{uuid}"),
+        // Renamed to another database, or the call names another one than the cursor's.
+        Some(_) => format!("the collection this cursor reads is not in the database '{db}'"),
+        None => format!("collection dropped{uuid}"),
     };
     Ok(Error::new(codes::QUERY_PLAN_KILLED, text).into())
 }
