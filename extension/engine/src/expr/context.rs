@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::meta::Known;
 use crate::raw::Doc;
 use crate::value::Value;
+use crate::{bail, codes};
 use std::rc::Rc;
 
 /// A variable of the command's or a `$lookup`'s `let`.
@@ -28,19 +29,28 @@ impl Variables {
         Self::default()
     }
 
-    /// Evaluates a command's `let` document: constants and expressions without fields.
+    /// Evaluates a command's `let` document: constants and expressions without fields, which may name the variables
+    /// before them (MongoDB's `seedVariablesWithLetParameters`).
     ///
     /// # Errors
-    /// For a name no user variable may have, and those of the expressions.
+    /// For a name no user variable may have, 4890500 for an expression that reads the document, and those of the
+    /// expressions.
     pub fn from_let(spec: Doc<'_>, now: i64, collation: &Collation) -> Result<Self> {
-        let cx = ParseContext { now, collation: collation.clone(), ..ParseContext::default() };
-        let mut out = Self::new();
+        let mut cx = ParseContext { now, collation: collation.clone(), ..ParseContext::default() };
         for e in spec {
             super::parse::check_name(e.name(), true)?;
-            let value = Expr::parse(e.val, &cx)?.eval(&EvalContext::new(Doc::EMPTY))?;
-            out.set(e.name(), Binding::Value(value));
+            let expr = Expr::parse(e.val, &cx)?;
+            if expr.reads_document() {
+                bail!(
+                    codes::LOCATION4890500,
+                    "Command let Expression tried to access a field, but this is not allowed because Command Let \
+                     expressions run before the query examines any documents."
+                );
+            }
+            let value = expr.eval(&EvalContext::new(Doc::EMPTY))?;
+            cx.variables.set(e.name(), Binding::Value(value));
         }
-        Ok(out)
+        Ok(cx.variables)
     }
 
     /// Binds `name`, hiding an earlier binding.

@@ -149,6 +149,32 @@ impl Expr {
         }
     }
 
+    /// Does it name a field of the document, or the document itself?
+    pub(crate) fn reads_document(&self) -> bool {
+        let any = |list: &[Expr]| list.iter().any(Expr::reads_document);
+        let named = |list: &[(String, Expr)]| list.iter().any(|(_, e)| e.reads_document());
+        match &self.0 {
+            Node::Const(_) | Node::Absent | Node::Var { .. } => false,
+            Node::Root(_) => true,
+            Node::Object(fields) => named(fields),
+            Node::Array(items) => any(items),
+            Node::Call { args, .. } => any(args),
+            Node::Let { vars, body } => named(vars) || body.reads_document(),
+            Node::Map { input, body, .. } => input.reads_document() || body.reads_document(),
+            Node::Filter { input, cond, limit, .. } => {
+                let limit = limit.as_ref().is_some_and(|e| e.reads_document());
+                limit || input.reads_document() || cond.reads_document()
+            }
+            Node::Reduce { input, initial, body } => {
+                input.reads_document() || initial.reads_document() || body.reads_document()
+            }
+            Node::Switch { branches, default } => {
+                let branch = |(case, then): &(Expr, Expr)| case.reads_document() || then.reads_document();
+                branches.iter().any(branch) || default.as_ref().is_some_and(|e| e.reads_document())
+            }
+        }
+    }
+
     /// Is an object literal `{a: …}` (not an operator).
     #[must_use]
     pub fn is_object_literal(&self) -> bool {

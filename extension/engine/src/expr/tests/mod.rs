@@ -2,7 +2,8 @@
 
 mod random;
 
-use super::{Binding, EvalContext, Expr, ParseContext};
+use super::{Binding, EvalContext, Expr, ParseContext, Variables};
+use crate::collation::Collation;
 use crate::extjson;
 use crate::raw::{Doc, Val};
 use crate::value::Value;
@@ -81,6 +82,34 @@ fn variables_are_scoped() {
     cx.now = 1000;
     assert_eq!(run_in(&cx, "{}", r#"{"$add":["$$v",1]}"#), "6");
     assert_eq!(run_in(&cx, "{}", r#"{"$toLong":"$$NOW"}"#), "1000");
+}
+
+#[test]
+fn variables_of_a_command_see_those_before_them_and_no_document() {
+    let refused = "4890500 Command let Expression tried to access a field, but this is not allowed because Command \
+                   Let expressions run before the query examines any documents.";
+    for (spec, last) in [
+        (r#"{"y":1,"x":{"$add":["$$y",1]}}"#, "2"),
+        (r#"{"x":{"$map":{"input":[1,2],"in":{"$add":["$$this",1]}}}}"#, "[ 2, 3 ]"),
+        (r#"{"x":{"$let":{"vars":{"CURRENT":{"a":3}},"in":"$a"}}}"#, "3"),
+        (r#"{"x":{"$literal":"$a"}}"#, "\"$a\""),
+        (r#"{"x":"$$y","y":1}"#, "17276 Use of undefined variable: y"),
+        (r#"{"x":"$a"}"#, refused),
+        (r#"{"x":["$$ROOT"]}"#, refused),
+        (r#"{"x":{"a":{"$cond":[true,1,"$$CURRENT.b"]}}}"#, refused),
+        (r#"{"x":{"$reduce":{"input":[],"initialValue":0,"in":"$a"}}}"#, refused),
+        (r#"{"x":{"$switch":{"branches":[{"case":true,"then":1}],"default":"$a"}}}"#, refused),
+    ] {
+        let doc = extjson::parse(spec).expect("a document");
+        let found = match Variables::from_let(Doc::trusted(&doc), 0, &Collation::SIMPLE) {
+            Err(e) => format!("{} {}", e.code.mongo, e.message),
+            Ok(variables) => match variables.get("x") {
+                Some(Binding::Value(Some(v))) => shown(v),
+                other => format!("{other:?}"),
+            },
+        };
+        assert_eq!(found, last, "{spec}");
+    }
 }
 
 #[test]
