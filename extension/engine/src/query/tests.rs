@@ -115,6 +115,16 @@ fn errors_have_mongodbs_words() {
             r#"{"a": {"$elemMatch": {"$text": {}}}}"#,
             "BadValue: $text can only be applied to the top-level document",
         ),
+        (r#"{"$text": {}}"#, "NoSuchKey: Missing expected field \"$search\""),
+        (
+            r#"{"$text": {"$caseSensitive": 1, "$search": 1}}"#,
+            "TypeMismatch: \"$search\" had the wrong type. Expected string, found int",
+        ),
+        (
+            r#"{"$text": {"$search": "x", "$caseSensitive": 1}}"#,
+            "TypeMismatch: \"$caseSensitive\" had the wrong type. Expected bool, found int",
+        ),
+        (r#"{"$text": {"$search": "x", "other": 1}}"#, "BadValue: extra fields in $text"),
         (r#"{"a": {"$in": [{"$ref": 1}]}}"#, "BadValue: cannot nest $ under $in"),
         (r#"{"a": {"$bitsAllSet": [1.5]}}"#, "BadValue: bit positions must be an integer but got: 0: 1.5"),
         (
@@ -226,6 +236,22 @@ fn places_restrict() {
             Err(format!("unsupported expression in partial index: {expression}\n"))
         );
     }
+    let code = |filter: &str, place: Place| {
+        let filter = extjson::parse(filter).unwrap();
+        let cx = ParseContext { place, ..ParseContext::default() };
+        Query::parse(Doc::trusted(&filter), &cx).map(|_| ()).map_err(|e| (e.code.mongo, e.message))
+    };
+    let refused = |mongo, name: &str| Err((mongo, format!("{name} is not allowed in this context")));
+    let text = r#"{"$or": [{"a": 1}, {"$text": {"$search": "x"}}]}"#;
+    assert_eq!(code(text, Place::Find), Ok(()));
+    for place in [Place::Validator, Place::Element] {
+        assert_eq!(code(text, place), refused(2, "$text"));
+        assert_eq!(code(r#"{"$where": "1"}"#, place), refused(2, "$where"));
+    }
+    let (expr, schema) = (r#"{"$expr": true}"#, r#"{"$jsonSchema": {}}"#);
+    assert_eq!((code(expr, Place::Validator), code(schema, Place::Validator)), (Ok(()), Ok(())));
+    assert_eq!(code(expr, Place::Element), refused(224, "$expr"));
+    assert_eq!(code(schema, Place::Element), refused(224, "$jsonSchema"));
 }
 
 #[test]

@@ -25,6 +25,8 @@ impl ArrayFilters {
                     v.type_name()
                 );
             };
+            let cx = ParseContext { place: Place::Element, ..*cx };
+            let query = Query::parse(filter, &cx).map_err(in_filter)?;
             let Some(name) = identifier(filter).map_err(in_filter)? else {
                 bail!(
                     codes::FAILED_TO_PARSE,
@@ -37,8 +39,6 @@ impl ArrayFilters {
                     "Found multiple array filters with the same top-level field name {name}"
                 );
             }
-            let cx = ParseContext { place: Place::Element, ..*cx };
-            let query = Query::parse(filter, &cx).map_err(in_filter)?;
             parsed.push((name.into(), query));
         }
         Ok(Self(parsed))

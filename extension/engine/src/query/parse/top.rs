@@ -1,14 +1,15 @@
 //! Operators that stand where a field name could: `$and`, `$expr`, `$jsonSchema`, …
 
+use super::super::context::Place;
 use super::super::expr::ExprFilter;
 use super::super::node::Node;
 use super::super::sample::SampleRate;
 use super::super::schema::Schema;
 use super::{At, document};
 use crate::error::Result;
-use crate::raw::{Elem, Val, View};
+use crate::raw::{Elem, Val};
 use crate::text::{Language, TextFilter};
-use crate::{bail, codes, display, number};
+use crate::{bail, codes, number};
 
 /// Is there such an operator on whole documents? Decides between the two forms of `$elemMatch`.
 pub(super) fn exists(name: &str) -> bool {
@@ -33,6 +34,7 @@ pub(super) fn operator(e: &Elem<'_>, at: At<'_>) -> Result<Node> {
     if at.sub_document && matches!(name, "$expr" | "$jsonSchema" | "$text" | "$where") {
         bail!(codes::BAD_VALUE, "{name} can only be applied to the top-level document");
     }
+    allowed(name, at.cx.place)?;
     Ok(match name {
         "$and" => super::and(flat(list(e, at)?)),
         "$or" => Node::Or(list(e, at)?),
@@ -62,6 +64,18 @@ pub(super) fn operator(e: &Elem<'_>, at: At<'_>) -> Result<Node> {
              consider using $getField or $setField."
         ),
     })
+}
+
+/// Some operators are banned where MongoDB has neither an index nor a script at hand, and more of them where a filter
+/// is about array elements (MongoDB's `AllowedFeatures`: validators have its default ones, update operators and
+/// projections none).
+fn allowed(name: &str, place: Place) -> Result<()> {
+    let code = match (name, place) {
+        ("$text" | "$where", Place::Validator | Place::Element) => codes::BAD_VALUE,
+        ("$expr" | "$jsonSchema", Place::Element) => codes::QUERY_FEATURE_NOT_ALLOWED,
+        _ => return Ok(()),
+    };
+    bail!(code, "{name} is not allowed in this context")
 }
 
 fn flat(list: Vec<Node>) -> Vec<Node> {
@@ -106,29 +120,29 @@ fn sample_rate(v: Val<'_>) -> Result<Node> {
     })
 }
 
+/// The fields of `$text` with the names of their types, in the order MongoDB looks at them.
+const TEXT_FIELDS: [(&str, &str); 4] = [
+    ("$search", "string"),
+    ("$language", "string"),
+    ("$caseSensitive", "bool"),
+    ("$diacriticSensitive", "bool"),
+];
+
 fn text(v: Val<'_>) -> Result<Node> {
     let Some(spec) = v.as_doc() else {
         bail!(codes::BAD_VALUE, "$text expects an object");
     };
-    match spec.get("$search").map(Val::view) {
-        None => bail!(codes::BAD_VALUE, "Missing expected field \"$search\""),
-        Some(View::String(_)) => {}
-        Some(_) => {
-            let found = spec.get("$search").map_or("missing", Val::type_name);
-            bail!(codes::BAD_VALUE, "$search had the wrong type. Expected string, found {found}");
+    if spec.get("$search").is_none() {
+        bail!(codes::NO_SUCH_KEY, "Missing expected field \"$search\"");
+    }
+    for (name, wanted) in TEXT_FIELDS {
+        let found = spec.get(name).map_or(wanted, Val::type_name);
+        if found != wanted {
+            bail!(codes::TYPE_MISMATCH, "\"{name}\" had the wrong type. Expected {wanted}, found {found}");
         }
     }
-    for e in spec {
-        let wanted = match e.name() {
-            "$search" => continue,
-            "$language" => "string",
-            "$caseSensitive" | "$diacriticSensitive" => "bool",
-            _ => bail!(codes::BAD_VALUE, "extra fields in $text: {}", display::document(spec)),
-        };
-        if e.val.type_name() != wanted {
-            let found = e.val.type_name();
-            bail!(codes::BAD_VALUE, "{} had the wrong type. Expected {wanted}, found {found}", e.name());
-        }
+    if spec.iter().any(|e| TEXT_FIELDS.iter().all(|(name, _)| *name != e.name())) {
+        bail!(codes::BAD_VALUE, "extra fields in $text");
     }
     let flag = |name| spec.get(name).and_then(Val::as_bool).unwrap_or(false);
     let text = |name| spec.get(name).and_then(Val::as_str);

@@ -138,6 +138,12 @@ fn array_filters_refuse() {
             9,
             "Error parsing array filter :: caused by :: Expected a single top-level field name, found x and y",
         ),
+        (
+            set_x,
+            r#"[{"$expr":true}]"#,
+            224,
+            "Error parsing array filter :: caused by :: $expr is not allowed in this context",
+        ),
         (set_x, "[{}]", 9, "Cannot use an expression without a top-level field name in arrayFilters"),
         (
             set_x,
