@@ -11,6 +11,8 @@ pub enum Leaf {
     Expand,
     /// Only the array itself (`$size`, `$elemMatch`).
     Whole,
+    /// Only its elements (explanations of what did not match).
+    Elements,
 }
 
 /// Calls `found` for each value that `parts` leads to in `doc` until it answers true, as MongoDB's query matching does:
@@ -65,7 +67,7 @@ fn at_leaf<'d, F>(v: Val<'d>, leaf: Leaf, outer: Option<usize>, found: &mut F) -
 where
     F: FnMut(Option<Val<'d>>, Option<usize>) -> Result<bool>,
 {
-    if leaf == Leaf::Expand
+    if leaf != Leaf::Whole
         && let Some(array) = v.as_array()
     {
         for (i, e) in array.values().enumerate() {
@@ -73,6 +75,9 @@ where
             if found(Some(e), outer.or(Some(i)))? {
                 return Ok(true);
             }
+        }
+        if leaf == Leaf::Elements {
+            return Ok(false);
         }
     }
     found(Some(v), outer)

@@ -128,7 +128,7 @@ impl Query {
     /// # Errors
     /// As [`Query::matches`].
     pub fn failure(&self, doc: Doc<'_>, cx: &ParseContext<'_>) -> Result<Vec<u8>> {
-        failure::explain(self.source(), failure::Subject { doc, cx })
+        failure::explain(self.source(), failure::Subject::new(doc, cx))
     }
 
     /// The equalities an upsert takes over into the new document: `path: value` and `path: {$eq: value}`, also

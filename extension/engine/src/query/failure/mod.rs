@@ -1,6 +1,7 @@
 //! Why a document does not match: the `details` of a failed validation (MongoDB manual, "Schema Validation", errInfo).
 //!
-//! Works on the filter's own text, condition by condition, and is meant for the rare document that is refused.
+//! Works on the filter's own text, condition by condition, and is meant for the rare document that is refused. Takes
+//! filters apart as MongoDB's `doc_validation_error` does: each operator of a field is a condition of its own.
 
 mod field;
 mod schema;
@@ -15,73 +16,167 @@ use crate::value::{ArrayWriter, DocWriter, Value};
 /// What the explanation needs to know everywhere.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
-    pub(super) doc: Doc<'a>,
-    pub(super) cx: &'a ParseContext<'a>,
+    doc: Doc<'a>,
+    cx: &'a ParseContext<'a>,
+    /// Below an odd number of negations: told is why the document does match.
+    inverted: bool,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(doc: Doc<'a>, cx: &'a ParseContext<'a>) -> Self {
+        Self { doc, cx, inverted: false }
+    }
+
+    fn negated(self) -> Self {
+        Self { inverted: !self.inverted, ..self }
+    }
+
+    fn matches(&self, filter: Doc<'_>) -> Result<bool> {
+        parse::parse(filter, self.cx)?.matches(self.doc, None)
+    }
+
+    fn put_reason(&self, w: &mut DocWriter, failed: &str, succeeded: &str) {
+        w.put_str("reason", if self.inverted { succeeded } else { failed });
+    }
 }
 
 /// Explains why the document does not match; the empty document when it does.
 pub(super) fn explain(filter: Doc<'_>, subject: Subject<'_>) -> Result<Vec<u8>> {
-    let mut failures = Vec::new();
-    for (i, e) in filter.iter().enumerate() {
-        if !holds(&e, subject)? {
-            failures.push((i, condition(&e, subject)?));
+    if subject.matches(filter)? {
+        return Ok(Doc::EMPTY.bytes().to_vec());
+    }
+    all_of(&Clause::of(filter), subject)
+}
+
+/// One condition of a filter.
+enum Clause<'f> {
+    /// `$and: […]`, `$expr: …`
+    Top(Elem<'f>),
+    /// `path: value`
+    Value(Elem<'f>),
+    /// `path: {$operator: operand}`, of a `$regex` with the `$options` beside it.
+    Operator { path: &'f str, operator: Elem<'f>, options: Option<Val<'f>> },
+}
+
+impl<'f> Clause<'f> {
+    fn of(filter: Doc<'f>) -> Vec<Self> {
+        let mut all = Vec::new();
+        for e in filter {
+            if e.name() == "$comment" {
+                continue;
+            } else if e.name().starts_with('$') {
+                all.push(Clause::Top(e));
+            } else if parse::is_operators(e.val, false) {
+                all.extend(Self::operators(e.name(), e.val.as_doc().unwrap_or(Doc::EMPTY)));
+            } else {
+                all.push(Clause::Value(e));
+            }
+        }
+        all
+    }
+
+    /// The conditions of a document of operators on `path`.
+    fn operators(path: &'f str, operators: Doc<'f>) -> Vec<Self> {
+        let mut all = Vec::new();
+        for operator in operators {
+            if operator.name() != "$options" {
+                let options = operators.get("$options").filter(|_| operator.name() == "$regex");
+                all.push(Clause::Operator { path, operator, options });
+            }
+        }
+        all
+    }
+
+    /// The condition as a filter.
+    fn filter(&self) -> Vec<u8> {
+        let mut w = DocWriter::new();
+        match self {
+            Clause::Top(e) | Clause::Value(e) => {
+                w.put_elem(e);
+            }
+            Clause::Operator { path, operator, options } => {
+                let mut condition = DocWriter::new();
+                condition.put_elem(operator);
+                if let Some(options) = options {
+                    condition.put_val("$options", *options);
+                }
+                w.put_doc(path, Doc::trusted(&condition.finish()));
+            }
+        }
+        w.finish()
+    }
+
+    fn explain(&self, subject: Subject<'_>) -> Result<Vec<u8>> {
+        match self {
+            Clause::Top(e) => top(e, subject),
+            _ => field::explain(self, subject),
         }
     }
-    if filter.iter().nth(1).is_none() {
-        return Ok(failures.pop().map_or_else(|| Doc::EMPTY.bytes().to_vec(), |(_, details)| details));
+}
+
+/// The explanation of conditions that hold together; a single one stands for itself.
+fn all_of(all: &[Clause<'_>], subject: Subject<'_>) -> Result<Vec<u8>> {
+    if let [one] = all {
+        return one.explain(subject);
     }
-    Ok(clauses("$and", "clausesNotSatisfied", &failures))
+    let mut found = Vec::new();
+    for (i, clause) in all.iter().enumerate() {
+        if subject.matches(Doc::trusted(&clause.filter()))? == subject.inverted {
+            found.push((i, clause.explain(subject)?));
+        }
+    }
+    Ok(clauses("$and", subject, &found))
 }
 
-/// Does one condition of a filter hold?
-fn holds(e: &Elem<'_>, subject: Subject<'_>) -> Result<bool> {
-    let mut w = DocWriter::new();
-    w.put_elem(e);
-    parse::parse(Doc::trusted(&w.finish()), subject.cx)?.matches(subject.doc, None)
-}
-
-fn condition(e: &Elem<'_>, subject: Subject<'_>) -> Result<Vec<u8>> {
+fn top(e: &Elem<'_>, subject: Subject<'_>) -> Result<Vec<u8>> {
     let name = e.name();
-    let list = e.val.as_array().unwrap_or(Doc::EMPTY);
+    let mut w = operator(name);
     match name {
         "$and" | "$or" | "$nor" => {
+            let subject = if name == "$nor" { subject.negated() } else { subject };
+            let list = e.val.as_array().unwrap_or(Doc::EMPTY);
             let mut found = Vec::new();
             for (i, clause) in list.values().filter_map(Val::as_doc).enumerate() {
-                let matches = parse::parse(clause, subject.cx)?.matches(subject.doc, None)?;
-                if matches == (name == "$nor") {
-                    let details = if matches { satisfied(clause) } else { explain(clause, subject)? };
-                    found.push((i, details));
+                if subject.matches(clause)? == subject.inverted {
+                    found.push((i, all_of(&Clause::of(clause), subject)?));
                 }
             }
-            let member = if name == "$nor" { "clausesSatisfied" } else { "clausesNotSatisfied" };
-            Ok(clauses(name, member, &found))
+            return Ok(clauses(name, subject, &found));
+        }
+        "$jsonSchema" if subject.inverted => {
+            w.put_str("reason", "schema matched");
         }
         "$jsonSchema" => {
-            let schema = e.val.as_doc().unwrap_or(Doc::EMPTY);
             let value = Val { ty: ty::DOCUMENT, bytes: subject.doc.bytes() };
-            let rules = schema::rules(schema, value)?;
-            let mut w = operator(name);
-            schema::annotations(&mut w, schema);
-            w.put("schemaRulesNotSatisfied", &Value::Array(rules));
-            Ok(w.finish())
+            let spec = e.val.as_doc().unwrap_or(Doc::EMPTY);
+            if schema::is_for_no_document(spec)? {
+                specified(&mut w, e);
+                w.put_str("reason", "expression always evaluates to false");
+            } else {
+                let rules = schema::rules(spec, value)?;
+                schema::annotations(&mut w, spec);
+                w.put("schemaRulesNotSatisfied", &Value::Array(rules));
+            }
         }
         "$expr" => {
-            let mut w = operator(name);
             specified(&mut w, e);
-            w.put_str("reason", "expression did not match");
+            subject.put_reason(&mut w, "expression did not match", "expression did match");
             if let Some(value) = ExprFilter::parse(e.val, subject.cx)?.value(subject.doc)? {
                 w.put("expressionResult", &value);
             }
-            Ok(w.finish())
         }
-        _ if name.starts_with('$') => {
-            let mut w = operator(name);
+        "$alwaysTrue" | "$alwaysFalse" => {
             specified(&mut w, e);
-            w.put_str("reason", &format!("{name} did not match"));
-            Ok(w.finish())
+            let [failed, succeeded] =
+                ["expression always evaluates to false", "expression always evaluates to true"];
+            subject.put_reason(&mut w, failed, succeeded);
         }
-        _ => field::explain(e, subject),
+        _ => {
+            specified(&mut w, e);
+            subject.put_reason(&mut w, &format!("{name} did not match"), &format!("{name} did match"));
+        }
     }
+    Ok(w.finish())
 }
 
 /// The start of every explanation.
@@ -98,23 +193,21 @@ fn specified(w: &mut DocWriter, e: &Elem<'_>) {
     w.put("specifiedAs", &Value::Document(s.finish()));
 }
 
-fn satisfied(clause: Doc<'_>) -> Vec<u8> {
-    let mut w = DocWriter::new();
-    w.put_doc("specifiedAs", clause);
-    w.put_str("reason", "the clause matched");
-    w.finish()
+fn position(i: usize) -> Value {
+    Value::Int32(i32::try_from(i).unwrap_or(i32::MAX))
 }
 
-/// `{operatorName, <member>: [{index, details}, …]}`
-fn clauses(name: &str, member: &str, failures: &[(usize, Vec<u8>)]) -> Vec<u8> {
+/// `{operatorName, clausesNotSatisfied: [{index, details}, …]}`, or `clausesSatisfied` below a negation.
+fn clauses(name: &str, subject: Subject<'_>, found: &[(usize, Vec<u8>)]) -> Vec<u8> {
     let mut list = ArrayWriter::new();
-    for (i, details) in failures {
+    for (i, details) in found {
         let mut w = DocWriter::new();
-        w.put("index", &Value::Int32(i32::try_from(*i).unwrap_or(i32::MAX)));
+        w.put("index", &position(*i));
         w.put_doc("details", Doc::trusted(details));
         list.push(&Value::Document(w.finish()));
     }
     let mut w = operator(name);
+    let member = if subject.inverted { "clausesSatisfied" } else { "clausesNotSatisfied" };
     w.put(member, &Value::Array(list.finish()));
     w.finish()
 }

@@ -75,7 +75,7 @@ fn and(mut all: Vec<Node>) -> Node {
 }
 
 /// Is `v` a document of operators: its first field starts with `$`, and it is not a DBRef?
-fn is_operators(v: Val<'_>, incomplete_refs: bool) -> bool {
+pub(super) fn is_operators(v: Val<'_>, incomplete_refs: bool) -> bool {
     let Some(d) = v.as_doc() else { return false };
     let dollar = d.first().is_some_and(|e| e.name_bytes().first() == Some(&b'$'));
     dollar && !is_reference(d, incomplete_refs)
@@ -87,7 +87,7 @@ fn is_reference(d: Doc<'_>, incomplete: bool) -> bool {
 }
 
 /// MongoDB's reading of a value as a flag (`$exists`, `$alwaysTrue`, …).
-fn truthy(v: Val<'_>) -> bool {
+pub(super) fn truthy(v: Val<'_>) -> bool {
     match v.view() {
         View::Bool(b) => b,
         View::Null | View::Undefined => false,

@@ -10,7 +10,7 @@ pub(super) fn equal(a: Val<'_>, b: Val<'_>) -> bool {
 }
 
 /// A total order in which documents that differ only in the order of their fields are equal.
-pub(super) fn order(a: Val<'_>, b: Val<'_>) -> Ordering {
+pub(in crate::query) fn order(a: Val<'_>, b: Val<'_>) -> Ordering {
     match (a.view(), b.view()) {
         (View::Document(x), View::Document(y)) => lists(&sorted(x), &sorted(y), true),
         (View::Array(x), View::Array(y)) => {

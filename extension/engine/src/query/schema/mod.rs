@@ -4,6 +4,8 @@ mod check;
 mod equal;
 mod parse;
 
+pub(super) use equal::order;
+
 use super::operand::Operand;
 use super::regex::Regex;
 use super::type_set::TypeSet;
