@@ -1,5 +1,4 @@
-//! The outcome of insert, update and delete: read from the extension's reply, several put together, written in
-//! MongoDB's shape.
+//! The outcome of insert, update and delete: read from the extension's reply, put together, in MongoDB's shape.
 use bson::raw::{RawBsonRef, cstr};
 use bson::{RawArrayBuf, RawBson, RawDocument, RawDocumentBuf, rawdoc};
 

@@ -186,3 +186,30 @@ impl Host for NoHost {
         bail!(codes::COMMAND_NOT_SUPPORTED, "collection '{collection}' cannot be read in this context")
     }
 }
+
+/// Asks the host now and then whether the statement was cancelled.
+pub(super) struct Interruptible<'h> {
+    inner: Docs<'h>,
+    host: &'h dyn Host,
+    count: u32,
+}
+
+impl<'h> Interruptible<'h> {
+    pub(super) fn new(inner: Docs<'h>, host: &'h dyn Host) -> Self {
+        Self { inner, host, count: 0 }
+    }
+}
+
+impl Iterator for Interruptible<'_> {
+    type Item = Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.count = self.count.wrapping_add(1);
+        if self.count.is_multiple_of(64)
+            && let Err(e) = self.host.check_interrupts()
+        {
+            return Some(Err(e));
+        }
+        self.inner.next()
+    }
+}

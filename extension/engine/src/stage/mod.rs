@@ -31,6 +31,7 @@ mod unwind;
 mod window;
 
 pub use geo_near::GeoNear;
+use host::Interruptible;
 pub use host::{
     Docs, Host, MatchedAction, NoHost, NotMatchedAction, Output, Sorting, Statistics, Target, Wanted,
 };
@@ -164,14 +165,14 @@ impl Pipeline {
 
     pub(crate) fn run_in<'h>(&self, source: Docs<'h>, cx: Run<'h>) -> Docs<'h> {
         let known = self.known;
-        let checked: Docs<'h> = Box::new(Interruptible { inner: source, host: cx.host, count: 0 });
+        let checked: Docs<'h> = Box::new(Interruptible::new(source, cx.host));
         let shown = self.stages.iter().enumerate().fold(checked, |docs, (i, step)| {
             // A sort before a limit keeps only the documents that can still be answered.
             if let (Some((_, spec)), Some(n)) = (step.stage.order(), self.first_after(i)) {
                 return sort::top(Ok(spec.clone()), n, docs, cx);
             }
             // A stage may make many documents of one.
-            Box::new(Interruptible { inner: Rc::clone(&step.stage).run(docs, cx), host: cx.host, count: 0 })
+            Box::new(Interruptible::new(Rc::clone(&step.stage).run(docs, cx), cx.host))
         });
         if !known.any() {
             return shown;
@@ -312,27 +313,6 @@ fn conjunction(filters: &[Doc<'_>]) -> Option<Vec<u8>> {
             doc.put("$and", &Value::Array(list.finish()));
             Some(doc.finish())
         }
-    }
-}
-
-/// Asks the host now and then whether the statement was cancelled.
-struct Interruptible<'h> {
-    inner: Docs<'h>,
-    host: &'h dyn Host,
-    count: u32,
-}
-
-impl Iterator for Interruptible<'_> {
-    type Item = Result<Vec<u8>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.count = self.count.wrapping_add(1);
-        if self.count.is_multiple_of(64)
-            && let Err(e) = self.host.check_interrupts()
-        {
-            return Some(Err(e));
-        }
-        self.inner.next()
     }
 }
 

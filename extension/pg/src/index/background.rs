@@ -8,7 +8,7 @@ use engine::{ArrayWriter, Doc, DocWriter, Error, Val, Value, codes};
 use pgrx::pg_sys::{self, Datum};
 
 use super::create::{Command, build, failure, statement};
-use super::worker::{self, Status};
+use super::queue::{self, Status};
 use crate::builds;
 use crate::catalog::{Collection, null_argument};
 use crate::error::Result;
@@ -52,7 +52,7 @@ fn request(db: &str, command: Doc<'_>, at_once: bool) -> Result<(Vec<u8>, Vec<u8
             }
         } else {
             let queued = done.new.iter().map(|(id, s)| (*id, statement(c, *id, s, "CONCURRENTLY")));
-            worker::enqueue(c.id, &queued.collect::<Vec<_>>())?;
+            queue::enqueue(c.id, &queued.collect::<Vec<_>>())?;
         }
     }
     let mut ids = ArrayWriter::new();
@@ -107,7 +107,7 @@ pub(super) fn ids(requests: Doc<'_>) -> Result<Vec<i32>> {
 fn status(arg: Doc<'_>) -> Result<(Option<Vec<u8>>, bool)> {
     let mut complete = true;
     for id in ids(arg)? {
-        match worker::status(id)? {
+        match queue::status(id)? {
             Status::Complete => {}
             Status::Going => complete = false,
             Status::Failed(message, code) => {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use engine::{Doc, DocWriter, Error, Value, codes};
 
 use super::parse::Spec;
-use super::{count, remove, show, worker};
+use super::{count, queue, remove, show, worker};
 use crate::am::option_text;
 use crate::catalog::{self, Collection, Index, null_argument};
 use crate::error::Result;
@@ -168,7 +168,7 @@ impl<'a> Command<'a> {
     fn compare(&self, db: &str, collection: &Rc<Collection>) -> Result<Found> {
         // Another command may just have been at it.
         let mut going = Vec::new();
-        for (id, queued) in worker::unfinished(collection.id)? {
+        for (id, queued) in queue::unfinished(collection.id)? {
             if queued {
                 going.push(id);
             } else {

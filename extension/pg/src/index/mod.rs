@@ -10,6 +10,7 @@ mod geo;
 mod parse;
 mod partial;
 mod pattern;
+mod queue;
 mod show;
 mod text;
 mod wild;
