@@ -50,8 +50,12 @@ fn command(filter: Value, hint: Value) -> Vec<u8> {
     let name = Value::String("c".into());
     // Where the hint is the index of a collation, and by a scan where the filter needs it.
     let collated = hint == Value::String(GERMAN.into()) || asks_in_capitals(&filter);
-    let mut fields =
-        vec![("find", name), ("filter", filter), ("hint", hint), ("batchSize", Value::Int32(1_000_000))];
+    // A `$text` has its index anyway, and no hint may stand beside it.
+    let text = matches!(&filter, Value::Document(d) if Doc::trusted(d).get("$text").is_some());
+    let mut fields = vec![("find", name), ("filter", filter), ("batchSize", Value::Int32(1_000_000))];
+    if !text {
+        fields.push(("hint", hint));
+    }
     if collated {
         fields.push(("collation", german()));
     }
