@@ -1,16 +1,10 @@
 #!/bin/sh
 # Installs the MongoDB shell and the drivers for the tests with real clients, pinned, below proto-tests/clients.
 set -eu
-cd "$(dirname "$0")/../proto-tests/clients"
+cd "$(dirname "$0")/.."
+. scripts/again.sh
+cd proto-tests/clients
 
-# The network has bad moments: a few tries, further and further apart.
-again() {
-  for pause in 10 20 30; do
-    if "$@"; then return; fi
-    sleep "$pause"
-  done
-  "$@"
-}
 pip() { .venv/bin/pip install --quiet --disable-pip-version-check --retries 10 --timeout 60 "$@"; }
 modules() { npm ci --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=5; }
 

@@ -4,19 +4,12 @@
 # Usage: scripts/image.sh [bases]   (bases: nothing but those)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/again.sh
 dir=$PWD/target/image
 mkdir -p "$dir"
 # vfs needs no support from the kernel, and copies every layer: what is not needed any more is removed.
 bh() { buildah --storage-driver vfs --root "$dir/storage" --runroot "$dir/run" "$@"; }
 export BUILDAH_ISOLATION=chroot
-# The network has bad moments: a few tries, further and further apart.
-again() {
-  for pause in 10 20 30; do
-    if "$@"; then return; fi
-    sleep "$pause"
-  done
-  "$@"
-}
 
 if ! bh inspect --type image localhost/ermine-build-base >/dev/null 2>&1; then
   mirror=$(apt-get indextargets --format '$(SITE) $(CODENAME)' | awk '$2 == "bookworm" && !n++ { print $1 }')

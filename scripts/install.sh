@@ -2,6 +2,7 @@
 # Installs the Debian packages that `make run` or `make test` needs and this machine lacks, and says which.
 # Usage: scripts/install.sh run|test
 set -eu
+. "$(dirname "$0")/again.sh"
 
 missing=""
 lacks() { missing="$missing $*"; }
@@ -43,8 +44,7 @@ if [ -n "$missing" ]; then
   apt() { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5 "$@"; }
   status=0
   {
-    { apt update || { sleep 10 && apt update; } || { sleep 20 && apt update; }; } &&
-      apt install -y --no-install-recommends $missing >/dev/null
+    again apt update && apt install -y --no-install-recommends $missing >/dev/null
   } || status=$?
   [ -z "$ours" ] || $root rm -f "$conf"
   if [ "$status" != 0 ]; then

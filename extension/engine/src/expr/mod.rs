@@ -21,7 +21,7 @@ pub use path::FieldPath;
 
 pub(crate) use ops::compare::{collated, values as compare_values};
 pub(crate) use ops::object::{merge_into, merged};
-pub(crate) use ops::order::count_of_n;
+pub(crate) use ops::order::{check_sort_by, count_of_n};
 pub(crate) use ops::{dec128, num};
 
 /// `$add` and its kin for stages.

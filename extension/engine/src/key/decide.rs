@@ -1,8 +1,9 @@
 //! Filters that the keys of an index decide alone, so that no document has to be looked at.
 
 use super::bounds::Bounds;
-use super::filter::{Predicate, Strings, is_nan, normalize, operator, operators};
+use super::filter::{Predicate, Strings, normalize, operator, operators};
 use super::{KeySpec, MAX_KEY};
+use crate::query::is_nan;
 use crate::raw::{Doc, Val, ty};
 
 /// The conditions of a filter that consists of nothing else: a document with one key for each path matches exactly when each

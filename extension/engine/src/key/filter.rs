@@ -7,6 +7,7 @@
 use super::{EMPTY_ARRAY, NULL, encode_by};
 use crate::collation::Collation;
 use crate::compare::{bracket, has_string};
+use crate::query::is_nan;
 use crate::raw::{Doc, Val, View, ty};
 
 /// Keys between two prefixes. A bound that is included includes every key that starts with it.
@@ -328,14 +329,6 @@ fn range(name: &str, v: Val<'_>, strings: Strings<'_>) -> Option<(Vec<Interval>,
         };
         (vec![Interval { lo, lo_in, hi: key, hi_in: inclusive }], true)
     })
-}
-
-pub(super) fn is_nan(v: Val<'_>) -> bool {
-    match v.view() {
-        View::Double(d) => d.is_nan(),
-        View::Decimal128(d) => matches!(crate::decimal::decode(d), crate::decimal::Parts::NaN),
-        _ => false,
-    }
 }
 
 /// What an anchored pattern can match: strings with its literal prefix, and regular expression values. Other patterns

@@ -24,6 +24,7 @@ pub use bounds::{Bound, Conjunct};
 pub use context::{ParseContext, Place};
 pub use geo::GeoPredicate;
 pub use node::Details;
+pub(crate) use operand::is_nan;
 pub use operand::{Operand, OperandSet};
 pub use predicate::Relation;
 pub(crate) use regex::LIMITS as REGEX_LIMITS;

@@ -5,6 +5,7 @@ use super::tree::Node;
 use crate::collation::Collation;
 use crate::compare;
 use crate::error::Result;
+use crate::expr::check_sort_by;
 use crate::query::{ParseContext, Place, Query};
 use crate::raw::{Val, ty};
 use crate::value::DocWriter;
@@ -107,34 +108,11 @@ fn insert_at(position: Option<i64>, len: usize) -> usize {
 
 impl PushSort {
     fn parse(v: Val<'_>) -> Result<Self> {
-        if v.is_number() {
-            return Ok(PushSort::Whole { descending: direction(v)? });
-        }
-        let Some(pattern) = v.as_doc() else {
-            bail!(
-                codes::BAD_VALUE,
-                "The $sort is invalid: use 1/-1 to sort the whole element, or {{field:1/-1}} to sort embedded fields"
-            );
-        };
-        if pattern.is_empty() {
-            bail!(codes::BAD_VALUE, "The $sort pattern is empty when it should be a set of fields.");
-        }
-        let mut fields = Vec::new();
-        for e in pattern {
-            let descending = direction(e.val)?;
-            if e.name().is_empty() {
-                bail!(codes::BAD_VALUE, "The $sort field cannot be empty");
-            }
-            if e.name().split('.').any(str::is_empty) {
-                bail!(
-                    codes::BAD_VALUE,
-                    "The $sort field is a dotted field but has an empty part: {}",
-                    e.name()
-                );
-            }
-            fields.push((e.name().into(), descending));
-        }
-        Ok(PushSort::Fields(fields))
+        check_sort_by(v)?;
+        Ok(match v.as_doc() {
+            Some(d) => PushSort::Fields(d.iter().map(|e| (e.name().into(), descending(e.val))).collect()),
+            None => PushSort::Whole { descending: descending(v) },
+        })
     }
 
     fn apply(&self, items: &mut [Node<'_>], collation: &Collation) {
@@ -157,12 +135,9 @@ impl PushSort {
     }
 }
 
-fn direction(v: Val<'_>) -> Result<bool> {
-    match crate::number::exact_i64(v) {
-        Some(1) => Ok(false),
-        Some(-1) => Ok(true),
-        _ => bail!(codes::BAD_VALUE, "The $sort element value must be either 1 or -1"),
-    }
+/// A direction that was checked is -1.
+fn descending(v: Val<'_>) -> bool {
+    crate::number::exact_i64(v) == Some(-1)
 }
 
 /// The value at a dotted path, positions in arrays by number; null when there is none.

@@ -33,7 +33,7 @@ fn abort(requests: Doc<'_>) -> Result<bool> {
             builds::pause(collection)?;
             paused = Some(collection);
         }
-        if worker::is_valid(id)? {
+        if worker::validity(id)? == Some(true) {
             continue;
         }
         super::drop_relation(id)?;

@@ -308,7 +308,7 @@ fn make_way(collection: i64, job: &Job) -> Result<()> {
         }
         // The index may be gone with whoever wanted the table; then so must be what was built of it. It may also be
         // complete: another worker took the right first.
-        if persistent(|| is_wanted(job.index))? {
+        if persistent(|| validity(job.index))?.is_some() {
             return Ok(());
         }
         match clear(job.index) {
@@ -318,22 +318,12 @@ fn make_way(collection: i64, job: &Job) -> Result<()> {
     }
 }
 
-/// Is this index in the catalog, complete or not?
-fn is_wanted(id: i32) -> Result<bool> {
+/// May this index be used? As committed now, or changed by this transaction; `None` when it is not in the catalog.
+pub(super) fn validity(id: i32) -> Result<Option<bool>> {
     let _snapshot = Snapshot::latest();
     let rows = spi::query(
-        "SELECT 1 FROM documentdb_api_catalog.collection_indexes WHERE index_id OPERATOR(pg_catalog.=) $1",
+        "SELECT index_is_valid FROM documentdb_api_catalog.collection_indexes WHERE index_id OPERATOR(pg_catalog.=) $1",
         &[Param::Int4(Some(id))],
     )?;
-    Ok(!rows.is_empty())
-}
-
-/// May this index be used? As committed now, or changed by this transaction.
-pub(super) fn is_valid(id: i32) -> Result<bool> {
-    let _snapshot = Snapshot::latest();
-    let rows = spi::query(
-        "SELECT 1 FROM documentdb_api_catalog.collection_indexes WHERE index_id OPERATOR(pg_catalog.=) $1 AND index_is_valid",
-        &[Param::Int4(Some(id))],
-    )?;
-    Ok(!rows.is_empty())
+    Ok(rows.first().map(|row| row.first().and_then(Cell::bool).unwrap_or(false)))
 }

@@ -74,8 +74,8 @@ pub(in crate::expr) fn max_n(_: &'static str, args: &[Computed], collation: &Col
     extreme_n(args, true, collation)
 }
 
-/// Checks `sortBy` of `$sortArray`.
-pub(in crate::expr) fn check_sort_by(by: Val<'_>) -> Result<()> {
+/// Checks the order of `$sortArray`, which is that of `$push`, too.
+pub(crate) fn check_sort_by(by: Val<'_>) -> Result<()> {
     if let Some(d) = by.as_doc() {
         if d.is_empty() {
             bail!(codes::BAD_VALUE, "The $sort pattern is empty when it should be a set of fields.");
